@@ -1,0 +1,165 @@
+# Culver. One Makefile, no recursion but for build variants; everything is built under build/<variant>/.
+#
+#   make            build the release variant            make run      start a demo server on 127.0.0.1
+#   make check      all tests                            make lint     style, include directions, banned calls
+#   make help       every target and variable
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+
+VERSION := 0.1.0
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+LIBEXECDIR ?= $(PREFIX)/lib/culver
+MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd
+STATEDIR ?= /var/lib/culver
+RUNDIR ?= /run/culver
+DESTDIR ?=
+
+# --- variants ------------------------------------------------------------------------------------------
+# B: where builds go. SAN=address,undefined gives the sanitizer variant; CC=clang works with each.
+B ?= build
+SAN ?=
+CCNAME := $(notdir $(firstword $(CC)))
+VARIANT ?= $(if $(SAN),san-$(CCNAME),release-$(CCNAME))
+O := $(B)/$(VARIANT)
+
+WARN := -Wall -Wextra -Wformat=2 -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+	-Wundef -Wvla -Wimplicit-fallthrough -Wconversion -Wno-sign-conversion -Werror
+HARDEN := -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero -fcf-protection -fPIE
+ifeq ($(SAN),)
+OPT ?= -O2
+HARDEN += -D_FORTIFY_SOURCE=2
+SANFLAGS :=
+else
+OPT ?= -O1
+SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all -DCULVER_SANITIZED=1
+endif
+ifeq ($(CCNAME),clang)
+WARN += -Wno-gnu-zero-variadic-macro-arguments
+endif
+PATHS := -DCULVER_VERSION='"$(VERSION)"' -DCULVER_LIBEXECDIR='"$(LIBEXECDIR)"' -DCULVER_SYSCONFDIR='"$(SYSCONFDIR)"' \
+	-DCULVER_STATEDIR='"$(STATEDIR)"' -DCULVER_RUNDIR='"$(RUNDIR)"'
+CPPFLAGS += -I. -D_GNU_SOURCE $(PATHS)
+CFLAGS_ALL = -std=c11 -g $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) $(EXTRA_CFLAGS) $(CFLAGS)
+LDFLAGS_ALL = $(SANFLAGS) -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+LIBS := -lssl -lcrypto -lsodium -lseccomp -lxxhash -lutf8proc -lz
+LIBS_auth := -lpam -lcrypt
+
+# --- sources: one archive a folder; *_main.c are programs ---------------------------------------------------
+src = $(filter-out %_main.c,$(sort $(wildcard $(addsuffix /*.c,$(1)))))
+SRC_common := $(call src,common/base common/io common/ipc common/log common/conf common/tls common/sandbox common/text \
+	common/secret common/proc common/login common/net)
+SRC_storage := $(call src,storage storage/message)
+SRC_imaplogin := $(sort $(wildcard imap/login*.c))
+SRC_imaplogin := $(filter-out %_main.c,$(SRC_imaplogin))
+SRC_pop3login := $(filter-out %_main.c,$(sort $(wildcard pop3/login*.c)))
+SRC_imap := $(filter-out $(SRC_imaplogin),$(call src,imap))
+SRC_pop3 := $(filter-out $(SRC_pop3login),$(call src,pop3))
+SRC_auth := $(call src,auth)
+SRC_lmtp := $(call src,lmtp)
+SRC_worker := $(call src,worker)
+SRC_master := $(call src,master)
+ARCHIVES := common storage imaplogin pop3login imap pop3 auth lmtp worker master
+archive = $(patsubst %,$(O)/lib%.a,$(1))
+
+# A program is main file + archives, in the only order in which arrows may point.
+PROGRAMS := culver culverctl culver-auth culver-auth-helper culver-keys culver-imap-login culver-pop3-login culver-lmtp \
+	culver-worker
+MAIN_culver := master/culver_main.c
+AR_culver := master common
+MAIN_culverctl := master/ctl_main.c
+AR_culverctl := master common
+LIBS_culverctl := -lcrypt
+MAIN_culver-auth := auth/auth_main.c
+AR_culver-auth := auth common
+LIBS_culver-auth := $(LIBS_auth)
+MAIN_culver-auth-helper := auth/helper_main.c
+AR_culver-auth-helper := auth common
+LIBS_culver-auth-helper := $(LIBS_auth)
+MAIN_culver-keys := auth/keys_main.c
+AR_culver-keys := auth common
+MAIN_culver-imap-login := imap/login_main.c
+AR_culver-imap-login := imaplogin common
+MAIN_culver-pop3-login := pop3/login_main.c
+AR_culver-pop3-login := pop3login common
+MAIN_culver-lmtp := lmtp/lmtp_main.c
+AR_culver-lmtp := lmtp common
+MAIN_culver-worker := worker/worker_main.c
+AR_culver-worker := worker imap pop3 storage common
+BINS := $(addprefix $(O)/bin/,$(PROGRAMS))
+
+obj = $(patsubst %.c,$(O)/%.o,$(1))
+
+all: $(BINS)
+
+define archive_rule
+$(O)/lib$(1).a: $(call obj,$(SRC_$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@$$(AR) rcs $$@ $$^
+.PHONY: lib$(1)
+lib$(1): $(O)/lib$(1).a
+endef
+$(foreach a,$(ARCHIVES),$(eval $(call archive_rule,$(a))))
+
+define program_rule
+$(O)/bin/$(1): $(call obj,$(MAIN_$(1))) $(call archive,$(AR_$(1)))
+	@mkdir -p $$(@D)
+	@echo "LD  $$@"
+	@$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LIBS_$(1)) $$(LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "CC  $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# --- unit tests: tests/unit/<component>/test_<module>.c, each a program --------------------------------------
+UNIT_SRC := $(sort $(wildcard tests/unit/*/test_*.c))
+UNIT_BINS := $(patsubst %.c,$(O)/%,$(UNIT_SRC))
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(call archive,master worker lmtp auth imaplogin pop3login imap pop3 storage common)
+	@echo "LD  $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $< $(filter %.a,$^) $(filter %.a,$^) -lcmocka $(LIBS_auth) $(LIBS)
+# make unit T=common builds and runs one component's tests with the archives it needs only.
+unit-bins: $(UNIT_BINS)
+UNIT_AR_common := common
+UNIT_AR_storage := storage common
+UNIT_AR_imap := imap imaplogin storage common
+UNIT_AR_pop3 := pop3 pop3login storage common
+UNIT_AR_auth := auth common
+UNIT_AR_lmtp := lmtp common
+UNIT_AR_worker := worker imap pop3 storage common
+UNIT_AR_master := master common
+ifneq ($(T),)
+UNIT_T_BINS := $(filter $(O)/tests/unit/$(T)/%,$(UNIT_BINS))
+$(UNIT_T_BINS): $(O)/tests/unit/%: $(O)/tests/unit/%.o $(call archive,$(UNIT_AR_$(T)))
+	@echo "LD  $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $< $(filter %.a,$^) $(filter %.a,$^) -lcmocka $(LIBS_auth) $(LIBS)
+endif
+unit-one: $(UNIT_T_BINS)
+	@set -e; for t in $^; do echo "RUN $$t"; $$t; done
+
+# --- fuzz targets: tests/fuzz/fuzz_<parser>.c (clang, libFuzzer) ------------------------------------------------
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_O := $(B)/fuzz
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(FUZZ_O)/bin/%,$(FUZZ_SRC))
+FUZZ_LIBSRC := $(SRC_common) $(SRC_storage) $(SRC_imaplogin) $(SRC_pop3login) $(SRC_imap) $(SRC_pop3) $(SRC_lmtp) $(SRC_auth)
+FUZZ_CFLAGS := -std=c11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DCULVER_SANITIZED=1 -w
+$(FUZZ_O)/%.o: %.c
+	@mkdir -p $(@D)
+	@clang $(CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
+$(FUZZ_O)/libfuzz.a: $(patsubst %.c,$(FUZZ_O)/%.o,$(FUZZ_LIBSRC))
+	@rm -f $@; ar rcs $@ $^
+$(FUZZ_O)/bin/%: $(FUZZ_O)/tests/fuzz/%.o $(FUZZ_O)/libfuzz.a
+	@mkdir -p $(@D)
+	@echo "LD  $@"
+	@clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS_auth) $(LIBS)
+fuzz-bins: $(FUZZ_BINS)
+
+DEPS := $(shell find $(O) $(FUZZ_O) -name '*.d' 2>/dev/null)
+-include $(DEPS)
+.SECONDARY:
+.PHONY: all unit-bins unit-one fuzz-bins

@@ -1,0 +1,40 @@
+/*
+ * TLS for the processes that face clients (login connections, LMTP), server side, over OpenSSL. The private key is not here:
+ * signatures are asked of culver-keys through a callback (a built-in provider), see sign.c.
+ *
+ * TLS 1.2 at least, no renegotiation, no compression, no session tickets, ALPN refused where it does not match.
+ * A context is made once before the sandbox; sessions are per connection, on memory: bytes in, bytes out.
+ */
+#ifndef CULVER_COMMON_TLS_TLS_H
+#define CULVER_COMMON_TLS_TLS_H
+
+#include "common/base/buf.h"
+#include "common/ipc/proto.h"
+
+struct tls_ctx;  /* certificates by server name */
+struct tls_conn; /* one connection */
+
+/* Asks for a signature. Blocks until culver-keys answers (at most 5 s). sig has max PROTO_SIG_MAX. 0, ERR_TIMEOUT, ERR_CLOSED, ERR_DENIED. */
+typedef int tls_sign_fn(void *arg, const struct msg_sign *request, struct buf *sig);
+
+/* min_version 0x0303 or 0x0304; ciphers: OpenSSL list for TLS 1.2, "" = a modern default. */
+MUST_CHECK int tls_ctx_new(unsigned min_version, const char *ciphers, struct tls_ctx **out);
+/* Adds certificate `index` (PEM chain read from fd, not closed) for server name `name` (empty: the default). ERR_SYNTAX with a log line. */
+MUST_CHECK int tls_ctx_add_cert(struct tls_ctx *ctx, uint32_t index, struct view name, int fd);
+bool tls_ctx_usable(const struct tls_ctx *ctx); /* a default certificate is there */
+void tls_ctx_free(struct tls_ctx **ctx);
+
+MUST_CHECK int tls_conn_new(struct tls_ctx *ctx, tls_sign_fn *sign, void *arg, struct tls_conn **out);
+/* Wipes what it held. */
+void tls_conn_free(struct tls_conn **tc);
+/* Each moves as far as it can: in = bytes from the network (consumed), out = bytes for the network. 0: done, ERR_AGAIN: more input
+ * needed, ERR_PROTO: handshake or record failure (an alert may be in out), ERR_CLOSED: close_notify received, ERR_LIMIT: out is full. */
+MUST_CHECK int tls_handshake(struct tls_conn *tc, struct buf *in, struct buf *out);
+MUST_CHECK int tls_decrypt(struct tls_conn *tc, struct buf *in, struct buf *out, struct buf *plain);
+MUST_CHECK int tls_encrypt(struct tls_conn *tc, struct buf *plain, struct buf *out);
+/* close_notify into out. */
+void tls_shutdown(struct tls_conn *tc, struct buf *out);
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384". */
+void tls_describe(const struct tls_conn *tc, struct buf *out);
+
+#endif

@@ -1,0 +1,23 @@
+/* The IMAP session (RFC 3501, RFC 9051) as the worker hosts it: a state machine over bytes, an account and the tick. */
+#ifndef CULVER_IMAP_SESSION_H
+#define CULVER_IMAP_SESSION_H
+
+#include "common/io/session.h"
+#include "storage/account.h"
+
+struct imap_session;
+
+/* The client was authenticated with the command tagged `tag`: puts its tagged OK with CAPABILITY to the output. With acc NULL (the mail cannot be
+ * opened) puts "tag NO [UNAVAILABLE] …" and BYE, and run() gives SESSION_CLOSE. final: last SASL data, put before the OK as "+ base64"
+ * is not needed for IMAP when empty. */
+struct imap_session *imap_session_new(struct session_host *host, struct account *acc, struct view tag, struct view final);
+void imap_session_free(struct imap_session **s);
+enum session_run imap_session_run(struct imap_session *s);
+/* The timer of set_timeout has fired. */
+void imap_session_timeout(struct imap_session *s);
+/* The worker is leaving, the session was kicked, or the store failed: BYE with this text; run() then gives SESSION_CLOSE. */
+void imap_session_bye(struct imap_session *s, const char *code, const char *text);
+/* True while it waits for nothing but its client (IDLE or between commands): it may be counted as idle. */
+bool imap_session_idle(const struct imap_session *s);
+
+#endif

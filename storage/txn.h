@@ -1,0 +1,79 @@
+/*
+ * A transaction: changes over any number of mailboxes of one account that happen together or not at all.
+ *
+ *   t = txn_begin(acc); txn_append(t, …); txn_flags(t, …); txn_commit(t, done, arg);     … at the end of the tick: done(arg, err, result)
+ *
+ * Each txn_ call checks what it can and returns an error at once (the transaction is then still usable or can be aborted). What it
+ * staged is applied in order at account_commit(); a message that is gone by then is skipped. Between txn_begin and txn_commit no other turn
+ * of the loop may pass, except for a spooled append (see message_source).
+ */
+#ifndef CULVER_STORAGE_TXN_H
+#define CULVER_STORAGE_TXN_H
+
+#include "storage/mailbox.h"
+
+struct txn;
+
+/* Where the bytes of an appended message come from; read while staging, so it may go away afterwards. LF-only input is stored as it is given:
+ * callers convert. Parts are concatenated. */
+struct message_source {
+    struct view parts[3];       /* in memory; unused ones empty */
+    int fd;                     /* then size bytes of this descriptor from offset 0; -1: none */
+    uint64_t fd_size;
+};
+
+struct append_options {
+    unsigned flags;             /* enum msg_flag */
+    const struct view *keywords;
+    size_t nkeywords;
+    bool has_date;              /* false: now, UTC */
+    int64_t date;               /* INTERNALDATE, seconds since 1970 */
+    int zone_minutes;           /* kept, RFC 9051 date-time */
+};
+
+/* Result of a transaction for its completion; arrays live until the completion returns. */
+struct txn_result {
+    uint32_t append_uidvalidity; /* of the last append's mailbox */
+    struct uidset append_uids;   /* of appends, in order */
+    uint32_t copy_uidvalidity;   /* of a copy's or move's destination */
+    const uint32_t *copy_from;   /* source UIDs, rising, that were copied or moved */
+    const uint32_t *copy_to;     /* their new UIDs, same order */
+    size_t ncopied;
+    struct uidset modified;      /* UIDs that an UNCHANGEDSINCE left alone (RFC 7162 3.1.3) */
+    struct uidset expunged;      /* UIDs removed from the source */
+};
+typedef void txn_done_fn(void *arg, int err, const struct txn_result *result);
+
+struct txn *txn_begin(struct account *acc);
+void txn_abort(struct txn **t);
+/* Queues it for the tick's account_commit(). Consumes t. done may be NULL. */
+void txn_commit(struct txn **t, txn_done_fn *done, void *arg);
+
+/* ERR_QUOTA, ERR_LIMIT (keywords), ERR_NOSPACE, ERR_IO. */
+MUST_CHECK int txn_append(struct txn *t, struct mailbox *m, const struct message_source *src, const struct append_options *opt);
+
+enum flag_op { FLAGS_REPLACE, FLAGS_ADD, FLAGS_REMOVE };
+struct flag_change {
+    enum flag_op op;
+    unsigned flags;
+    const struct view *keywords; /* new ones are created unless op is FLAGS_REMOVE */
+    size_t nkeywords;
+    bool has_unchangedsince;
+    uint64_t unchangedsince;
+};
+MUST_CHECK int txn_flags(struct txn *t, struct mailbox *m, const struct uidset *uids, const struct flag_change *change);
+/* Removes these messages whatever their flags. */
+MUST_CHECK int txn_expunge(struct txn *t, struct mailbox *m, const struct uidset *uids);
+/* By reference; flags, keywords and INTERNALDATE are kept. move: and removed from `from`. ERR_QUOTA (copy), ERR_LIMIT. */
+MUST_CHECK int txn_copy(struct txn *t, struct mailbox *from, const struct uidset *uids, struct mailbox *to, bool move);
+
+/* Names as in account.h. ERR_EXISTS, ERR_NOTFOUND, ERR_DENIED (INBOX), ERR_SYNTAX, ERR_LIMIT. create makes missing parents. */
+MUST_CHECK int txn_create(struct txn *t, struct view name, unsigned use);
+/* Children stay (the name becomes a parent without mailbox). */
+MUST_CHECK int txn_delete(struct txn *t, struct view name);
+/* With the whole tree below it. Renaming INBOX moves its messages to a new mailbox (RFC 9051 6.3.6). */
+MUST_CHECK int txn_rename(struct txn *t, struct view from, struct view to);
+/* A subscription does not need a mailbox. */
+MUST_CHECK int txn_subscribe(struct txn *t, struct view name, bool on);
+
+#endif
