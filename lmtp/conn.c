@@ -1,0 +1,280 @@
+/*
+ * The life of an LMTP connection: socket, buffers, timer, channels, and which part of the grammar the next bytes belong to.
+ *
+ * Back-pressure: nothing is read while a recipient is looked up or a message delivered, nor while answers wait to be taken.
+ */
+#include "lmtp/lmtp_int.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/log/log.h"
+
+#define READ_SLICE (64 * 1024)
+#define OUT_MAX (1024 * 1024)
+#define OUT_HIGH (64 * 1024)
+
+struct lmtp_end {
+    void (*ended)(void *arg);
+    void *arg;
+};
+
+struct lmtp_outer {
+    struct lmtp_conn conn; /* first: the two are one object */
+    struct lmtp_end end;
+};
+
+void lmtp_enter(struct lmtp_conn *c, enum lmtp_state state)
+{
+    if (c->state != LMTP_CLOSING)
+        c->state = state;
+}
+
+void lmtp_reset(struct lmtp_conn *c)
+{
+    for (size_t i = 0; i < c->nrcpts; i++)
+        lmtp_rcpt_free(&c->rcpts[i]);
+    free(c->rcpts);
+    c->rcpts = NULL;
+    c->nrcpts = 0;
+    c->has_sender = false;
+    if (c->memfd >= 0)
+        close(c->memfd);
+    c->memfd = -1;
+}
+
+static void conn_free(void *arg)
+{
+    struct lmtp_outer *o = arg;
+    struct lmtp_conn *c = &o->conn;
+    struct lmtp_end end = o->end;
+
+    lmtp_reset(c);
+    lmtp_rcpt_free(&c->looking_up);
+    watch_free(&c->watch);
+    timer_free(&c->idle);
+    timer_free(&c->deliver_timer);
+    ipc_free(&c->auth);
+    ipc_free(&c->master);
+    close(c->fd);
+    buf_free(&c->in);
+    outq_free(&c->out);
+    free(c->helo);
+    free(c->sender);
+    free(o);
+    end.ended(end.arg);
+}
+
+static void conn_end(struct lmtp_conn *c, const char *reason)
+{
+    if (c->ended)
+        return;
+    c->ended = true;
+    watch_free(&c->watch);
+    LOG_DEBUG(c->id, "connection ended", F_STR("reason", reason));
+    loop_defer(c->loop, conn_free, c);
+}
+
+/* One command line. False when there is none yet. */
+static bool take_line(struct lmtp_conn *c)
+{
+    struct view in = buf_view(&c->in), line;
+    size_t eol = view_find(in, '\n');
+
+    if (eol == in.len) {
+        if (in.len <= c->p->set->lmtp_line_max)
+            return false;
+        if (!c->skipping)
+            lmtp_reply(c, 500, "5.5.2", "The line is too long.");
+        c->skipping = true;
+        buf_consume(&c->in, in.len);
+        return false;
+    }
+    line = view_sub(in, 0, eol > 0 && in.ptr[eol - 1] == '\r' ? eol - 1 : eol);
+    if (!c->skipping && line.len > c->p->set->lmtp_line_max)
+        lmtp_reply(c, 500, "5.5.2", "The line is too long.");
+    else if (!c->skipping)
+        lmtp_command(c, line);
+    c->skipping = false;
+    buf_consume(&c->in, eol + 1);
+    return true;
+}
+
+/* Runs the input as far as the state allows. */
+static void run(struct lmtp_conn *c)
+{
+    bool more = true;
+
+    while (more && outq_len(c->out) < OUT_HIGH) {
+        switch (c->state) {
+        case LMTP_COMMAND:
+            more = take_line(c);
+            break;
+        case LMTP_DATA:
+        case LMTP_CHUNK:
+            more = lmtp_take_message(c);
+            break;
+        case LMTP_LOOKUP:
+        case LMTP_DELIVER:
+        case LMTP_CLOSING:
+            more = false;
+            break;
+        }
+    }
+}
+
+static void flush(struct lmtp_conn *c)
+{
+    bool reading = c->state == LMTP_COMMAND || c->state == LMTP_DATA || c->state == LMTP_CHUNK;
+    int err = 0;
+
+    if (c->ended)
+        return;
+    if (outq_len(c->out) > 0)
+        err = outq_flush(c->out, c->fd, NULL);
+    if ((err != 0 && err != ERR_AGAIN) || !outq_ok(c->out)) {
+        conn_end(c, "client gone");
+        return;
+    }
+    if (err == 0 && (c->state == LMTP_CLOSING || (c->eof && reading))) {
+        conn_end(c, "closed");
+        return;
+    }
+    watch_set(c->watch, (err == ERR_AGAIN ? LOOP_WRITE : 0) |
+                            (reading && !c->eof && buf_len(&c->in) < c->in.max && outq_len(c->out) < OUT_HIGH ? LOOP_READ : 0));
+}
+
+/* Called when a look-up or a delivery is answered: from a callback, so the work is done at the end of the turn. */
+static void resume_later(void *arg)
+{
+    struct lmtp_conn *c = arg;
+
+    if (c->ended)
+        return;
+    run(c);
+    flush(c);
+}
+
+void lmtp_resume(struct lmtp_conn *c)
+{
+    timer_arm(c->idle, c->p->set->lmtp_timeout);
+    loop_defer(c->loop, resume_later, c);
+}
+
+static void read_input(struct lmtp_conn *c)
+{
+    size_t room = MIN_OF(c->in.max - buf_len(&c->in), (size_t)READ_SLICE);
+    uint8_t *p = room > 0 ? buf_reserve(&c->in, room) : NULL;
+    ssize_t n;
+
+    if (p == NULL)
+        return;
+    n = recv(c->fd, p, room, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        c->eof = true;
+        return;
+    }
+    buf_commit(&c->in, (size_t)n);
+    timer_arm(c->idle, c->p->set->lmtp_timeout);
+}
+
+static void on_socket(void *arg, int fd, unsigned events)
+{
+    struct lmtp_conn *c = arg;
+
+    (void)fd;
+    if ((events & LOOP_HANGUP) != 0 && (events & LOOP_READ) == 0) {
+        conn_end(c, "client gone"); /* what was handed over is delivered all the same */
+        return;
+    }
+    if ((events & LOOP_READ) != 0)
+        read_input(c);
+    run(c);
+    flush(c);
+}
+
+static void on_idle(void *arg)
+{
+    struct lmtp_conn *c = arg;
+
+    if (c->state == LMTP_DELIVER)
+        return; /* bounded by its own timer */
+    lmtp_reply(c, 421, "4.4.2", "Timeout, closing.");
+    lmtp_enter(c, LMTP_CLOSING);
+    if (outq_flush(c->out, c->fd, NULL) != 0)
+        LOG_DEBUG(c->id, "the client does not take its farewell");
+    conn_end(c, "idle");
+}
+
+static void on_auth(void *arg, struct ipc *ch, struct ipc_msg *msg)
+{
+    struct msg_rcpt_result m;
+
+    (void)ch;
+    if (msg->kind == IPC_AUTH_RCPT && msg_rcpt_result_decode(msg->body, &m) == 0)
+        lmtp_rcpt_result(arg, &m);
+}
+
+static void on_auth_closed(void *arg, struct ipc *ch, int err)
+{
+    struct lmtp_conn *c = arg;
+
+    (void)ch;
+    LOG_WARN(c->id, "the channel to auth is gone", F_ERR(err));
+    ipc_free(&c->auth);
+    lmtp_lookup_failed(c);
+}
+
+static void on_master(void *arg, struct ipc *ch, struct ipc_msg *msg)
+{
+    struct lmtp_conn *c = arg;
+
+    (void)ch;
+    LOG_WARN(c->id, "unexpected message from master", F_UINT("kind", msg->kind));
+}
+
+static void on_master_closed(void *arg, struct ipc *ch, int err)
+{
+    struct lmtp_conn *c = arg;
+
+    (void)ch;
+    LOG_WARN(c->id, "the channel to master is gone", F_ERR(err));
+    ipc_free(&c->master);
+}
+
+struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *params, const struct msg_conn *facts, int client_fd,
+                                int auth_fd, int master_fd, void (*ended)(void *arg), void *arg)
+{
+    struct lmtp_outer *o = xcalloc(1, sizeof(*o));
+    struct lmtp_conn *c = &o->conn;
+    char greeting[300];
+
+    o->end = (struct lmtp_end){ended, arg};
+    c->p = params;
+    c->loop = loop;
+    c->id = facts->conn_id;
+    c->peer = facts->peer;
+    c->local = facts->local;
+    c->fd = client_fd;
+    c->memfd = -1;
+    buf_init(&c->in, READ_SLICE + params->set->lmtp_line_max);
+    c->out = outq_new(OUT_MAX);
+    c->auth = ipc_new(loop, auth_fd, ROLE_LCONN, ROLE_AUTH, on_auth, on_auth_closed, c);
+    c->master = ipc_new(loop, master_fd, ROLE_LCONN, ROLE_MASTER, on_master, on_master_closed, c);
+    ipc_set_sid(c->auth, c->id);
+    ipc_set_sid(c->master, c->id);
+    c->idle = timer_new(loop, on_idle, c);
+    c->deliver_timer = timer_new(loop, lmtp_deliver_timeout, c);
+    timer_arm(c->idle, params->set->lmtp_timeout);
+    c->watch = loop_watch(loop, client_fd, LOOP_READ, on_socket, c);
+    snprintf(greeting, sizeof(greeting), "%.200s Culver LMTP ready", params->hostname);
+    lmtp_reply(c, 220, "", greeting);
+    flush(c);
+    return c;
+}

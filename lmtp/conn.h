@@ -1,0 +1,21 @@
+/* One LMTP client connection: RFC 2033, 5321, 1870, 2034, 2920, 3030, 3463, 6152, 6531. Runs in a process (or loop) that holds nothing but it. */
+#ifndef CULVER_LMTP_CONN_H
+#define CULVER_LMTP_CONN_H
+
+#include "common/conf/settings.h"
+#include "common/io/loop.h"
+#include "common/ipc/proto.h"
+
+struct lmtp_conn;
+
+struct lmtp_params {
+    const struct set_lmtp *set;
+    uint64_t message_size_max;
+    const char *hostname;
+};
+
+/* Greets the client. Takes over all descriptors. ended is called once, from the loop, when the connection is over and freed. */
+struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *params, const struct msg_conn *facts, int client_fd,
+                                int auth_fd, int master_fd, void (*ended)(void *arg), void *arg);
+
+#endif

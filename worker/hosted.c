@@ -1,0 +1,345 @@
+/*
+ * One client connection of the worker's user: the socket (or the worker's end of the pair to the login process that ends TLS), its
+ * buffers and timers. The protocol sees only struct session_host.
+ *
+ * Back-pressure: nothing is read while the input buffer is full or more than SESSION_OUT_HIGH octets wait to be sent, and a client
+ * that takes no output for output_stall_timeout is cut.
+ */
+#include "worker/worker_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/log/log.h"
+
+#define READ_SLICE (64 * 1024)
+/* Of answers held in memory; message data are file ranges and do not count. A job stops at SESSION_OUT_HIGH, one answer may pass it. */
+#define OUT_MEMORY_MAX (128 * 1024 * 1024)
+
+struct hosted {
+    struct session_host host;
+    struct worker *w;
+    const struct protocol *protocol;
+    void *session; /* NULL until the account has been opened, or could not be */
+    struct hosted *next, **prev;
+    int fd;
+    struct watch *watch;
+    struct buf in;
+    struct timer *idle, *stall;
+    char *tag, *final;
+    size_t final_len;
+    uint64_t sent, received;
+    const char *end_reason;
+    bool runnable;
+    bool closing; /* the protocol is done: send what is left, then close */
+};
+
+static void hosted_free(void *arg)
+{
+    struct hosted *h = arg;
+
+    if (h->session != NULL)
+        h->protocol->close(h->session);
+    watch_free(&h->watch);
+    timer_free(&h->idle);
+    timer_free(&h->stall);
+    close(h->fd);
+    buf_free(&h->in);
+    outq_free(&h->host.out);
+    free(h->tag);
+    free(h->final);
+    free(h);
+}
+
+static void report_end(const struct hosted *h)
+{
+    struct buf body;
+
+    LOG_INFO(h->host.id, "session ended", F_STR("user", h->w->user), F_STR("protocol", h->protocol->name),
+             F_STR("reason", h->end_reason), F_UINT("in", h->received), F_UINT("out", h->sent));
+    buf_init(&body, IPC_MAX_BODY);
+    msg_id_encode(&body, &(struct msg_id){h->host.id});
+    if (h->w->proc.master != NULL && ipc_send(h->w->proc.master, IPC_WORKER_ENDED, &body, NULL, 0) != 0)
+        LOG_WARN(h->host.id, "cannot tell master of the session's end");
+    buf_free(&body);
+}
+
+/* Takes the session out of everything now; its memory goes at the end of the turn, because callers may stand on it. */
+void hosted_drop(struct hosted *h, const char *reason)
+{
+    if (h->prev == NULL)
+        return;
+    h->end_reason = h->end_reason != NULL ? h->end_reason : reason;
+    *h->prev = h->next;
+    if (h->next != NULL)
+        h->next->prev = h->prev;
+    h->prev = NULL;
+    h->w->nsessions--;
+    watch_free(&h->watch);
+    report_end(h);
+    loop_defer(h->w->proc.loop, hosted_free, h);
+    worker_life_update(h->w);
+}
+
+static uint64_t host_now(const struct session_host *host)
+{
+    const struct hosted *h = host->priv;
+
+    return loop_now(h->w->proc.loop);
+}
+
+static void host_wake(struct session_host *host)
+{
+    struct hosted *h = host->priv;
+
+    h->runnable = true;
+    loop_again(h->w->proc.loop);
+}
+
+static void host_set_timeout(struct session_host *host, uint64_t ms)
+{
+    struct hosted *h = host->priv;
+
+    if (ms == 0)
+        timer_disarm(h->idle);
+    else
+        timer_arm(h->idle, ms);
+}
+
+static void on_idle(void *arg)
+{
+    struct hosted *h = arg;
+
+    if (h->session == NULL || h->closing)
+        return;
+    h->end_reason = "idle";
+    h->protocol->timeout(h->session);
+    h->runnable = true;
+}
+
+static void on_stall(void *arg)
+{
+    hosted_drop(arg, "output stalled");
+}
+
+/* One slice a turn, so that a fast client cannot keep the loop. */
+static void read_input(struct hosted *h)
+{
+    size_t room = h->in.max > buf_len(&h->in) ? h->in.max - buf_len(&h->in) : 0;
+    uint8_t *p;
+    ssize_t n;
+
+    room = MIN_OF(room, (size_t)READ_SLICE);
+    if (room == 0)
+        return;
+    p = buf_reserve(&h->in, room);
+    if (p == NULL) {
+        hosted_drop(h, "out of memory");
+        return;
+    }
+    n = recv(h->fd, p, room, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        h->host.eof = true;
+        h->end_reason = h->end_reason != NULL ? h->end_reason : "client closed";
+    } else {
+        buf_commit(&h->in, (size_t)n);
+        h->received += (uint64_t)n;
+    }
+    h->runnable = true;
+}
+
+static void on_socket(void *arg, int fd, unsigned events)
+{
+    struct hosted *h = arg;
+
+    (void)fd;
+    if (h->closing) {
+        if (events & LOOP_HANGUP)
+            hosted_drop(h, "client closed");
+        return;
+    }
+    if ((events & (LOOP_READ | LOOP_HANGUP)) != 0 && !h->host.eof)
+        read_input(h);
+    if ((events & LOOP_HANGUP) != 0 && h->host.eof)
+        h->runnable = true;
+}
+
+static void start_protocol(struct hosted *h)
+{
+    h->session = h->protocol->open(&h->host, h->w->acc, view_str(h->tag), view_make(h->final, h->final_len));
+    h->runnable = true;
+}
+
+void hosted_start_waiting(struct worker *w)
+{
+    for (struct hosted *h = w->sessions; h != NULL; h = h->next) {
+        if (h->session == NULL)
+            start_protocol(h);
+    }
+}
+
+static bool init_socket(struct hosted *h, const struct msg_session *m)
+{
+    h->watch = loop_watch(h->w->proc.loop, h->fd, LOOP_READ, on_socket, h);
+    if (h->watch == NULL)
+        return false;
+    buf_init(&h->in, h->w->set->imap_line_max);
+    buf_put_view(&h->in, m->input);
+    h->host.out = outq_new(OUT_MEMORY_MAX);
+    h->idle = timer_new(h->w->proc.loop, on_idle, h);
+    h->stall = timer_new(h->w->proc.loop, on_stall, h);
+    return buf_ok(&h->in);
+}
+
+static void link_session(struct hosted *h)
+{
+    struct worker *w = h->w;
+
+    h->next = w->sessions;
+    h->prev = &w->sessions;
+    if (h->next != NULL)
+        h->next->prev = &h->next;
+    w->sessions = h;
+    w->nsessions++;
+    w->had_session = true;
+}
+
+static void init_host(struct hosted *h, const struct msg_session *m)
+{
+    h->host = (struct session_host){
+        .id = m->session_id,
+        .in = &h->in,
+        .tls = m->tls,
+        .peer = m->peer,
+        .local = m->local,
+        .set = h->w->set,
+        .hostname = h->w->general->hostname,
+        .user = h->w->user,
+        .spool_dir = h->w->spool_dir,
+        .now_ms = host_now,
+        .wake = host_wake,
+        .set_timeout = host_set_timeout,
+        .priv = h,
+    };
+}
+
+void hosted_new(struct worker *w, const struct msg_session *m, int fd)
+{
+    struct hosted *h = xcalloc(1, sizeof(*h));
+    char peer[46];
+
+    h->w = w;
+    h->fd = fd;
+    h->protocol = protocol_find(m->protocol);
+    if (h->protocol == NULL) {
+        LOG_ERROR(m->session_id, "session of an unknown protocol", F_UINT("protocol", m->protocol));
+        close(fd);
+        free(h);
+        return;
+    }
+    h->tag = view_dup(m->tag);
+    h->final = view_dup(m->final);
+    h->final_len = m->final.len;
+    init_host(h, m);
+    link_session(h);
+    if (!init_socket(h, m)) {
+        hosted_drop(h, "cannot be served");
+        return;
+    }
+    net_addr_format(&m->peer, peer);
+    LOG_INFO(m->session_id, "session started", F_STR("user", w->user), F_STR("protocol", h->protocol->name), F_STR("peer", peer),
+             F_STR("tls", m->tls ? "yes" : "no"));
+    if (worker_account_open(w) != ERR_BUSY)
+        start_protocol(h);
+    worker_life_update(w);
+}
+
+void hosted_run(struct hosted *h)
+{
+    h->runnable = false;
+    if (h->session == NULL || h->closing || h->prev == NULL)
+        return;
+    if (outq_len(h->host.out) >= SESSION_OUT_HIGH)
+        return; /* hosted_flush makes it runnable when there is room */
+    switch (h->protocol->run(h->session)) {
+    case SESSION_WAIT:
+        break;
+    case SESSION_AGAIN:
+        h->runnable = true;
+        break;
+    case SESSION_CLOSE:
+        h->closing = true;
+        if (h->end_reason == NULL)
+            h->end_reason = "logged out";
+        break;
+    }
+}
+
+static void watch_for(struct hosted *h, bool unsent)
+{
+    unsigned events = unsent ? LOOP_WRITE : 0;
+
+    if (!h->closing && !h->host.eof && buf_len(&h->in) < h->in.max && outq_len(h->host.out) < SESSION_OUT_HIGH)
+        events |= LOOP_READ;
+    watch_set(h->watch, events);
+}
+
+void hosted_flush(struct hosted *h)
+{
+    uint64_t before, sent = 0;
+    int err;
+
+    if (!outq_ok(h->host.out)) {
+        hosted_drop(h, "answer too large");
+        return;
+    }
+    before = outq_len(h->host.out);
+    err = before == 0 ? 0 : outq_flush(h->host.out, h->fd, &sent);
+    h->sent += sent;
+    if (err != 0 && err != ERR_AGAIN) {
+        hosted_drop(h, err == ERR_CLOSED ? "client closed" : "output failed");
+        return;
+    }
+    if (before >= SESSION_OUT_HIGH && outq_len(h->host.out) < SESSION_OUT_HIGH)
+        h->runnable = true;
+    if (err == 0)
+        timer_disarm(h->stall);
+    else if (sent > 0 || !timer_armed(h->stall))
+        timer_arm(h->stall, h->w->set->output_stall_timeout);
+    if (err == 0 && h->closing) {
+        (void)shutdown(h->fd, SHUT_WR); /* the close follows at once; a failure here means that the client is gone */
+        hosted_drop(h, "closed");
+        return;
+    }
+    watch_for(h, err == ERR_AGAIN);
+}
+
+void hosted_bye(struct hosted *h, const char *code, const char *text)
+{
+    h->end_reason = "ended by server";
+    if (h->session == NULL || h->closing)
+        return;
+    h->protocol->bye(h->session, code, text);
+    h->runnable = true;
+    loop_again(h->w->proc.loop);
+}
+
+bool hosted_runnable(const struct hosted *h)
+{
+    return h->runnable && !h->closing && outq_len(h->host.out) < SESSION_OUT_HIGH;
+}
+
+struct hosted *hosted_next(const struct hosted *h)
+{
+    return h->next;
+}
+
+uint64_t hosted_id(const struct hosted *h)
+{
+    return h->host.id;
+}

@@ -1,0 +1,21 @@
+/* The protocols a worker can host, behind one table: what imap/session.h and pop3/session.h have in common. */
+#ifndef CULVER_WORKER_PROTOCOL_H
+#define CULVER_WORKER_PROTOCOL_H
+
+#include "common/io/session.h"
+#include "storage/account.h"
+
+struct protocol {
+    enum proto_protocol id;
+    const char *name; /* for log lines */
+    void *(*open)(struct session_host *host, struct account *acc, struct view tag, struct view final);
+    void (*close)(void *session);
+    enum session_run (*run)(void *session);
+    void (*timeout)(void *session);
+    void (*bye)(void *session, const char *code, const char *text);
+};
+
+/* NULL for a protocol that no session speaks. */
+const struct protocol *protocol_find(enum proto_protocol id);
+
+#endif

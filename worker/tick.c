@@ -1,0 +1,60 @@
+/*
+ * The tick: one turn of the loop. Sessions run first (they change nothing but stage transactions and write answers that need no
+ * commit), then everything that was staged is committed with one write and at most one sync, and only then are answers sent. So
+ * pipelined commands and concurrent deliveries share a sync, and no client reads OK before its change is durable.
+ */
+#include "common/log/log.h"
+#include "worker/worker_int.h"
+
+static void commit(struct worker *w)
+{
+    int err;
+
+    if (w->acc == NULL || !account_has_pending(w->acc))
+        return;
+    err = account_commit(w->acc);
+    if (err != 0 && !w->commit_failing)
+        LOG_ERROR(0, "commit failed", F_STR("user", w->user), F_ERR(err));
+    if (err == 0 && w->commit_failing)
+        LOG_INFO(0, "commits work again", F_STR("user", w->user));
+    w->commit_failing = err != 0;
+}
+
+static void background(void *arg)
+{
+    struct worker *w = arg;
+    uint64_t wait;
+
+    if (w->acc == NULL)
+        return;
+    wait = account_background(w->acc);
+    if (wait != UINT64_MAX)
+        timer_arm(w->background, wait);
+}
+
+void worker_tick(void *arg)
+{
+    struct worker *w = arg;
+    struct hosted *h, *next;
+    bool again = false;
+
+    for (h = w->sessions; h != NULL; h = next) {
+        next = hosted_next(h);
+        if (hosted_runnable(h))
+            hosted_run(h);
+    }
+    commit(w);
+    for (h = w->sessions; h != NULL; h = next) {
+        next = hosted_next(h);
+        hosted_flush(h);
+    }
+    for (h = w->sessions; h != NULL; h = hosted_next(h))
+        again = again || hosted_runnable(h);
+    if (again)
+        loop_again(w->proc.loop);
+    if (w->background == NULL)
+        w->background = timer_new(w->proc.loop, background, w);
+    if (!timer_armed(w->background))
+        background(w);
+    worker_life_update(w);
+}

@@ -1,0 +1,168 @@
+/*
+ * culver-worker: the process of one user, running as that user. It gets client connections and deliveries from master, and it is the
+ * only process that touches this user's mail.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/log/log.h"
+#include "storage/message/body.h"
+#include "worker/autos.h"
+#include "worker/worker_int.h"
+
+static int receive_start(void *arg, struct ipc_msg *msg)
+{
+    struct worker *w = arg;
+    struct msg_user m;
+
+    if (msg->kind != IPC_MASTER_USER || w->user != NULL || msg_user_decode(msg->body, &m) != 0)
+        return ERR_PROTO;
+    w->user = view_dup(m.user.name);
+    w->mail_path = view_dup(m.user.mail_path);
+    w->quota_bytes = m.user.quota_bytes;
+    w->quota_messages = m.user.quota_messages;
+    return 0;
+}
+
+/* The path down to the user's mail, as far as it does not exist: master made what only root can, the rest is the user's. */
+static void make_mail_path(const char *path)
+{
+    char *copy = xstrdup(path);
+
+    for (char *p = copy + 1; *p != '\0'; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        if (mkdir(copy, 0700) != 0 && errno != EEXIST)
+            LOG_DEBUG(0, "cannot make directory", F_STR("path", copy), F_ERRNO(errno));
+        *p = '/';
+    }
+    if (mkdir(copy, 0700) != 0 && errno != EEXIST)
+        LOG_FATAL("cannot make the mail directory", F_STR("path", copy), F_ERRNO(errno));
+    free(copy);
+}
+
+static void on_session(struct worker *w, struct ipc_msg *msg)
+{
+    struct msg_session m;
+
+    if (msg_session_decode(msg->body, &m) != 0)
+        LOG_FATAL("malformed session from master");
+    hosted_new(w, &m, msg->fds[0]);
+    msg->fds[0] = -1;
+}
+
+static void on_deliver(struct worker *w, struct ipc_msg *msg)
+{
+    struct msg_deliver m;
+
+    if (msg_deliver_decode(msg->body, &m) != 0)
+        LOG_FATAL("malformed delivery from master");
+    deliver_new(w, &m, msg->fds[0], msg->fds[1]);
+    msg->fds[0] = msg->fds[1] = -1;
+}
+
+static void on_kick(struct worker *w, struct ipc_msg *msg)
+{
+    struct msg_id m;
+
+    if (msg_id_decode(msg->body, &m) != 0)
+        LOG_FATAL("malformed kick from master");
+    for (struct hosted *h = w->sessions; h != NULL; h = hosted_next(h)) {
+        if (m.id == 0 || m.id == hosted_id(h))
+            hosted_bye(h, "UNAVAILABLE", "The session was ended by the administrator.");
+    }
+}
+
+static void on_master(void *arg, struct ipc *ch, struct ipc_msg *msg)
+{
+    struct worker *w = arg;
+
+    (void)ch;
+    switch (msg->kind) {
+    case IPC_MASTER_SESSION:
+        on_session(w, msg);
+        break;
+    case IPC_MASTER_DELIVER:
+        on_deliver(w, msg);
+        break;
+    case IPC_MASTER_KICK:
+        on_kick(w, msg);
+        break;
+    case IPC_MASTER_STOP:
+        worker_stop(w);
+        break;
+    default:
+        LOG_ERROR(0, "message that no worker handles", F_UINT("kind", msg->kind));
+        break;
+    }
+}
+
+/* Without master nothing new can come, and nobody would supervise us: finish what is under way and leave. */
+static void on_master_gone(void *arg, struct ipc *ch, int err)
+{
+    struct worker *w = arg;
+
+    (void)ch;
+    LOG_WARN(0, "master is gone", F_STR("user", w->user), F_ERR(err));
+    ipc_free(&w->proc.master);
+    worker_stop(w);
+}
+
+static void on_term(void *arg, int signo)
+{
+    (void)signo;
+    worker_stop(arg);
+}
+
+static void confine(struct worker *w)
+{
+    struct sandbox_path paths[] = {{w->mail_path, true}, {CHARSET_MODULES, false}};
+    struct sandbox_params params = {
+        .profile = SANDBOX_WORKER,
+        .paths = paths,
+        .npaths = access(CHARSET_MODULES, R_OK) == 0 ? 2 : 1,
+        .memory_max = w->set->worker_memory,
+    };
+
+    make_mail_path(w->mail_path);
+    charset_preload();
+    proc_confine(&w->proc, &params);
+    w->spool_dir = open(w->mail_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (w->spool_dir < 0)
+        LOG_FATAL("cannot open the mail directory", F_STR("path", w->mail_path), F_ERRNO(errno));
+}
+
+int main(void)
+{
+    static const struct conf_component *const components[] = {&set_worker_component};
+    struct worker w = {0};
+    int err;
+
+    proc_start(&w.proc, "worker", ROLE_WORKER, components, ARRAY_LEN(components));
+    w.general = conf_get(w.proc.conf, &set_general_component);
+    w.set = conf_get(w.proc.conf, &set_worker_component);
+    proc_receive(&w.proc, receive_start, &w);
+    if (w.user == NULL)
+        LOG_FATAL("master named no user");
+    umask(077);
+    confine(&w);
+    autos_parse(&w.set->auto_mailboxes, &w.autos, &w.nautos);
+    proc_serve(&w.proc, on_master, on_master_gone, &w);
+    worker_life_init(&w);
+    loop_on_turn(w.proc.loop, worker_tick, &w);
+    if (loop_signal(w.proc.loop, SIGTERM, on_term, &w) != 0)
+        LOG_FATAL("cannot watch signals");
+    err = worker_account_open(&w);
+    if (err != 0 && err != ERR_BUSY)
+        LOG_WARN(0, "sessions will be refused until the mail can be opened", F_STR("user", w.user), F_ERR(err));
+    worker_life_update(&w);
+    if (loop_run(w.proc.loop) != 0)
+        LOG_FATAL("the event loop failed");
+    return 0;
+}
