@@ -14,21 +14,29 @@
 struct tls_ctx;  /* certificates by server name */
 struct tls_conn; /* one connection */
 
-/* Asks for a signature. Blocks until culver-keys answers (at most 5 s). sig has max PROTO_SIG_MAX. 0, ERR_TIMEOUT, ERR_CLOSED, ERR_DENIED. */
+/* Asks for a signature. Blocks until culver-keys answers (at most 5 s). sig has max PROTO_SIG_MAX. 0, ERR_TIMEOUT, ERR_CLOSED,
+ * ERR_DENIED. */
 typedef int tls_sign_fn(void *arg, const struct msg_sign *request, struct buf *sig);
 
 /* min_version 0x0303 or 0x0304; ciphers: OpenSSL list for TLS 1.2, "" = a modern default. */
 MUST_CHECK int tls_ctx_new(unsigned min_version, const char *ciphers, struct tls_ctx **out);
-/* Adds certificate `index` (PEM chain read from fd, not closed) for server name `name` (empty: the default). ERR_SYNTAX with a log line. */
+/* Adds certificate `index` (PEM chain read from fd, not closed) for server name `name` (empty: the default). ERR_SYNTAX with a
+ * log line. */
 MUST_CHECK int tls_ctx_add_cert(struct tls_ctx *ctx, uint32_t index, struct view name, int fd);
 bool tls_ctx_usable(const struct tls_ctx *ctx); /* a default certificate is there */
+/* The application protocol (RFC 7301: "imap", "pop3") that a client may name; a constant string. Without one every client that
+ * names protocols is refused, so that nobody's web browser can be led here. */
+void tls_ctx_set_alpn(struct tls_ctx *ctx, const char *protocol);
 void tls_ctx_free(struct tls_ctx **ctx);
 
 MUST_CHECK int tls_conn_new(struct tls_ctx *ctx, tls_sign_fn *sign, void *arg, struct tls_conn **out);
 /* Wipes what it held. */
 void tls_conn_free(struct tls_conn **tc);
-/* Each moves as far as it can: in = bytes from the network (consumed), out = bytes for the network. 0: done, ERR_AGAIN: more input
- * needed, ERR_PROTO: handshake or record failure (an alert may be in out), ERR_CLOSED: close_notify received, ERR_LIMIT: out is full. */
+/* Each moves as far as it can: in = bytes from the network (consumed), out = bytes for the network. 0: done, ERR_AGAIN: more
+ * input needed, ERR_PROTO: handshake or record failure (an alert may be in out), ERR_CLOSED: close_notify received, ERR_LIMIT:
+ * out is full. tls_decrypt appends to plain what there is room for (0: something was appended, ask again; ERR_LIMIT also when
+ * plain is full; with ERR_CLOSED and ERR_PROTO too plain may have grown); bytes of a record that did not fit stay inside, so ask
+ * again once plain has room, even without new input. tls_encrypt consumes from plain what fits into out. */
 MUST_CHECK int tls_handshake(struct tls_conn *tc, struct buf *in, struct buf *out);
 MUST_CHECK int tls_decrypt(struct tls_conn *tc, struct buf *in, struct buf *out, struct buf *plain);
 MUST_CHECK int tls_encrypt(struct tls_conn *tc, struct buf *plain, struct buf *out);
