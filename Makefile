@@ -159,7 +159,106 @@ $(FUZZ_O)/bin/%: $(FUZZ_O)/tests/fuzz/%.o $(FUZZ_O)/libfuzz.a
 	@clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS_auth) $(LIBS)
 fuzz-bins: $(FUZZ_BINS)
 
+# --- packages ------------------------------------------------------------------------------------------
+# What a build needs, what the tests need besides, what lint, fuzz and bench need besides.
+PKG_BUILD := gcc make libc6-dev pkg-config libssl-dev libsodium-dev libpam0g-dev libcrypt-dev libseccomp-dev libxxhash-dev \
+	libutf8proc-dev zlib1g-dev openssl
+PKG_TEST := libcmocka-dev python3 python3-pytest python3-pytest-timeout postfix isync fetchmail mutt curl libpam-wrapper libpam-pwdfile \
+	libpam-modules util-linux procps iproute2 passwd
+PKG_LINT := clang clang-format clang-tidy
+PKG_FUZZ := clang
+PKG_BENCH := python3 dovecot-imapd dovecot-pop3d dovecot-lmtpd
+NEED ?= build
+PKG_build := $(PKG_BUILD)
+PKG_check := $(PKG_BUILD) $(PKG_TEST)
+PKG_lint := $(PKG_BUILD) $(PKG_LINT)
+PKG_fuzz := $(PKG_BUILD) $(PKG_FUZZ)
+PKG_bench := $(PKG_BUILD) $(PKG_BENCH)
+PKG_all := $(PKG_BUILD) $(PKG_TEST) $(PKG_LINT) $(PKG_FUZZ) $(PKG_BENCH)
+
+# Installs (as root) or names what is missing for $(NEED): build, check, lint, fuzz, bench or all.
+deps:
+	@tests/tools/deps.sh $(PKG_$(NEED))
+
+# --- running and testing --------------------------------------------------------------------------------
+run:
+	@$(MAKE) --no-print-directory deps NEED=build
+	@$(MAKE) --no-print-directory all
+	@tests/tools/demo.sh $(abspath $(O))/bin $(abspath $(B))/run
+
+check:
+	@$(MAKE) --no-print-directory deps NEED=check
+	@tests/tools/check.sh
+
+unit:
+	@$(MAKE) --no-print-directory SAN=address,undefined unit-bins
+	@tests/tools/unit.sh $(B)/san-$(CCNAME)
+
+e2e: all
+	@tests/tools/e2e.sh $(abspath $(O))/bin $(PYTEST_ARGS)
+
+lint:
+	@$(MAKE) --no-print-directory deps NEED=lint
+	@tests/lint/lint.sh
+
+analyze:
+	@$(MAKE) --no-print-directory deps NEED=lint
+	@$(MAKE) --no-print-directory VARIANT=analyze EXTRA_CFLAGS=-fanalyzer all
+
+# FUZZ_TIME: seconds a target. Corpora are kept in tests/fuzz/corpus/<target>.
+FUZZ_TIME ?= 30
+fuzz:
+	@$(MAKE) --no-print-directory deps NEED=fuzz
+	@$(MAKE) --no-print-directory fuzz-bins
+	@tests/tools/fuzz.sh $(FUZZ_O)/bin $(FUZZ_TIME)
+
+bench:
+	@$(MAKE) --no-print-directory deps NEED=bench
+	@$(MAKE) --no-print-directory all
+	@tests/bench/bench.sh $(abspath $(O))/bin
+
+compdb:
+	@$(MAKE) -B -n all | tests/tools/compdb.sh >compile_commands.json
+
+clean:
+	rm -rf $(B)
+
+# --- installing -------------------------------------------------------------------------------------------
+SBIN_PROGRAMS := culver culverctl
+LIBEXEC_PROGRAMS := $(filter-out $(SBIN_PROGRAMS),$(PROGRAMS))
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/culver $(DESTDIR)$(SYSCONFDIR)/pam.d \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR)/system $(DESTDIR)$(PREFIX)/lib/sysusers.d \
+		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	install -m 755 $(addprefix $(O)/bin/,$(SBIN_PROGRAMS)) $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(addprefix $(O)/bin/,$(LIBEXEC_PROGRAMS)) $(DESTDIR)$(LIBEXECDIR)/
+	test -e $(DESTDIR)$(SYSCONFDIR)/culver/culver.conf || install -m 644 conf/culver.conf $(DESTDIR)$(SYSCONFDIR)/culver/
+	test -e $(DESTDIR)$(SYSCONFDIR)/pam.d/culver || install -m 644 conf/pam.d/culver $(DESTDIR)$(SYSCONFDIR)/pam.d/
+	install -m 644 conf/systemd/culver.service $(DESTDIR)$(UNITDIR)/system/
+	install -m 644 conf/culver.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/culver.conf
+	install -m 644 conf/culver.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/culver.conf
+	install -m 644 docs/man/*.5 $(DESTDIR)$(MANDIR)/man5/
+	install -m 644 docs/man/*.8 $(DESTDIR)$(MANDIR)/man8/
+
+# Configuration and mail stay.
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/sbin/,$(SBIN_PROGRAMS)) $(addprefix $(DESTDIR)$(LIBEXECDIR)/,$(LIBEXEC_PROGRAMS))
+	-rmdir $(DESTDIR)$(LIBEXECDIR)
+	rm -f $(DESTDIR)$(UNITDIR)/system/culver.service $(DESTDIR)$(PREFIX)/lib/sysusers.d/culver.conf \
+		$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/culver.conf $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(wildcard docs/man/*.5))) \
+		$(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(wildcard docs/man/*.8)))
+
+help:
+	@echo "all        build the release variant under $(B)/"
+	@echo "run        demo server on 127.0.0.1: IMAP 1143, IMAPS 1993, POP3 1110, POP3S 1995, LMTP 1024"
+	@echo "check      unit tests (sanitizers) and end-to-end tests; the parts: unit, e2e (PYTEST_ARGS=...)"
+	@echo "lint       formatting, clang-tidy, include directions, banned calls, documents against the code"
+	@echo "analyze    the compiler's static analyzer    fuzz   each target for FUZZ_TIME=30 seconds"
+	@echo "bench      figures side by side with Dovecot compdb compile_commands.json"
+	@echo "deps       packages for NEED=build|check|lint|fuzz|bench|all"
+	@echo "install    uninstall  clean                  variables: CC SAN B DESTDIR PREFIX SYSCONFDIR"
+
 DEPS := $(shell find $(O) $(FUZZ_O) -name '*.d' 2>/dev/null)
 -include $(DEPS)
 .SECONDARY:
-.PHONY: all unit-bins unit-one fuzz-bins
+.PHONY: all unit-bins unit-one fuzz-bins deps run check unit e2e lint analyze fuzz bench compdb clean install uninstall help

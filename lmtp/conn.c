@@ -161,6 +161,8 @@ static void resume_later(void *arg)
 
 void lmtp_resume(struct lmtp_conn *c)
 {
+    if (c->ended)
+        return;
     timer_arm(c->idle, c->p->set->lmtp_timeout);
     loop_defer(c->loop, resume_later, c);
 }
