@@ -25,9 +25,10 @@ enum conf_type {
     CONF_SIZE,     /* uint64_t bytes: 10, 64K, 64M, 2G (powers of 1024) */
     CONF_TIME,     /* uint64_t milliseconds: 500ms, 30s, 2min, 1h, 1d; a bare number is seconds */
     CONF_STRING,   /* const char *, never NULL; "" when unset; min and max bound its length */
-    CONF_PATH,     /* const char *: "" or absolute (a relative one is taken from the file's folder) */
+    CONF_PATH,     /* const char *: "" or absolute (a relative one is taken from the file's folder); min and max as above */
     CONF_ENUM,     /* int: one of the words */
-    CONF_LIST      /* struct conf_list: words separated by blanks or commas */
+    CONF_LIST      /* struct conf_list: items separated by blanks or commas, each may be quoted; min and max bound their number;
+                    * with words set, each item must be one of them */
 };
 
 struct conf_list {
@@ -35,7 +36,7 @@ struct conf_list {
     size_t n;
 };
 
-struct conf_word { /* of a CONF_ENUM; ends with word NULL */
+struct conf_word { /* of a CONF_ENUM or CONF_LIST; ends with word NULL */
     const char *word;
     int value;
 };
@@ -60,6 +61,7 @@ struct conf_section { /* a table ends with kind NULL */
     size_t count_offset;                  /* in the component's struct: size_t count; */
     size_t max_count;
     const char *help;
+    const char *sample;                   /* example sections for conf/culver.conf, in the grammar; may be NULL */
 };
 
 /* What one component may read of the file. */
@@ -73,20 +75,27 @@ struct conf_component {
 
 struct conf; /* parsed values of one or more components */
 
-/* Parses the file (or, with path NULL, `text`) for these components. On success *out is set. On ERR_SYNTAX `errors` holds one line
- * of text for each error ("culver.conf:12: …"). A setting of a component not in the list is an unknown name. */
+#define CONF_BYTES_MAX (1024 * 1024) /* of a configuration, its included files counted */
+#define CONF_FILES_MAX 64            /* included files in all */
+#define CONF_DEPTH_MAX 8             /* files that include files */
+#define CONF_ERRORS_MAX 100          /* lines of errors; a last line says when there were more */
+
+/* Parses the file (or, with path NULL, `text`, which may hold neither an include nor a relative path) for these components. On success
+ * *out is set. On an error `errors` (owned by the caller, 64 KiB are enough) holds one line of text for each ("culver.conf:12: …") and the
+ * result is ERR_SYNTAX, or why the file could not be read. A setting of a component not in the list is an unknown name. */
 MUST_CHECK int conf_parse(const char *path, struct view text, const struct conf_component *const *components,
                           size_t ncomponents, struct conf **out, struct buf *errors);
 void conf_free(struct conf **conf);
 
-/* The values: the component's struct; valid until conf_free. */
+/* The values: the component's struct; valid until conf_free. NULL when the component was not asked for. */
 const void *conf_get(const struct conf *conf, const struct conf_component *component);
 
 /* Writes the effective values of one component in the grammar above (only_changed: leaves out defaults). What master hands to a
  * child is this text in a sealed memfd, and `culver -n` prints it. */
 void conf_write(const struct conf *conf, const struct conf_component *component, bool only_changed, struct buf *out);
 
-/* Writes a commented sample (every setting with its help and default, commented out): the source of conf/culver.conf. */
+/* Writes a commented sample (every setting with its help and default): conf/culver.conf. Lines of help begin with "##", settings are
+ * commented out with one "#". */
 void conf_write_sample(const struct conf_component *const *components, size_t ncomponents, struct buf *out);
 
 #endif

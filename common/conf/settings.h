@@ -21,7 +21,7 @@ struct set_listener {
     const char *name;         /* label */
     int protocol;             /* imap, pop3, lmtp: enum proto_protocol */
     struct conf_list address; /* IP addresses ("127.0.0.1", "::", "*" = both families) or one absolute socket path (lmtp) */
-    uint64_t port;
+    uint64_t port;            /* 0: the usual one, see set_listener_port */
     int tls;                  /* none, starttls, implicit: enum listener_tls */
     bool proxy_protocol;
     const char *socket_group; /* for a socket path: group that may connect; "" = none */
@@ -30,12 +30,13 @@ struct set_tls_host {         /* a further certificate: tls_host mail.example.or
     const char *name;
     const char *certificate, *key;
 };
+enum set_sandbox { SET_SANDBOX_REQUIRED, SET_SANDBOX_BEST_EFFORT };
 struct set_master {
     const char *state_dir;    /* /var/lib/culver: uid allotments */
     const char *run_dir;      /* /run/culver: control socket, pid file, empty chroot */
     const char *libexec_dir;  /* where the other programs are; default: compiled in */
     const char *tls_certificate, *tls_key; /* default certificate (chain) and key, PEM; "" = no TLS */
-    int sandbox;              /* required (default), best-effort: on a kernel without Landlock */
+    int sandbox;              /* enum set_sandbox: required (default), best-effort: on a kernel without Landlock */
     const char *auth_user, *keys_user, *imap_login_user, *pop3_login_user, *lmtp_user; /* _culver_* */
     uint64_t first_valid_uid; /* no worker below this uid; never 0 */
     uint64_t virtual_uid_first, virtual_uid_last; /* the range for virtual users */
@@ -142,7 +143,12 @@ extern const struct conf_component set_lmtp_component;
 /* All of them, in the order of conf/culver.conf. */
 extern const struct conf_component *const set_all_components[];
 extern const size_t set_all_ncomponents;
-/* Checks what one setting's bounds cannot say (ports, keys without certificates, no listener …); adds lines to errors. */
+/* The port of a listener on an IP address: what is set, else the usual one of its protocol and TLS. */
+uint16_t set_listener_port(const struct set_listener *listener);
+/* True when the listener is a local socket with a path in the file system (its only address). */
+bool set_listener_is_path(const struct set_listener *listener);
+/* Checks what one setting's bounds cannot say (keys without certificates, no listener …); adds lines to errors: ERR_SYNTAX.
+ * Components that the conf does not have are not checked. */
 MUST_CHECK int set_check(const struct conf *conf, struct buf *errors);
 
 #endif

@@ -1,0 +1,92 @@
+/* Who the users are: mechanisms, password databases, user databases. */
+#include "common/conf/settings.h"
+
+static const struct conf_word mechanism_words[] = {{"plain", 0}, {"login", 1}, {NULL, 0}};
+static const struct conf_word passdb_words[] = {{"passwd-file", SET_PASSDB_FILE}, {"pam", SET_PASSDB_PAM}, {NULL, 0}};
+static const struct conf_word userdb_words[] = {
+    {"passwd-file", SET_USERDB_FILE},
+    {"system", SET_USERDB_SYSTEM},
+    {"static", SET_USERDB_STATIC},
+    {NULL, 0},
+};
+
+#define END                                        \
+    {                                              \
+        NULL, CONF_BOOL, 0, 0, 0, NULL, NULL, NULL \
+    }
+
+#define AT(field) offsetof(struct set_passdb, field)
+static const struct conf_setting passdb_settings[] = {
+    {"driver", CONF_ENUM, AT(driver), 0, 0, "passwd-file", passdb_words,
+     "passwd-file: a file with a line for each user, in Dovecot's format. pam: the system's PAM."},
+    {"file", CONF_PATH, AT(file), 0, 1024, "", NULL, "passwd-file: the file. It is read again when it changes."},
+    {"scheme", CONF_STRING, AT(scheme), 1, 32, "CRYPT", NULL,
+     "passwd-file: the scheme of hashes that do not begin with {SCHEME}."},
+    {"service", CONF_STRING, AT(service), 1, 64, "culver", NULL, "pam: the name of the service, a file in /etc/pam.d."},
+    END,
+};
+#undef AT
+
+#define AT(field) offsetof(struct set_userdb, field)
+static const struct conf_setting userdb_settings[] = {
+    {"driver", CONF_ENUM, AT(driver), 0, 0, "system", userdb_words,
+     "system: accounts of this host (NSS). passwd-file: the fields of a file in Dovecot's format. static: the same rules for "
+     "every "
+     "user that a password database knows."},
+    {"file", CONF_PATH, AT(file), 0, 1024, "", NULL, "passwd-file: the file. It is read again when it changes."},
+    {"uid", CONF_STRING, AT(uid), 0, 64, "virtual", NULL,
+     "static, and passwd-file for lines without one: a number, the name of a system account, or virtual for a uid each from the "
+     "configured range."},
+    {"gid", CONF_STRING, AT(gid), 0, 64, "virtual", NULL, "The group, in the same way."},
+    {"home", CONF_STRING, AT(home), 0, 1024, "", NULL,
+     "static, and passwd-file for lines without one: the home folder. %u is the whole name, %n the part before the @, %d the "
+     "domain."},
+    {"mail_path", CONF_STRING, AT(mail_path), 0, 1024, "", NULL,
+     "Where the mail of this database's users is. Empty: the general mail_path."},
+    END,
+};
+#undef AT
+
+static const struct conf_section sections[] = {
+    {"passdb", true, passdb_settings, sizeof(struct set_passdb), offsetof(struct set_passdb, name),
+     offsetof(struct set_auth, passdbs), offsetof(struct set_auth, npassdbs), 16,
+     "A database that checks passwords. They are asked in the order in which they stand here until one knows the user.",
+     "passdb users {\n    driver = passwd-file\n    file = /etc/culver/users\n}\n"
+     "passdb system {\n    driver = pam\n}\n"},
+    {"userdb", true, userdb_settings, sizeof(struct set_userdb), offsetof(struct set_userdb, name),
+     offsetof(struct set_auth, userdbs), offsetof(struct set_auth, nuserdbs), 16,
+     "A database that says where a user's mail is and whose it is. They are asked in the order in which they stand here.",
+     "userdb users {\n    driver = passwd-file\n    file = /etc/culver/users\n    mail_path = /var/mail/culver/%d/%n\n}\n"
+     "userdb system {\n    driver = system\n}\n"},
+    {NULL, false, NULL, 0, 0, 0, 0, 0, NULL, NULL},
+};
+
+#define AT(field) offsetof(struct set_auth, field)
+static const struct conf_setting settings[] = {
+    {"mail_path", CONF_STRING, AT(mail_path), 1, 1024, "~/culver", NULL,
+     "The folder with a user's mail. %u is the whole name, %n the part before the @, %d the domain, %h or ~ the home folder."},
+    {"quota_bytes", CONF_SIZE, AT(quota_bytes), 0, UINT64_MAX >> 1, "0", NULL,
+     "Size of all mail of a user for whom the database says nothing else. 0: no limit."},
+    {"quota_messages", CONF_UINT, AT(quota_messages), 0, UINT64_MAX >> 1, "0", NULL, "Number of messages, in the same way."},
+    {"recipient_delimiter", CONF_STRING, AT(recipient_delimiter), 0, 1, "+", NULL,
+     "The character that ends the user's name in a mail address: with + mail for jo+lists is jo's. Empty: none."},
+    {"auth_mechanisms", CONF_LIST, AT(auth_mechanisms), 1, 16, "plain login", mechanism_words, "SASL mechanisms on offer."},
+    {"auth_default_domain", CONF_STRING, AT(auth_default_domain), 0, 253, "", NULL,
+     "Appended with an @ to names that have no domain. Empty: they stay as they are."},
+    {"auth_lowercase", CONF_BOOL, AT(auth_lowercase), 0, 0, "yes", NULL, "Turn user names into lower case before anything else."},
+    {"auth_name_chars", CONF_STRING, AT(auth_name_chars), 1, 255,
+     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@+=", NULL,
+     "The characters that may occur in a user name; a name with any other is an unknown user."},
+    {"auth_failure_delay", CONF_TIME, AT(auth_failure_delay), 0, 60000, "2s", NULL,
+     "Time before a failed log-in is answered; it grows with further failures from the same address or for the same user."},
+    {"auth_helpers_max", CONF_UINT, AT(auth_helpers_max), 1, 1000, "16", NULL,
+     "Processes that check a password (PAM, hashes) or look up a user at the same time. One Argon2id check may take 64 MiB."},
+    {"auth_helper_timeout", CONF_TIME, AT(auth_helper_timeout), 1000, 300000, "30s", NULL, "Time that one such check may take."},
+    {"auth_allow_weak_schemes", CONF_BOOL, AT(auth_allow_weak_schemes), 0, 0, "no", NULL,
+     "Accept password schemes that no longer protect a stolen file: PLAIN, traditional DES, MD5, unsalted hashes."},
+    END,
+};
+
+const struct conf_component set_auth_component = {
+    "auth", settings, sections, sizeof(struct set_auth), "Users: how they prove who they are, and where their mail is.",
+};

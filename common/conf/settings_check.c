@@ -1,0 +1,400 @@
+/*
+ * What the bounds of single settings cannot say: settings that need each other, and texts with a form of their own. Every
+ * finding is one line; the words say which setting to look at, since defaults have no place in a file.
+ */
+#include "common/conf/settings.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/base/cursor.h"
+#include "common/base/mem.h"
+#include "common/ipc/proto.h"
+
+#define SOCKET_PATH_MAX 107 /* sun_path less its NUL */
+#define LISTENER_NAME_MAX 64
+
+struct check {
+    struct buf *errors;
+    unsigned n;
+};
+
+static void found(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void found(struct check *c, const char *fmt, ...)
+{
+    char line[512];
+    va_list args;
+
+    va_start(args, fmt);
+    (void)vsnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    buf_put_str(c->errors, line);
+    buf_put_byte(c->errors, '\n');
+    c->n++;
+}
+
+static bool is_empty(const char *s)
+{
+    return s[0] == '\0';
+}
+
+static bool is_printable_ascii(const char *s)
+{
+    for (; *s != '\0'; s++)
+        if (*s < ' ' || *s > '~')
+            return false;
+    return true;
+}
+
+/* Letters, digits, dots, hyphens: a host name as it may stand in a greeting. */
+static bool is_host_name(const char *s)
+{
+    for (; *s != '\0'; s++)
+        if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') || *s == '.' || *s == '-'))
+            return false;
+    return true;
+}
+
+static bool is_number(const char *s, uint64_t *out)
+{
+    struct cursor c = cursor_make(view_str(s));
+
+    *out = cursor_dec(&c, 0, UINT32_MAX);
+    return cursor_done(&c);
+}
+
+/* --- listeners ---------------------------------------------------------------------------------------------------- */
+
+static bool is_address(const char *s)
+{
+    unsigned char ip[16];
+
+    return inet_pton(AF_INET, s, ip) == 1 || inet_pton(AF_INET6, s, ip) == 1;
+}
+
+static void check_socket_path(struct check *c, const struct set_listener *l)
+{
+    if (l->protocol != PROTO_LMTP)
+        found(c, "listener %s: a socket path is only possible with protocol = lmtp", l->name);
+    if (strlen(l->address.items[0]) > SOCKET_PATH_MAX)
+        found(c, "listener %s: a socket path has at most %d octets", l->name, SOCKET_PATH_MAX);
+    if (l->port != 0 || l->proxy_protocol || l->tls != LISTENER_TLS_NONE)
+        found(c, "listener %s: port, tls and proxy_protocol do not go with a socket path", l->name);
+}
+
+static void check_addresses(struct check *c, const struct set_listener *l)
+{
+    size_t i;
+
+    for (i = 0; i < l->address.n; i++)
+        if (strcmp(l->address.items[i], "*") != 0 && !is_address(l->address.items[i]))
+            found(c, "listener %s: address '%s' is not an IP address (nor *, nor the only address and a path)", l->name,
+                  l->address.items[i]);
+    if (!is_empty(l->socket_group))
+        found(c, "listener %s: socket_group needs a socket path as address", l->name);
+}
+
+static bool same_place(const struct set_listener *a, const struct set_listener *b)
+{
+    size_t i, j;
+
+    if (set_listener_is_path(a) != set_listener_is_path(b))
+        return false;
+    if (!set_listener_is_path(a) && set_listener_port(a) != set_listener_port(b))
+        return false;
+    for (i = 0; i < a->address.n; i++)
+        for (j = 0; j < b->address.n; j++)
+            if (strcmp(a->address.items[i], b->address.items[j]) == 0)
+                return true;
+    return false;
+}
+
+static void check_listener(struct check *c, const struct set_master *m, size_t index)
+{
+    const struct set_listener *l = &m->listeners[index];
+    size_t i;
+
+    if (strlen(l->name) > LISTENER_NAME_MAX)
+        found(c, "listener %s: the label has more than %d octets", l->name, LISTENER_NAME_MAX);
+    if (set_listener_is_path(l))
+        check_socket_path(c, l);
+    else
+        check_addresses(c, l);
+    if (l->tls != LISTENER_TLS_NONE && is_empty(m->tls_certificate))
+        found(c, "listener %s: tls needs tls_certificate and tls_key", l->name);
+    for (i = 0; i < index; i++)
+        if (same_place(&m->listeners[i], l))
+            found(c, "listener %s: the same address and port as listener %s", l->name, m->listeners[i].name);
+}
+
+static void check_proxies(struct check *c, const struct set_master *m, const struct set_login *login)
+{
+    size_t i;
+
+    for (i = 0; i < m->nlisteners; i++)
+        if (m->listeners[i].proxy_protocol && login->proxy_networks.n == 0)
+            found(c, "listener %s: proxy_protocol needs proxy_networks", m->listeners[i].name);
+}
+
+/* --- master ------------------------------------------------------------------------------------------------------- */
+
+static void check_accounts(struct check *c, const struct set_master *m)
+{
+    const char *const names[] = {m->auth_user, m->keys_user, m->imap_login_user, m->pop3_login_user, m->lmtp_user};
+    static const char *const settings[] = {"auth_user", "keys_user", "imap_login_user", "pop3_login_user", "lmtp_user"};
+    size_t i, j;
+
+    for (i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(names[i], "root") == 0)
+            found(c, "%s: not root", settings[i]);
+        for (j = 0; j < i; j++)
+            if (strcmp(names[i], names[j]) == 0)
+                found(c, "%s: the same account as %s; each needs one of its own", settings[i], settings[j]);
+    }
+}
+
+static void check_certificates(struct check *c, const struct set_master *m)
+{
+    size_t i;
+
+    if (is_empty(m->tls_certificate) != is_empty(m->tls_key))
+        found(c, "tls_certificate and tls_key: one without the other");
+    if (m->ntls_hosts > 0 && is_empty(m->tls_certificate))
+        found(c, "tls_host %s: tls_certificate, the default one, is needed too", m->tls_hosts[0].name);
+    for (i = 0; i < m->ntls_hosts; i++) {
+        const struct set_tls_host *host = &m->tls_hosts[i];
+
+        if (is_empty(host->certificate) || is_empty(host->key))
+            found(c, "tls_host %s: certificate and key are both needed", host->name);
+        if (!is_host_name(strncmp(host->name, "*.", 2) == 0 ? host->name + 2 : host->name))
+            found(c, "tls_host %s: the label is not a host name", host->name);
+    }
+}
+
+static void check_master(struct check *c, const struct set_master *m)
+{
+    size_t i;
+
+    if (m->nlisteners == 0)
+        found(c, "no listener: nobody could connect; add a section 'listener'");
+    for (i = 0; i < m->nlisteners; i++)
+        check_listener(c, m, i);
+    check_certificates(c, m);
+    check_accounts(c, m);
+    if (m->virtual_uid_first > m->virtual_uid_last)
+        found(c, "virtual_uid_first is above virtual_uid_last");
+    if (m->virtual_uid_first < m->first_valid_uid)
+        found(c, "virtual_uid_first is below first_valid_uid");
+    if (strcmp(m->virtual_uid, "root") == 0)
+        found(c, "virtual_uid: not root");
+    if (m->sessions_per_user_address > m->sessions_per_user)
+        found(c, "sessions_per_user_address is above sessions_per_user");
+}
+
+/* --- auth --------------------------------------------------------------------------------------------------------- */
+
+/* A path template: absolute or in the home folder, with the known variables only, and never the folder of everybody. */
+static void check_template(struct check *c, const char *where, const char *what, const char *s)
+{
+    const char *p;
+    bool varies = s[0] == '~';
+
+    if (s[0] != '/' && strncmp(s, "~/", 2) != 0 && strncmp(s, "%h/", 3) != 0)
+        found(c, "%s%s: '%s' must begin with / or ~/ or %%h/", where, what, s);
+    for (p = s; *p != '\0'; p++) {
+        if (*p != '%')
+            continue;
+        p++;
+        if (*p != 'u' && *p != 'n' && *p != 'd' && *p != 'h' && *p != '%') {
+            found(c, "%s%s: in '%s' only %%u %%n %%d %%h and %%%% may follow a %%", where, what, s);
+            return;
+        }
+        varies |= *p == 'u' || *p == 'n' || *p == 'h';
+    }
+    if (!varies)
+        found(c, "%s%s: '%s' would be the same for all users; it needs %%u, %%n, %%h or ~", where, what, s);
+    if (strstr(s, "/../") != NULL || (strlen(s) >= 3 && strcmp(s + strlen(s) - 3, "/..") == 0))
+        found(c, "%s%s: '%s' must not have '..' in it", where, what, s);
+}
+
+static void check_id(struct check *c, const struct set_userdb *db, const char *what, const char *value, uint64_t least)
+{
+    uint64_t n;
+
+    if (is_empty(value))
+        found(c, "userdb %s: %s is needed", db->name, what);
+    else if (is_number(value, &n) ? n < least : strcmp(value, "root") == 0)
+        found(c, "userdb %s: %s = %s is not allowed", db->name, what, value);
+}
+
+static void check_userdb(struct check *c, const struct set_userdb *db, uint64_t first_uid)
+{
+    char where[300];
+
+    (void)snprintf(where, sizeof(where), "userdb %s: ", db->name);
+    if (db->driver == SET_USERDB_FILE && is_empty(db->file))
+        found(c, "%sfile is needed", where);
+    if (!is_empty(db->mail_path))
+        check_template(c, where, "mail_path", db->mail_path);
+    if (!is_empty(db->home))
+        check_template(c, where, "home", db->home);
+    if (strncmp(db->home, "~", 1) == 0 || strstr(db->home, "%h") != NULL)
+        found(c, "%shome cannot be made from itself", where);
+    if (db->driver == SET_USERDB_SYSTEM)
+        return;
+    check_id(c, db, "uid", db->uid, first_uid);
+    check_id(c, db, "gid", db->gid, 1);
+    if ((strcmp(db->uid, "virtual") == 0) != (strcmp(db->gid, "virtual") == 0))
+        found(c, "%suid and gid: virtual is possible for both only", where);
+}
+
+static void check_passdb(struct check *c, const struct set_passdb *db)
+{
+    if (db->driver == SET_PASSDB_FILE && is_empty(db->file))
+        found(c, "passdb %s: file is needed", db->name);
+    if (db->driver == SET_PASSDB_PAM && strchr(db->service, '/') != NULL)
+        found(c, "passdb %s: service is the name of a file in /etc/pam.d, not a path", db->name);
+}
+
+static bool has_logins(const struct set_master *m)
+{
+    size_t i;
+
+    for (i = 0; m != NULL && i < m->nlisteners; i++)
+        if (m->listeners[i].protocol != PROTO_LMTP)
+            return true;
+    return false;
+}
+
+static void check_auth(struct check *c, const struct set_auth *a, const struct set_master *m)
+{
+    const char *p;
+    size_t i;
+
+    if (has_logins(m) && a->npassdbs == 0)
+        found(c, "no passdb: nobody could log in; add a section 'passdb'");
+    if (m != NULL && a->nuserdbs == 0)
+        found(c, "no userdb: nobody has mail; add a section 'userdb'");
+    for (i = 0; i < a->npassdbs; i++)
+        check_passdb(c, &a->passdbs[i]);
+    for (i = 0; i < a->nuserdbs; i++)
+        check_userdb(c, &a->userdbs[i], m != NULL ? m->first_valid_uid : 1);
+    check_template(c, "", "mail_path", a->mail_path);
+    if (!is_host_name(a->auth_default_domain))
+        found(c, "auth_default_domain: '%s' is not a domain", a->auth_default_domain);
+    for (p = a->auth_name_chars; *p != '\0'; p++)
+        if (*p <= ' ' || *p > '~' || *p == '/' || *p == '%' || *p == '*')
+            break;
+    if (*p != '\0')
+        found(c, "auth_name_chars: blanks, / %% * and characters outside of ASCII are not allowed");
+    p = a->recipient_delimiter;
+    if (!is_printable_ascii(p) || (!is_empty(p) && strchr("@/ ", *p) != NULL))
+        found(c, "recipient_delimiter: '%s' is not allowed", p);
+}
+
+/* --- login -------------------------------------------------------------------------------------------------------- */
+
+static bool is_network(const char *s)
+{
+    const char *slash = strchr(s, '/');
+    char address[INET6_ADDRSTRLEN];
+    unsigned char ip[16];
+    uint64_t bits = 0;
+    size_t len = slash != NULL ? (size_t)(slash - s) : strlen(s);
+
+    if (len >= sizeof(address))
+        return false;
+    memcpy(address, s, len);
+    address[len] = '\0';
+    if (slash != NULL && !is_number(slash + 1, &bits))
+        return false;
+    if (inet_pton(AF_INET, address, ip) == 1)
+        return bits <= 32;
+    return inet_pton(AF_INET6, address, ip) == 1 && bits <= 128;
+}
+
+static void check_login(struct check *c, const struct set_login *l)
+{
+    size_t i;
+
+    for (i = 0; i < l->proxy_networks.n; i++)
+        if (!is_network(l->proxy_networks.items[i]))
+            found(c, "proxy_networks: '%s' is not a network like 192.0.2.0/24", l->proxy_networks.items[i]);
+    if (!is_printable_ascii(l->greeting))
+        found(c, "greeting: only printable ASCII characters are possible");
+    for (i = 0; i < l->imap_id.n; i++) {
+        const char *pair = l->imap_id.items[i], *eq = strchr(pair, '=');
+
+        /* RFC 2971 3.3: field names up to 30 octets, values up to 1024. */
+        if (eq == NULL || eq == pair || eq - pair > 30 || strlen(eq + 1) > 1024 || !is_printable_ascii(pair))
+            found(c, "imap_id: '%.64s' is not name=value (names up to 30, values up to 1024 ASCII characters)", pair);
+    }
+    if (l->tls_handshake_timeout > l->login_timeout)
+        found(c, "tls_handshake_timeout is above login_timeout");
+}
+
+/* --- worker ------------------------------------------------------------------------------------------------------- */
+
+static void check_auto_mailbox(struct check *c, const struct set_worker *w, size_t index)
+{
+    static const char *const uses[] = {"\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash"};
+    const char *item = w->auto_mailboxes.items[index], *colon = strrchr(item, ':');
+    struct view name = colon != NULL ? view_make(item, (size_t)(colon - item)) : view_str(item);
+    bool known = colon == NULL;
+    size_t i;
+
+    for (i = 0; i < ARRAY_LEN(uses) && colon != NULL; i++)
+        known |= view_eq_nocase(view_str(colon + 1), view_str(uses[i]));
+    if (!known)
+        found(c, "auto_mailboxes: '%.64s': after the colon \\Archive, \\Drafts, \\Junk, \\Sent or \\Trash", item);
+    if (name.len == 0 || view_eq_nocase(name, VIEW("INBOX")))
+        found(c, "auto_mailboxes: '%.64s' has no name that could be created", item);
+}
+
+static void check_worker(struct check *c, const struct set_worker *w)
+{
+    size_t i;
+
+    for (i = 0; i < w->auto_mailboxes.n; i++)
+        check_auto_mailbox(c, w, i);
+    if (w->auto_mailboxes.n >= w->mailboxes_max)
+        found(c, "mailboxes_max is too low for auto_mailboxes");
+    if (w->message_size_max > w->worker_memory)
+        found(c, "message_size_max is above worker_memory");
+    for (i = 0; i < w->capability_disable.n; i++)
+        if (!is_printable_ascii(w->capability_disable.items[i]))
+            found(c, "capability_disable: '%.64s' is not a capability", w->capability_disable.items[i]);
+}
+
+static void check_general(struct check *c, const struct set_general *g)
+{
+    if (g->log_to == SET_LOG_FILE && is_empty(g->log_file))
+        found(c, "log = file needs log_file");
+    if (!is_host_name(g->hostname))
+        found(c, "hostname: '%s' is not a host name", g->hostname);
+}
+
+int set_check(const struct conf *conf, struct buf *errors)
+{
+    struct check c = {errors, 0};
+    const struct set_general *general = conf_get(conf, &set_general_component);
+    const struct set_master *master = conf_get(conf, &set_master_component);
+    const struct set_login *login = conf_get(conf, &set_login_component);
+    const struct set_auth *auth = conf_get(conf, &set_auth_component);
+    const struct set_worker *worker = conf_get(conf, &set_worker_component);
+
+    if (general != NULL)
+        check_general(&c, general);
+    if (master != NULL)
+        check_master(&c, master);
+    if (login != NULL)
+        check_login(&c, login);
+    if (master != NULL && login != NULL)
+        check_proxies(&c, master, login);
+    if (auth != NULL)
+        check_auth(&c, auth, master);
+    if (worker != NULL)
+        check_worker(&c, worker);
+    return c.n == 0 ? 0 : ERR_SYNTAX;
+}

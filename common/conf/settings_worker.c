@@ -1,0 +1,44 @@
+/* The user's worker: its sessions, its storage. */
+#include "common/conf/settings.h"
+
+static const struct conf_word separator_words[] = {{"/", '/'}, {".", '.'}, {NULL, 0}};
+
+#define AT(field) offsetof(struct set_worker, field)
+static const struct conf_setting settings[] = {
+    {"message_size_max", CONF_SIZE, AT(message_size_max), 65536, 1ull << 30, "64M", NULL,
+     "The largest message that is taken, from clients (APPENDLIMIT) and by delivery (SIZE)."},
+    {"auto_mailboxes", CONF_LIST, AT(auto_mailboxes), 0, 64,
+     "Drafts:\\Drafts Sent:\\Sent Junk:\\Junk Trash:\\Trash Archive:\\Archive", NULL,
+     "Mailboxes that a new account begins with besides INBOX, subscribed. What follows the last colon is its special use (RFC "
+     "6154)."},
+    {"mailboxes_max", CONF_UINT, AT(mailboxes_max), 1, 1000000, "10000", NULL, "Mailboxes of one user."},
+    {"hierarchy_separator", CONF_ENUM, AT(hierarchy_separator), 0, 0, "/", separator_words,
+     "The character between the levels of mailbox names, as clients see it."},
+    {"flag_sync", CONF_TIME, AT(flag_sync), 0, 60000, "1s", NULL,
+     "Time within which changed flags are safe on disk. 0: before the client is told OK. Everything else always is."},
+    {"worker_linger", CONF_TIME, AT(worker_linger), 0, 3600000, "30s", NULL,
+     "How long a worker stays with the mail open after the last session, for clients that come back soon."},
+    {"worker_memory", CONF_SIZE, AT(worker_memory), 64ull << 20, 1ull << 40, "512M", NULL,
+     "Memory that one worker may use; the kernel enforces it. Mapped mail does not count."},
+    {"output_stall_timeout", CONF_TIME, AT(output_stall_timeout), 10000, 3600000, "2min", NULL,
+     "A client that takes nothing of what it asked for, for so long, is cut off."},
+    {"imap_idle_timeout", CONF_TIME, AT(imap_idle_timeout), 60000, 86400000, "30min", NULL,
+     "An IMAP client that says nothing for so long is logged out (RFC 9051 wants 30 minutes or more)."},
+    {"imap_line_max", CONF_SIZE, AT(imap_line_max), 8192, 1048576, "64K", NULL,
+     "Octets of one IMAP command, without its literals (RFC 7162 wants 8192 or more)."},
+    {"imap_literal_max", CONF_SIZE, AT(imap_literal_max), 4096, 16777216, "256K", NULL,
+     "Octets of all literals of one IMAP command other than APPEND."},
+    {"imap_bad_commands", CONF_UINT, AT(imap_bad_commands), 1, 1000, "20", NULL,
+     "IMAP commands in a row that are not understood before the client is cut off."},
+    {"capability_disable", CONF_LIST, AT(capability_disable), 0, 64, "", NULL,
+     "Capabilities that are not announced, for clients that cannot deal with them."},
+    {"pop3_idle_timeout", CONF_TIME, AT(pop3_idle_timeout), 60000, 86400000, "10min", NULL,
+     "A POP3 client that says nothing for so long is cut off (RFC 1939 wants 10 minutes or more)."},
+    {"pop3_mark_seen", CONF_BOOL, AT(pop3_mark_seen), 0, 0, "no", NULL,
+     "A message that a POP3 client fetched is marked as read."},
+    {NULL, CONF_BOOL, 0, 0, 0, NULL, NULL, NULL},
+};
+
+const struct conf_component set_worker_component = {
+    "worker", settings, NULL, sizeof(struct set_worker), "Sessions after log-in and the mail of one user.",
+};
