@@ -23,6 +23,7 @@
 #define PROTO_ADDR_MAX 998        /* an SMTP path */
 #define PROTO_PREFIX_MAX 4096     /* trace header fields put before a delivered message */
 #define PROTO_SIG_MAX 1024        /* signature bytes (RSA-8192) */
+#define PROTO_LINE_MAX 4096       /* one line of culverctl's output */
 #define PROTO_TBS_MAX 256         /* bytes to be signed: a digest, or the TLS 1.3 input for Ed25519 */
 
 /* What the table says of one kind; NULL for an unknown one. */
@@ -40,6 +41,8 @@ const struct ipc_rule *proto_rule(unsigned kind);
 /* 0, or ERR_PROTO when the table does not allow this message. */
 MUST_CHECK int proto_check(unsigned kind, enum ipc_role from, enum ipc_role to, enum ipc_state state, size_t body_len,
                            unsigned nfds);
+/* The same but for the state, which only the receiving end knows: what a sender checks. */
+MUST_CHECK int proto_check_send(unsigned kind, enum ipc_role from, enum ipc_role to, size_t body_len, unsigned nfds);
 const char *proto_role_name(enum ipc_role role);
 
 enum proto_protocol { PROTO_IMAP = 1, PROTO_POP3 = 2, PROTO_LMTP = 3 };
