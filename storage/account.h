@@ -50,6 +50,7 @@ struct account_params {
     size_t nautos;
     uint64_t (*now_ms)(void *arg);      /* wall clock, milliseconds since 1970 */
     void *now_arg;
+    uint64_t segment_max;               /* octets after which a new segment of the log is begun; 0: 64 MiB */
 };
 
 /* Opens or creates the account. ERR_BUSY: another process owns it; ERR_CORRUPT, ERR_UNSUPPORTED (newer format), ERR_IO, ERR_NOSPACE, ERR_DENIED. */
@@ -65,6 +66,10 @@ bool account_has_pending(const struct account *acc);
 uint64_t account_background(struct account *acc);
 /* True after a sync error: everything is refused until the account is opened again; reading goes on. */
 bool account_read_only(const struct account *acc);
+
+/* A descriptor of an unlinked file in the user's own directory, for a literal too large to hold in memory; the caller writes it, gives it to
+ * txn_append and closes it. ERR_NOSPACE, ERR_IO. */
+MUST_CHECK int account_spool(struct account *acc, int *fd_out);
 
 struct quota_usage {
     uint64_t bytes, messages, bytes_limit, messages_limit; /* limit 0: none */

@@ -26,4 +26,8 @@ struct view mailbox_keyword(const struct mailbox *m, unsigned index);
 /* Index of a keyword (ASCII case folded), or -1. */
 int mailbox_keyword_find(const struct mailbox *m, struct view name);
 
+/* UIDs expunged after modseq `since` (RFC 7162 VANISHED (EARLIER)), added to out. When that is longer ago than is remembered: every UID below
+ * UIDNEXT that does not exist. */
+void mailbox_vanished(const struct mailbox *m, uint64_t since, struct uidset *out);
+
 #endif

@@ -41,6 +41,7 @@ struct txn_result {
     size_t ncopied;
     struct uidset modified;      /* UIDs that an UNCHANGEDSINCE left alone (RFC 7162 3.1.3) */
     struct uidset expunged;      /* UIDs removed from the source */
+    uint64_t modseq;             /* of the last change it made; a transaction makes all its changes in a mailbox under one. 0: it changed nothing */
 };
 typedef void txn_done_fn(void *arg, int err, const struct txn_result *result);
 

@@ -1,0 +1,164 @@
+/* Opening and closing an account. */
+#include "storage/account_int.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "common/log/log.h"
+
+static int replay(void *arg, const struct txlog_txn *t)
+{
+    struct account *acc = arg;
+    int err = account_apply(acc, t, NULL);
+
+    if (err == ERR_CORRUPT) {
+        LOG_ERROR(0, "transaction cannot be understood", F_UINT("segment", t->seg), F_UINT("offset", t->off));
+        acc->damaged = true;
+        err = 0;
+    }
+    return err;
+}
+
+/* Unsynced changes of flags may have been lost, after clients were told their modseqs: no such number may come again for
+ * something else. The jump is in memory at once, and goes into the log with (and synced before) the first thing that uses it. */
+static void jump_modseqs(struct account *acc)
+{
+    acc->jump = MODSEQ_JUMP;
+    for (size_t i = 0; i < acc->nmailboxes; i++)
+        acc->by_id[i]->highestmodseq += MODSEQ_JUMP;
+}
+
+struct first_error {
+    int err;
+};
+
+static void created(void *arg, int err, const struct txn_result *result)
+{
+    (void)result;
+    ((struct first_error *)arg)->err = err;
+}
+
+/* A new account gets its mailboxes; one that lost INBOX to damage gets it back. */
+static int create_autos(struct account *acc, bool is_new)
+{
+    struct first_error first = {0};
+    struct txn *t;
+    int err = 0;
+
+    if (account_find(acc, VIEW("INBOX")) != NULL || account_read_only(acc))
+        return 0;
+    t = txn_begin(acc);
+    err = txn_create(t, VIEW("INBOX"), 0);
+    if (err == 0)
+        err = txn_subscribe(t, VIEW("INBOX"), true);
+    for (size_t i = 0; i < acc->params.nautos && is_new && err == 0; i++) {
+        struct view name = view_str(acc->params.autos[i].name);
+
+        err = txn_create(t, name, acc->params.autos[i].use);
+        if (err == 0)
+            err = txn_subscribe(t, name, true);
+        else if (err == ERR_EXISTS)
+            err = 0; /* INBOX may be in the list */
+    }
+    if (err != 0) {
+        txn_abort(&t);
+        return err;
+    }
+    txn_commit(&t, created, &first);
+    err = account_commit(acc);
+    return err != 0 ? err : first.err;
+}
+
+static void account_free(struct account *acc)
+{
+    for (size_t i = 0; i < acc->nmailboxes; i++)
+        mailbox_free(acc->by_id[i]);
+    for (size_t i = 0; i < acc->nsubs; i++)
+        free(acc->subs[i].name);
+    free(acc->by_name);
+    free(acc->by_id);
+    free(acc->subs);
+    buf_free(&acc->scratch);
+    txlog_deinit(&acc->log);
+    vfs_unlock(acc->vfs);
+    free(acc);
+}
+
+static struct account *account_new(const struct account_params *params)
+{
+    struct account *acc = xcalloc(1, sizeof(*acc));
+
+    acc->params = *params;
+    acc->vfs = params->vfs;
+    acc->queue_end = &acc->queue;
+    acc->next_mailbox_id = 1;
+    buf_init(&acc->scratch, (size_t)8 << 20);
+    txlog_init(&acc->log, params->vfs, params->segment_max);
+    return acc;
+}
+
+static int load(struct account *acc)
+{
+    const struct txlog_pos start = {0, 0, 0};
+    struct txlog_report report;
+    int err = txlog_open(&acc->log, &start, replay, acc, &report);
+
+    if (err != 0)
+        return err;
+    if (report.damaged > 0) {
+        acc->damaged = true;
+        LOG_ERROR(0, "the account is damaged; the rest is served", F_UINT("places", report.damaged));
+    }
+    if (report.cut > 0)
+        LOG_WARN(0, "cut off what a crash left unfinished", F_UINT("octets", report.cut));
+    if (report.replayed > 0 || report.cut > 0 || report.damaged > 0)
+        jump_modseqs(acc);
+    return create_autos(acc, report.replayed == 0 && report.damaged == 0);
+}
+
+int account_open(const struct account_params *params, struct account **out)
+{
+    struct account *acc;
+    int err;
+
+    if (sodium_init() < 0)
+        return ERR_SYSTEM;
+    err = vfs_lock(params->vfs);
+    if (err != 0)
+        return err;
+    acc = account_new(params);
+    err = load(acc);
+    if (err != 0) {
+        account_free(acc);
+        return err;
+    }
+    *out = acc; /* transferred */
+    return 0;
+}
+
+void account_close(struct account **account)
+{
+    struct account *acc = *account;
+
+    if (acc == NULL)
+        return;
+    ASSERT(acc->views == NULL);
+    if (acc->queue != NULL)
+        (void)!account_commit(acc); /* each completion got the error */
+    ASSERT(acc->open_txns == 0);
+    if (!acc->log.broken && txlog_sync(&acc->log) != 0)
+        LOG_ERROR(0, "sync failed while closing an account");
+    account_free(acc);
+    *account = NULL;
+}
+
+int account_spool(struct account *acc, int *fd_out)
+{
+    return vfs_spool(acc->vfs, fd_out);
+}
+
+void account_quota(const struct account *acc, struct quota_usage *out)
+{
+    *out = (struct quota_usage){acc->bytes, acc->messages, acc->params.quota_bytes, acc->params.quota_messages};
+}

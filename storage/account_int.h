@@ -1,0 +1,193 @@
+/* What the files of storage share of an account, its mailboxes and views. Nobody else includes this. */
+#ifndef CULVER_STORAGE_ACCOUNT_INT_H
+#define CULVER_STORAGE_ACCOUNT_INT_H
+
+#include "storage/mailbox_view.h"
+#include "storage/op.h"
+#include "storage/rec.h"
+#include "storage/txlog.h"
+#include "storage/txn.h"
+
+#define MODSEQ_JUMP ((uint64_t)1 << 24) /* more than one second of changes can use */
+#define VANISHED_MAX 8192               /* ranges of expunged UIDs remembered for a mailbox */
+#define NAME_LEN_LIMIT 1000
+#define NAME_LEVELS_LIMIT 32
+
+/* A growing array of indices of records. */
+struct idx_list {
+    uint32_t *v;
+    size_t n, cap;
+};
+void idx_add(struct idx_list *l, uint32_t idx);
+void idx_free(struct idx_list *l);
+void idx_sort_unique(struct idx_list *l);
+
+/* A change of a record, for the views. */
+struct change {
+    uint32_t idx;
+    uint64_t modseq;
+};
+
+struct vanished {
+    uint64_t modseq;
+    uint32_t first, last;
+};
+
+/* Record indices by sequence number, shared by views that know the same messages. A view uses the first `count` of them. */
+struct seqmap {
+    unsigned refs;
+    uint32_t n, cap;
+    uint32_t *idx;
+};
+
+struct mailbox {
+    struct account *acc;
+    uint32_t id;
+    char *name;
+    size_t name_len;
+    unsigned use;
+    uint32_t uidvalidity, uidnext;
+    uint64_t highestmodseq;
+    uint64_t modseq_txn; /* sequence number of the transaction that last raised it: one value for all its changes */
+    uint32_t messages, unseen, deleted, recent;
+    uint64_t size, deleted_size;
+    uint32_t first_recent; /* UIDs from here on have not been given to anybody as \Recent */
+    bool recent_unsaved;
+
+    /* Records by UID: first those of the snapshot (mapped copy-on-write, or none), then those that came since. */
+    struct msg_rec *base, *tail;
+    uint32_t nbase, ntail, ctail;
+    uint32_t ngone; /* of all records */
+
+    char *keywords[KEYWORDS_MAX];
+    unsigned nkeywords;
+    unsigned keywords_staged; /* names that open transactions want to add, at most */
+
+    struct vanished *vanished;
+    size_t nvanished, cvanished;
+    uint64_t vanished_floor; /* expunges up to this modseq may be forgotten */
+
+    struct change *changes; /* since position changes_base, for the views */
+    size_t nchanges, cchanges;
+    uint64_t changes_base;
+    struct mailbox_view *views;
+    bool gone; /* deleted; freed with its last view */
+
+    uint32_t batch_uidnext; /* while a batch is prepared */
+    uint64_t batch;
+};
+
+/* Subscribed names that exist or not, sorted as mailboxes are. */
+struct sub {
+    size_t len;
+    char *name;
+};
+
+struct account {
+    struct vfs *vfs;
+    struct account_params params;
+    struct txlog log;
+    struct mailbox **by_name, **by_id;
+    size_t nmailboxes, cmailboxes;
+    struct sub *subs;
+    size_t nsubs, csubs;
+    uint32_t next_mailbox_id, last_uidvalidity;
+    uint64_t bytes, messages; /* used, each reference counted */
+    uint64_t bytes_staged, messages_staged;
+    struct mailbox_view *views;
+    struct txn *queue, **queue_end;
+    unsigned open_txns;
+    uint64_t batch;
+    uint64_t jump;           /* modseq jump that is in memory and not yet in the log */
+    uint64_t unsynced_since; /* ms; 0: nothing */
+    bool recent_unsaved;
+    struct buf scratch; /* a digest for the caller */
+    bool damaged;
+};
+
+/* names.c: the order of names is bytewise with '/' lowest, INBOX and what is below it first. */
+int name_cmp(struct view a, struct view b);
+struct view mailbox_name_view(const struct mailbox *m);
+/* The name as it is stored: INBOX in capitals in the first level. out is at least v.len long. */
+struct view name_canonical(struct view v, char out[NAME_LEN_LIMIT]);
+bool name_below(struct view name, struct view parent);
+bool name_is_inbox(struct view name);
+void names_insert(struct account *acc, struct mailbox *m);
+void names_remove(struct account *acc, struct mailbox *m);
+/* Index of the first mailbox that is not before name. */
+size_t names_lower_bound(const struct account *acc, struct view name);
+void subs_set(struct account *acc, struct view name, bool on);
+bool subs_has(const struct account *acc, struct view name);
+
+/* mailbox.c */
+struct mailbox *mailbox_new(struct account *acc, uint32_t id, struct view name);
+void mailbox_free(struct mailbox *m);
+static inline uint32_t mailbox_nrecs(const struct mailbox *m)
+{
+    return m->nbase + m->ntail;
+}
+static inline struct msg_rec *mailbox_rec(const struct mailbox *m, uint32_t idx)
+{
+    return idx < m->nbase ? &m->base[idx] : &m->tail[idx - m->nbase];
+}
+/* Index of the first record with UID >= uid. */
+uint32_t mailbox_rec_at(const struct mailbox *m, uint32_t uid);
+/* Its live record, or NULL. */
+struct msg_rec *mailbox_rec_find(const struct mailbox *m, uint32_t uid);
+void mailbox_rec_add(struct mailbox *m, const struct msg_rec *rec);
+void mailbox_rec_flags(struct mailbox *m, uint32_t idx, unsigned flags, const struct keyword_set *kw, uint64_t modseq);
+void mailbox_rec_expunge(struct mailbox *m, uint32_t idx, uint64_t modseq);
+uint64_t mailbox_bump(struct mailbox *m, uint64_t seq);
+/* Its index, added where it is new; -1 when there are too many. */
+int mailbox_keyword_add(struct mailbox *m, struct view name);
+void mailbox_note_change(struct mailbox *m, uint32_t idx, uint64_t modseq);
+void mailbox_changes_trim(struct mailbox *m);
+
+/* apply.c: what a transaction did, for its completion. */
+struct apply_result {
+    struct txn_result pub;
+    struct idx_list copy_from, copy_to;
+};
+void apply_result_init(struct apply_result *r);
+void apply_result_free(struct apply_result *r);
+/* Applies a transaction to memory; the same for a commit (r set) and for recovery. ERR_CORRUPT, ERR_UNSUPPORTED: operations that
+ * cannot be read. */
+MUST_CHECK int account_apply(struct account *acc, const struct txlog_txn *t, struct apply_result *r);
+void mailbox_destroy(struct account *acc, struct mailbox *m);
+
+/* commit.c */
+void account_mark_unsynced(struct account *acc);
+uint64_t account_now_ms(const struct account *acc);
+
+/* message.c */
+MUST_CHECK int message_data(struct account *acc, const struct msg_rec *rec, struct msg_data *out);
+MUST_CHECK int message_digest(struct account *acc, const struct msg_rec *rec, struct view *out);
+
+/* mailbox_view.c */
+void views_mailbox_changed(struct mailbox *m);
+void views_notify(struct account *acc);
+
+/* txn.c */
+struct stage;
+struct txn {
+    struct account *acc;
+    struct stage *first, **last;
+    struct txn *next;
+    txn_done_fn *done;
+    void *arg;
+    bool structural; /* changes names: ends a batch */
+    bool durable;    /* not flags only */
+    uint64_t bytes_staged, messages_staged;
+    /* while it is committed */
+    struct buf ops;
+    struct iovec *iov;
+    size_t niov, ciov;
+    uint64_t blob_bytes;
+    struct txlog_txn where;
+    int err;
+};
+/* txn_prepare.c: staged changes as operations against the state as it is now; assigns UIDs. */
+MUST_CHECK int txn_prepare(struct txn *t);
+void txn_free(struct txn *t);
+
+#endif

@@ -1,0 +1,390 @@
+/*
+ * Operations applied to memory. The same code runs after a commit and at recovery, and it depends on nothing but the state and
+ * the operations, so that both come to the same result: UIDs are in the operations, modseqs follow from the order.
+ *
+ * An operation on something that is not there (any more) does nothing.
+ */
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "storage/account_int.h"
+
+struct apply {
+    struct account *acc;
+    const struct txlog_txn *t;
+    struct apply_result *r; /* NULL at recovery */
+};
+
+void apply_result_init(struct apply_result *r)
+{
+    memset(r, 0, sizeof(*r));
+}
+
+void apply_result_free(struct apply_result *r)
+{
+    uidset_free(&r->pub.append_uids);
+    uidset_free(&r->pub.modified);
+    uidset_free(&r->pub.expunged);
+    idx_free(&r->copy_from);
+    idx_free(&r->copy_to);
+}
+
+static struct keyword_set add_keywords(struct mailbox *m, struct view encoded, bool create)
+{
+    struct keyword_set set = {{0}};
+    struct op_walk w;
+    struct view kw;
+
+    op_walk_init(&w, encoded);
+    while (op_walk_keyword(&w, &kw)) {
+        int i = create ? mailbox_keyword_add(m, kw) : mailbox_keyword_find(m, kw);
+
+        if (i >= 0)
+            set.bits[i / 64] |= (uint64_t)1 << (i % 64);
+    }
+    return set;
+}
+
+static void note_modseq(const struct apply *a, uint64_t modseq)
+{
+    if (a->r != NULL)
+        a->r->pub.modseq = modseq;
+}
+
+static void apply_create(const struct apply *a, const struct op *op)
+{
+    struct account *acc = a->acc;
+    struct mailbox *m;
+
+    acc->next_mailbox_id = MAX_OF(acc->next_mailbox_id, op->mailbox + 1);
+    acc->last_uidvalidity = MAX_OF(acc->last_uidvalidity, op->uidvalidity);
+    if (account_check_name(op->name) != 0 || account_find(acc, op->name) != NULL || account_find_id(acc, op->mailbox) != NULL)
+        return;
+    m = mailbox_new(acc, op->mailbox, op->name);
+    m->uidvalidity = op->uidvalidity;
+    m->use = op->use;
+    names_insert(acc, m);
+}
+
+void mailbox_destroy(struct account *acc, struct mailbox *m)
+{
+    names_remove(acc, m);
+    for (uint32_t i = 0; i < mailbox_nrecs(m); i++) {
+        const struct msg_rec *rec = mailbox_rec(m, i);
+        struct seg *s = (rec->flags & REC_GONE) == 0 ? txlog_seg(&acc->log, rec->seg) : NULL;
+
+        if (s != NULL)
+            s->live -= blob_space(rec->size);
+    }
+    acc->bytes -= m->size;
+    acc->messages -= m->messages;
+    m->gone = true;
+    if (m->views != NULL)
+        views_mailbox_changed(m);
+    else
+        mailbox_free(m);
+}
+
+static void apply_rename(const struct apply *a, const struct op *op)
+{
+    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+
+    if (m == NULL || account_check_name(op->name) != 0 || account_find(a->acc, op->name) != NULL)
+        return;
+    names_remove(a->acc, m);
+    free(m->name);
+    m->name = view_dup(op->name);
+    m->name_len = op->name.len;
+    names_insert(a->acc, m);
+}
+
+static void apply_append(const struct apply *a, const struct op *op)
+{
+    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+    struct msg_rec rec = {.uid = op->uid,
+                          .flags = (uint16_t)(op->flags & REC_FLAGS),
+                          .zone = (int16_t)op->zone,
+                          .size = op->size,
+                          .date = op->date,
+                          .savedate = op->savedate,
+                          .off = a->t->blobs + op->blob,
+                          .seg = a->t->seg,
+                          .dig_len = op->digest_len,
+                          .dig_off = a->t->blobs + op->digest,
+                          .dig_num = a->t->seg};
+
+    if (m == NULL || op->uid < m->uidnext || op->uid == UINT32_MAX)
+        return;
+    memcpy(rec.emailid, op->emailid, sizeof(rec.emailid));
+    rec.keywords = add_keywords(m, op->keywords, true);
+    rec.modseq = mailbox_bump(m, a->t->seq);
+    mailbox_rec_add(m, &rec);
+    note_modseq(a, rec.modseq);
+    if (a->r != NULL) {
+        a->r->pub.append_uidvalidity = m->uidvalidity;
+        uidset_add(&a->r->pub.append_uids, op->uid);
+    }
+}
+
+static void change_flags(const struct op *op, const struct keyword_set *kw, unsigned *flags, struct keyword_set *set)
+{
+    for (size_t i = 0; i < ARRAY_LEN(set->bits); i++) {
+        if (op->how == FLAGS_REPLACE)
+            set->bits[i] = kw->bits[i];
+        else if (op->how == FLAGS_ADD)
+            set->bits[i] |= kw->bits[i];
+        else
+            set->bits[i] &= ~kw->bits[i];
+    }
+    if (op->how == FLAGS_REPLACE)
+        *flags = op->flags & REC_FLAGS;
+    else if (op->how == FLAGS_ADD)
+        *flags |= op->flags & REC_FLAGS;
+    else
+        *flags &= ~op->flags;
+}
+
+static void apply_flags_one(const struct apply *a, struct mailbox *m, uint32_t idx, const struct op *op,
+                            const struct keyword_set *kw)
+{
+    const struct msg_rec *rec = mailbox_rec(m, idx);
+    unsigned flags = rec->flags & REC_FLAGS;
+    struct keyword_set set = rec->keywords;
+    uint64_t modseq;
+
+    if ((rec->flags & REC_GONE) != 0)
+        return;
+    if (op->has_unchangedsince && rec->modseq > op->unchangedsince) {
+        if (a->r != NULL)
+            uidset_add(&a->r->pub.modified, rec->uid);
+        return;
+    }
+    change_flags(op, kw, &flags, &set);
+    if (flags == (rec->flags & REC_FLAGS) && memcmp(&set, &rec->keywords, sizeof(set)) == 0)
+        return;
+    modseq = mailbox_bump(m, a->t->seq);
+    mailbox_rec_flags(m, idx, flags, &set, modseq);
+    note_modseq(a, modseq);
+}
+
+static void apply_flags(const struct apply *a, const struct op *op)
+{
+    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+    struct keyword_set kw;
+    struct uid_range r;
+    struct op_walk w;
+
+    if (m == NULL)
+        return;
+    kw = add_keywords(m, op->keywords, op->how != FLAGS_REMOVE);
+    op_walk_init(&w, op->uids);
+    while (op_walk_range(&w, &r)) {
+        for (uint32_t i = mailbox_rec_at(m, r.first); i < mailbox_nrecs(m) && mailbox_rec(m, i)->uid <= r.last; i++)
+            apply_flags_one(a, m, i, op, &kw);
+    }
+}
+
+static void expunge_one(const struct apply *a, struct mailbox *m, uint32_t idx)
+{
+    uint64_t modseq = mailbox_bump(m, a->t->seq);
+
+    if (a->r != NULL)
+        uidset_add(&a->r->pub.expunged, mailbox_rec(m, idx)->uid);
+    mailbox_rec_expunge(m, idx, modseq);
+    note_modseq(a, modseq);
+}
+
+static void apply_expunge(const struct apply *a, const struct op *op)
+{
+    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+    struct uid_range r;
+    struct op_walk w;
+
+    if (m == NULL)
+        return;
+    op_walk_init(&w, op->uids);
+    while (op_walk_range(&w, &r)) {
+        for (uint32_t i = mailbox_rec_at(m, r.first); i < mailbox_nrecs(m) && mailbox_rec(m, i)->uid <= r.last; i++) {
+            if ((mailbox_rec(m, i)->flags & REC_GONE) == 0)
+                expunge_one(a, m, i);
+        }
+    }
+}
+
+/* The bits of a set of keywords of one mailbox as bits of another. */
+static struct keyword_set map_keywords(const struct mailbox *from, struct mailbox *to, const struct keyword_set *set)
+{
+    struct keyword_set out = {{0}};
+
+    if (from == to)
+        return *set;
+    for (unsigned k = 0; k < from->nkeywords; k++) {
+        int i;
+
+        if ((set->bits[k / 64] & (uint64_t)1 << (k % 64)) == 0)
+            continue;
+        i = mailbox_keyword_add(to, view_str(from->keywords[k]));
+        if (i >= 0)
+            out.bits[i / 64] |= (uint64_t)1 << (i % 64);
+    }
+    return out;
+}
+
+static void copy_one(const struct apply *a, struct mailbox *from, uint32_t idx, struct mailbox *to, const struct op *op,
+                     uint32_t uid)
+{
+    struct msg_rec rec = *mailbox_rec(from, idx);
+    uint32_t old_uid = rec.uid;
+
+    rec.uid = uid;
+    rec.flags &= REC_FLAGS;
+    rec.savedate = op->savedate;
+    rec.keywords = map_keywords(from, to, &rec.keywords);
+    rec.modseq = mailbox_bump(to, a->t->seq);
+    mailbox_rec_add(to, &rec);
+    note_modseq(a, rec.modseq);
+    if (a->r != NULL) {
+        idx_add(&a->r->copy_from, old_uid);
+        idx_add(&a->r->copy_to, uid);
+    }
+    if (op->on)
+        expunge_one(a, from, idx);
+}
+
+/* The uids of the operation are exactly those that existed when it was written: the k-th of them becomes op->uid + k. */
+static void apply_copy(const struct apply *a, const struct op *op)
+{
+    struct mailbox *from = account_find_id(a->acc, op->mailbox), *to = account_find_id(a->acc, op->to);
+    uint64_t next = op->uid;
+    struct uid_range r;
+    struct op_walk w;
+
+    if (from == NULL || to == NULL || op->uid < to->uidnext)
+        return;
+    if (a->r != NULL)
+        a->r->pub.copy_uidvalidity = to->uidvalidity;
+    op_walk_init(&w, op->uids);
+    while (op_walk_range(&w, &r)) {
+        uint32_t i = mailbox_rec_at(from, r.first);
+
+        for (uint64_t uid = r.first; uid <= r.last && next < UINT32_MAX; uid++, next++) {
+            while (i < mailbox_nrecs(from) && mailbox_rec(from, i)->uid < uid)
+                i++;
+            if (i < mailbox_nrecs(from) && mailbox_rec(from, i)->uid == uid && (mailbox_rec(from, i)->flags & REC_GONE) == 0)
+                copy_one(a, from, i, to, op, (uint32_t)next);
+        }
+    }
+    to->uidnext = MAX_OF(to->uidnext, (uint32_t)next);
+}
+
+static void apply_recent(const struct apply *a, const struct op *op)
+{
+    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+
+    if (m == NULL || op->uid <= m->first_recent)
+        return;
+    m->first_recent = op->uid;
+    m->recent = 0;
+    for (uint32_t i = mailbox_rec_at(m, op->uid); i < mailbox_nrecs(m); i++)
+        m->recent += (mailbox_rec(m, i)->flags & REC_GONE) == 0;
+}
+
+static void apply_jump(const struct apply *a, const struct op *op)
+{
+    struct account *acc = a->acc;
+
+    /* At a commit memory has jumped already, when the account was opened. */
+    if (a->r == NULL) {
+        for (size_t i = 0; i < acc->nmailboxes; i++)
+            acc->by_id[i]->highestmodseq += op->modseq;
+    }
+}
+
+static void apply_relocate(const struct apply *a, const struct op *op)
+{
+    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+    struct msg_rec *rec = m != NULL ? mailbox_rec_find(m, op->uid) : NULL;
+    struct seg *s;
+
+    if (rec == NULL)
+        return;
+    s = txlog_seg(&a->acc->log, rec->seg);
+    if (s != NULL)
+        s->live -= blob_space(rec->size);
+    rec->seg = a->t->seg;
+    rec->off = a->t->blobs + op->blob;
+    s = txlog_seg(&a->acc->log, rec->seg);
+    if (s != NULL)
+        s->live += blob_space(rec->size);
+    if (op->digest_len != 0) {
+        rec->dig_mbox = 0;
+        rec->dig_num = a->t->seg;
+        rec->dig_off = a->t->blobs + op->digest;
+    }
+}
+
+static void apply_op(const struct apply *a, const struct op *op)
+{
+    struct mailbox *m;
+
+    switch (op->kind) {
+    case OP_CREATE:
+        apply_create(a, op);
+        break;
+    case OP_DELETE:
+        m = account_find_id(a->acc, op->mailbox);
+        if (m != NULL)
+            mailbox_destroy(a->acc, m);
+        break;
+    case OP_RENAME:
+        apply_rename(a, op);
+        break;
+    case OP_SUBSCRIBE:
+        subs_set(a->acc, op->name, op->on);
+        break;
+    case OP_APPEND:
+        apply_append(a, op);
+        break;
+    case OP_FLAGS:
+        apply_flags(a, op);
+        break;
+    case OP_EXPUNGE:
+        apply_expunge(a, op);
+        break;
+    case OP_COPY:
+        apply_copy(a, op);
+        break;
+    case OP_RECENT:
+        apply_recent(a, op);
+        break;
+    case OP_JUMP:
+        apply_jump(a, op);
+        break;
+    case OP_RELOCATE:
+        apply_relocate(a, op);
+        break;
+    case OP_KIND_END:
+        break;
+    }
+}
+
+int account_apply(struct account *acc, const struct txlog_txn *t, struct apply_result *r)
+{
+    struct apply a = {acc, t, r};
+    struct cursor c = cursor_make(t->ops);
+
+    while (cursor_left(&c) > 0) {
+        struct op op;
+        int err = op_get(&c, &op);
+
+        if (err != 0)
+            return err;
+        apply_op(&a, &op);
+    }
+    if (r != NULL) {
+        r->pub.copy_from = r->copy_from.v;
+        r->pub.copy_to = r->copy_to.v;
+        r->pub.ncopied = r->copy_from.n;
+    }
+    return 0;
+}

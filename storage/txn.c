@@ -1,0 +1,478 @@
+/*
+ * Staging. A staged change names mailboxes by id, because a mailbox may be gone when the transaction is written; what it can be
+ * refused for is checked here, and quota and keyword slots are reserved until the transaction ends, so that two transactions of
+ * one tick cannot both take the last one.
+ */
+#include "storage/txn_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/log/log.h"
+#include "storage/message/digest.h"
+
+#define MESSAGE_MAX ((uint64_t)1 << 30)
+#define DIGEST_MAX ((size_t)4 << 20)
+
+struct txn *txn_begin(struct account *acc)
+{
+    struct txn *t = xcalloc(1, sizeof(*t));
+
+    t->acc = acc;
+    t->last = &t->first;
+    buf_init(&t->ops, UINT32_MAX);
+    acc->open_txns++;
+    return t;
+}
+
+static void stage_free(struct account *acc, struct stage *s)
+{
+    struct mailbox *m = s->keywords_new > 0 ? account_find_id(acc, s->kind == OP_COPY ? s->op.to : s->op.mailbox) : NULL;
+
+    if (m != NULL)
+        m->keywords_staged -= s->keywords_new;
+    if (s->message.map != NULL)
+        munmap(s->message.map, s->message.bytes.len);
+    free(s->message.mem);
+    buf_free(&s->keywords);
+    buf_free(&s->digest);
+    uidset_free(&s->uids);
+    free(s->name);
+    free(s->to_name);
+    free(s);
+}
+
+void txn_free(struct txn *t)
+{
+    struct stage *s, *next;
+
+    for (s = t->first; s != NULL; s = next) {
+        next = s->next;
+        stage_free(t->acc, s);
+    }
+    t->acc->bytes_staged -= t->bytes_staged;
+    t->acc->messages_staged -= t->messages_staged;
+    t->acc->open_txns--;
+    buf_free(&t->ops);
+    free(t->iov);
+    free(t);
+}
+
+void txn_abort(struct txn **t)
+{
+    if (*t != NULL)
+        txn_free(*t);
+    *t = NULL;
+}
+
+void txn_commit(struct txn **t, txn_done_fn *done, void *arg)
+{
+    struct account *acc = (*t)->acc;
+
+    (*t)->done = done;
+    (*t)->arg = arg;
+    *acc->queue_end = *t; /* transferred */
+    acc->queue_end = &(*t)->next;
+    *t = NULL;
+}
+
+static struct stage *stage_new(enum op_kind kind)
+{
+    struct stage *s = xcalloc(1, sizeof(*s));
+
+    s->kind = kind;
+    s->op.kind = kind;
+    buf_init(&s->keywords, (size_t)1 << 20);
+    buf_init(&s->digest, DIGEST_MAX);
+    return s;
+}
+
+static void stage_add(struct txn *t, struct stage *s)
+{
+    *t->last = s;
+    t->last = &s->next;
+    if (s->kind != OP_FLAGS)
+        t->durable = true;
+}
+
+/* Space for bytes more octets and messages more messages. */
+static int reserve_quota(struct txn *t, uint64_t bytes, uint64_t messages)
+{
+    struct account *acc = t->acc;
+    uint64_t used = acc->bytes + acc->bytes_staged, count = acc->messages + acc->messages_staged;
+
+    if (acc->params.quota_bytes != 0 && (bytes > acc->params.quota_bytes || used > acc->params.quota_bytes - bytes))
+        return ERR_QUOTA;
+    if (acc->params.quota_messages != 0 && count + messages > acc->params.quota_messages)
+        return ERR_QUOTA;
+    t->bytes_staged += bytes;
+    acc->bytes_staged += bytes;
+    t->messages_staged += messages;
+    acc->messages_staged += messages;
+    return 0;
+}
+
+static int reserve_keywords(struct stage *s, struct mailbox *m, unsigned n)
+{
+    if (m->nkeywords + m->keywords_staged + n > KEYWORDS_MAX)
+        return ERR_LIMIT;
+    m->keywords_staged += n;
+    s->keywords_new = n;
+    return 0;
+}
+
+static int stage_keywords(struct stage *s, struct mailbox *m, const struct view *keywords, size_t n, bool create)
+{
+    unsigned fresh = 0;
+
+    if (n > KEYWORDS_MAX)
+        return ERR_LIMIT;
+    for (size_t i = 0; i < n; i++) {
+        if (keywords[i].len == 0)
+            return ERR_SYNTAX;
+        if (keywords[i].len > KEYWORD_LEN_MAX)
+            return ERR_LIMIT;
+        fresh += mailbox_keyword_find(m, keywords[i]) < 0;
+    }
+    op_put_keywords(&s->keywords, keywords, n);
+    return create && fresh > 0 ? reserve_keywords(s, m, fresh) : 0;
+}
+
+/* --- append ------------------------------------------------------------------------------------------------------- */
+
+static int read_fd(int fd, uint8_t *p, size_t len)
+{
+    size_t off = 0;
+
+    while (off < len) {
+        ssize_t n = pread(fd, p + off, len - off, (off_t)off);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_from_errno(errno);
+        if (n == 0)
+            return ERR_IO;
+        off += (size_t)n;
+    }
+    return 0;
+}
+
+/* A descriptor alone is mapped: it is a spool file or a sealed memfd, whose content lives as long as the mapping. */
+static int load_map(struct stage *s, const struct message_source *src)
+{
+    struct stat st;
+    void *map;
+
+    if (fstat(src->fd, &st) != 0)
+        return err_from_errno(errno);
+    if (st.st_size < 0 || (uint64_t)st.st_size < src->fd_size)
+        return ERR_IO;
+    map = mmap(NULL, (size_t)src->fd_size, PROT_READ, MAP_PRIVATE, src->fd, 0);
+    if (map == MAP_FAILED)
+        return err_from_errno(errno);
+    s->message.map = map;
+    s->message.bytes = view_make(map, (size_t)src->fd_size);
+    return 0;
+}
+
+static int load_message(struct stage *s, const struct message_source *src)
+{
+    size_t in_memory = 0, total;
+    uint8_t *p;
+
+    for (size_t i = 0; i < ARRAY_LEN(src->parts); i++) {
+        if (src->parts[i].len > MESSAGE_MAX)
+            return ERR_LIMIT;
+        in_memory += src->parts[i].len;
+    }
+    if (in_memory > MESSAGE_MAX || (src->fd >= 0 && src->fd_size > MESSAGE_MAX - in_memory))
+        return ERR_LIMIT;
+    total = in_memory + (src->fd >= 0 ? (size_t)src->fd_size : 0);
+    if (in_memory == 0 && total > 0)
+        return load_map(s, src);
+    p = malloc(total > 0 ? total : 1);
+    if (p == NULL)
+        return ERR_NOMEM;
+    s->message.mem = p;
+    s->message.bytes = view_make(p, total);
+    for (size_t i = 0; i < ARRAY_LEN(src->parts); i++) {
+        if (src->parts[i].len > 0)
+            memcpy(p, src->parts[i].ptr, src->parts[i].len);
+        p += src->parts[i].len;
+    }
+    return src->fd >= 0 ? read_fd(src->fd, p, (size_t)src->fd_size) : 0;
+}
+
+static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m, const struct append_options *opt)
+{
+    int64_t now = (int64_t)(account_now_ms(t->acc) / 1000);
+
+    s->op.mailbox = m->id;
+    s->op.flags = opt->flags & REC_FLAGS;
+    s->op.date = opt->has_date ? opt->date : now;
+    s->op.zone = opt->has_date ? opt->zone_minutes : 0;
+    s->op.savedate = now;
+    s->op.size = s->message.bytes.len;
+    blob_content_id(s->message.bytes, s->op.emailid);
+    blob_head_make(BLOB_MESSAGE, s->op.emailid, s->message.bytes, s->message_head);
+    digest_build(s->message.bytes, &message_limits_default, &s->digest);
+    /* A digest that is too large is left out: it can be made again from the message. */
+    if (!buf_ok(&s->digest))
+        buf_reset(&s->digest);
+    s->op.digest_len = (uint32_t)buf_len(&s->digest);
+    if (s->op.digest_len > 0)
+        blob_head_make(BLOB_DIGEST, NULL, buf_view(&s->digest), s->digest_head);
+}
+
+int txn_append(struct txn *t, struct mailbox *m, const struct message_source *src, const struct append_options *opt)
+{
+    struct stage *s = stage_new(OP_APPEND);
+    int err = account_read_only(t->acc) ? ERR_IO : 0;
+
+    s->op.mailbox = m->id;
+    if (err == 0)
+        err = load_message(s, src);
+    if (err == 0)
+        err = stage_keywords(s, m, opt->keywords, opt->nkeywords, true);
+    if (err == 0)
+        err = reserve_quota(t, s->message.bytes.len, 1);
+    if (err != 0) {
+        stage_free(t->acc, s);
+        return err;
+    }
+    fill_append(t, s, m, opt);
+    stage_add(t, s);
+    return 0;
+}
+
+/* --- changes of messages ---------------------------------------------------------------------------------------------- */
+
+static void copy_uids(struct uidset *dst, const struct uidset *src)
+{
+    for (size_t i = 0; i < src->n; i++)
+        uidset_add_range(dst, src->ranges[i].first, src->ranges[i].last);
+}
+
+int txn_flags(struct txn *t, struct mailbox *m, const struct uidset *uids, const struct flag_change *change)
+{
+    struct stage *s;
+    int err;
+
+    if (account_read_only(t->acc))
+        return ERR_IO;
+    s = stage_new(OP_FLAGS);
+    s->op.mailbox = m->id;
+    s->op.how = change->op;
+    s->op.flags = change->flags & REC_FLAGS;
+    s->op.has_unchangedsince = change->has_unchangedsince;
+    s->op.unchangedsince = change->unchangedsince;
+    copy_uids(&s->uids, uids);
+    err = stage_keywords(s, m, change->keywords, change->nkeywords, change->op != FLAGS_REMOVE);
+    if (err != 0)
+        stage_free(t->acc, s);
+    else
+        stage_add(t, s);
+    return err;
+}
+
+int txn_expunge(struct txn *t, struct mailbox *m, const struct uidset *uids)
+{
+    struct stage *s;
+
+    if (account_read_only(t->acc))
+        return ERR_IO;
+    s = stage_new(OP_EXPUNGE);
+    s->op.mailbox = m->id;
+    copy_uids(&s->uids, uids);
+    stage_add(t, s);
+    return 0;
+}
+
+struct copy_need {
+    uint64_t bytes, messages;
+    struct keyword_set keywords;
+};
+
+static void measure_copy(const struct mailbox *m, const struct uidset *uids, struct copy_need *need)
+{
+    for (size_t r = 0; r < uids->n; r++) {
+        for (uint32_t i = mailbox_rec_at(m, uids->ranges[r].first); i < mailbox_nrecs(m); i++) {
+            const struct msg_rec *rec = mailbox_rec(m, i);
+
+            if (rec->uid > uids->ranges[r].last)
+                break;
+            if ((rec->flags & REC_GONE) != 0)
+                continue;
+            need->bytes += rec->size;
+            need->messages++;
+            for (size_t k = 0; k < ARRAY_LEN(need->keywords.bits); k++)
+                need->keywords.bits[k] |= rec->keywords.bits[k];
+        }
+    }
+}
+
+int txn_copy(struct txn *t, struct mailbox *from, const struct uidset *uids, struct mailbox *to, bool move)
+{
+    struct copy_need need = {0};
+    unsigned fresh = 0;
+    struct stage *s;
+    int err;
+
+    if (account_read_only(t->acc))
+        return ERR_IO;
+    measure_copy(from, uids, &need);
+    for (unsigned k = 0; k < from->nkeywords && from != to; k++) {
+        if ((need.keywords.bits[k / 64] & (uint64_t)1 << (k % 64)) != 0)
+            fresh += mailbox_keyword_find(to, view_str(from->keywords[k])) < 0;
+    }
+    s = stage_new(OP_COPY);
+    s->op.mailbox = from->id;
+    s->op.to = to->id;
+    s->op.on = move;
+    s->op.savedate = (int64_t)(account_now_ms(t->acc) / 1000);
+    copy_uids(&s->uids, uids);
+    err = fresh > 0 ? reserve_keywords(s, to, fresh) : 0;
+    if (err == 0 && !move)
+        err = reserve_quota(t, need.bytes, need.messages);
+    if (err != 0)
+        stage_free(t->acc, s);
+    else
+        stage_add(t, s);
+    return err;
+}
+
+/* --- changes of names -------------------------------------------------------------------------------------------------- */
+
+static void stage_name(struct txn *t, struct stage *s, struct view name)
+{
+    s->name = view_dup(name);
+    t->structural = true;
+    stage_add(t, s);
+}
+
+/* How many mailboxes creating this name makes: itself and what is missing above it. */
+static size_t names_missing(struct account *acc, struct view name)
+{
+    size_t n = account_find(acc, name) == NULL;
+
+    for (size_t i = 0; i < name.len; i++)
+        n += name.ptr[i] == '/' && account_find(acc, view_sub(name, 0, i)) == NULL;
+    return n;
+}
+
+static int check_new_name(struct account *acc, struct view name)
+{
+    int err = account_check_name(name);
+
+    if (err != 0)
+        return err;
+    if (account_find(acc, name) != NULL)
+        return ERR_EXISTS;
+    if (acc->params.mailboxes_max != 0 && acc->nmailboxes + names_missing(acc, name) > acc->params.mailboxes_max)
+        return ERR_LIMIT;
+    return account_read_only(acc) ? ERR_IO : 0;
+}
+
+int txn_create(struct txn *t, struct view name, unsigned use)
+{
+    char canonical[NAME_LEN_LIMIT];
+    struct stage *s;
+    int err = check_new_name(t->acc, name);
+
+    if (err != 0)
+        return err;
+    s = stage_new(OP_CREATE);
+    s->op.use = use;
+    stage_name(t, s, name_canonical(name, canonical));
+    return 0;
+}
+
+int txn_delete(struct txn *t, struct view name)
+{
+    struct mailbox *m = account_find(t->acc, name);
+    struct stage *s;
+
+    if (m == NULL)
+        return ERR_NOTFOUND;
+    if (name_is_inbox(name))
+        return ERR_DENIED;
+    if (account_read_only(t->acc))
+        return ERR_IO;
+    s = stage_new(OP_DELETE);
+    s->op.mailbox = m->id;
+    stage_name(t, s, mailbox_name_view(m));
+    return 0;
+}
+
+/* Every name that a rename makes must be free and allowed. */
+static int check_rename_tree(struct account *acc, struct view from, struct view to)
+{
+    size_t i = names_lower_bound(acc, from), found = 0;
+
+    for (; i < acc->nmailboxes; i++) {
+        struct view name = mailbox_name_view(acc->by_name[i]), rest;
+        struct buf b;
+        int err;
+
+        if (!view_eq(name, from) && !name_below(name, from))
+            break;
+        found++;
+        rest = view_sub(name, from.len, name.len - from.len);
+        buf_init(&b, to.len + rest.len);
+        buf_put_view(&b, to);
+        buf_put_view(&b, rest);
+        err = account_check_name(buf_view(&b));
+        if (err == 0 && account_find(acc, buf_view(&b)) != NULL)
+            err = ERR_EXISTS;
+        buf_free(&b);
+        if (err != 0)
+            return err;
+    }
+    return found > 0 ? 0 : ERR_NOTFOUND;
+}
+
+int txn_rename(struct txn *t, struct view from, struct view to)
+{
+    char from_buf[NAME_LEN_LIMIT], to_buf[NAME_LEN_LIMIT];
+    struct view f = name_canonical(from, from_buf), n = name_canonical(to, to_buf);
+    bool inbox = name_is_inbox(from);
+    struct stage *s;
+    int err = check_new_name(t->acc, to);
+
+    if (f.len == 0)
+        return ERR_NOTFOUND;
+    if (err == ERR_LIMIT && account_check_name(to) == 0 && !inbox && names_missing(t->acc, n) == 1)
+        err = 0; /* nothing is added, only named anew */
+    if (err == 0 && !inbox)
+        err = name_below(n, f) ? ERR_DENIED : check_rename_tree(t->acc, f, n);
+    if (err != 0)
+        return err;
+    s = stage_new(OP_RENAME);
+    s->to_name = view_dup(n);
+    stage_name(t, s, f);
+    return 0;
+}
+
+int txn_subscribe(struct txn *t, struct view name, bool on)
+{
+    char canonical[NAME_LEN_LIMIT];
+    struct stage *s;
+    int err = account_check_name(name);
+
+    if (err != 0)
+        return err;
+    if (account_read_only(t->acc))
+        return ERR_IO;
+    if (on && t->acc->params.mailboxes_max != 0 && t->acc->nsubs >= 2 * t->acc->params.mailboxes_max)
+        return ERR_LIMIT;
+    s = stage_new(OP_SUBSCRIBE);
+    s->op.on = on;
+    s->name = view_dup(name_canonical(name, canonical));
+    stage_add(t, s);
+    return 0;
+}

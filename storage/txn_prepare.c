@@ -1,0 +1,269 @@
+/*
+ * Staged changes as operations. This happens when the batch is written: every transaction before this batch has been applied, the
+ * ones in it have not. UIDs come from a counter of the batch, so no two transactions of it get the same; a batch ends with the
+ * first transaction that changes names, so names are as they are now.
+ */
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "common/log/log.h"
+#include "storage/txn_int.h"
+
+struct prepare {
+    struct txn *t;
+    struct account *acc;
+    uint32_t next_id, last_uidvalidity;
+};
+
+static void add_blob(struct txn *t, const uint8_t head[BLOB_HEADER_SIZE], struct view data)
+{
+    static const uint8_t padding[BLOB_ALIGN];
+    const struct view parts[] = {view_make(head, BLOB_HEADER_SIZE), data,
+                                 view_make(padding, (size_t)(blob_padded(data.len) - data.len))};
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (parts[i].len == 0)
+            continue;
+        if (t->niov == t->ciov) {
+            t->ciov = MAX_OF(t->ciov * 2, (size_t)8);
+            t->iov = xreallocarray(t->iov, t->ciov, sizeof(*t->iov));
+        }
+        t->iov[t->niov].iov_base = (void *)(uintptr_t)parts[i].ptr;
+        t->iov[t->niov++].iov_len = parts[i].len;
+    }
+    t->blob_bytes += blob_space(data.len);
+}
+
+/* The first of n UIDs for this mailbox. */
+static int take_uids(struct account *acc, struct mailbox *m, uint64_t n, uint32_t *out)
+{
+    if (m->batch != acc->batch) {
+        m->batch = acc->batch;
+        m->batch_uidnext = m->uidnext;
+    }
+    if (n >= UINT32_MAX - m->batch_uidnext)
+        return ERR_LIMIT;
+    *out = m->batch_uidnext;
+    m->batch_uidnext += (uint32_t)n;
+    return 0;
+}
+
+static int prepare_append(struct prepare *p, struct stage *s)
+{
+    struct mailbox *m = account_find_id(p->acc, s->op.mailbox);
+    int err;
+
+    if (m == NULL)
+        return ERR_NOTFOUND;
+    err = take_uids(p->acc, m, 1, &s->op.uid);
+    if (err != 0)
+        return err;
+    /* The digest before the message: both are written once, and the small one is read far more often, with those around it. */
+    s->op.digest = p->t->blob_bytes;
+    if (s->op.digest_len > 0)
+        add_blob(p->t, s->digest_head, buf_view(&s->digest));
+    s->op.blob = p->t->blob_bytes;
+    add_blob(p->t, s->message_head, s->message.bytes);
+    s->op.keywords = buf_view(&s->keywords);
+    op_put(&p->t->ops, &s->op);
+    return 0;
+}
+
+static void put_with_uids(struct prepare *p, struct op *op, const struct uidset *uids)
+{
+    struct buf b;
+
+    buf_init(&b, UINT32_MAX);
+    op_put_uids(&b, uids);
+    op->uids = buf_view(&b);
+    if (!buf_ok(&b))
+        p->t->ops.failed = true;
+    op_put(&p->t->ops, op);
+    buf_free(&b);
+}
+
+static int prepare_uids(struct prepare *p, struct stage *s)
+{
+    if (account_find_id(p->acc, s->op.mailbox) == NULL)
+        return ERR_NOTFOUND;
+    s->op.keywords = buf_view(&s->keywords);
+    put_with_uids(p, &s->op, &s->uids);
+    return 0;
+}
+
+/* The UIDs among these that exist now. */
+static void existing_uids(const struct mailbox *m, const struct uidset *uids, struct uidset *out)
+{
+    for (size_t r = 0; r < uids->n; r++) {
+        for (uint32_t i = mailbox_rec_at(m, uids->ranges[r].first); i < mailbox_nrecs(m); i++) {
+            const struct msg_rec *rec = mailbox_rec(m, i);
+
+            if (rec->uid > uids->ranges[r].last)
+                break;
+            if ((rec->flags & REC_GONE) == 0)
+                uidset_add(out, rec->uid);
+        }
+    }
+}
+
+static int prepare_copy(struct prepare *p, struct stage *s)
+{
+    struct mailbox *from = account_find_id(p->acc, s->op.mailbox), *to = account_find_id(p->acc, s->op.to);
+    struct uidset uids;
+    int err;
+
+    if (from == NULL || to == NULL)
+        return ERR_NOTFOUND;
+    uidset_init(&uids);
+    existing_uids(from, &s->uids, &uids);
+    err = take_uids(p->acc, to, uidset_count(&uids), &s->op.uid);
+    if (err == 0)
+        put_with_uids(p, &s->op, &uids);
+    uidset_free(&uids);
+    return err;
+}
+
+static int put_create(struct prepare *p, struct view name, unsigned use)
+{
+    uint64_t now = account_now_ms(p->acc) / 1000;
+    struct op op = {.kind = OP_CREATE, .name = name, .use = use};
+
+    if (p->next_id == UINT32_MAX || p->last_uidvalidity == UINT32_MAX)
+        return ERR_LIMIT;
+    /* Seconds since 1970, so that an account made anew does not repeat the old one's; but never one twice. */
+    if (now > p->last_uidvalidity && now < UINT32_MAX)
+        p->last_uidvalidity = (uint32_t)now;
+    else
+        p->last_uidvalidity++;
+    op.mailbox = p->next_id++;
+    op.uidvalidity = p->last_uidvalidity;
+    op_put(&p->t->ops, &op);
+    return 0;
+}
+
+static int put_parents(struct prepare *p, struct view name)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < name.len && err == 0; i++) {
+        if (name.ptr[i] == '/' && account_find(p->acc, view_sub(name, 0, i)) == NULL)
+            err = put_create(p, view_sub(name, 0, i), 0);
+    }
+    return err;
+}
+
+static int prepare_create(struct prepare *p, struct stage *s)
+{
+    struct view name = view_str(s->name);
+    int err;
+
+    if (account_find(p->acc, name) != NULL)
+        return ERR_EXISTS;
+    err = put_parents(p, name);
+    return err != 0 ? err : put_create(p, name, s->op.use);
+}
+
+static int prepare_delete(struct prepare *p, struct stage *s)
+{
+    if (account_find_id(p->acc, s->op.mailbox) == NULL)
+        return ERR_NOTFOUND;
+    op_put(&p->t->ops, &s->op);
+    return 0;
+}
+
+/* INBOX stays; what is in it moves to a new mailbox (RFC 9051 6.3.6). */
+static int prepare_rename_inbox(struct prepare *p, struct view to)
+{
+    struct mailbox *inbox = account_find(p->acc, VIEW("INBOX"));
+    struct op op = {.kind = OP_COPY, .uid = 1, .on = true, .savedate = (int64_t)(account_now_ms(p->acc) / 1000)};
+    struct uid_range all = {1, UINT32_MAX};
+    const struct uidset any = {&all, 1, 1};
+    struct uidset uids;
+    int err;
+
+    if (inbox == NULL)
+        return ERR_NOTFOUND;
+    err = put_parents(p, to);
+    op.mailbox = inbox->id;
+    if (err == 0) {
+        op.to = p->next_id;
+        err = put_create(p, to, 0);
+    }
+    if (err != 0)
+        return err;
+    uidset_init(&uids);
+    existing_uids(inbox, &any, &uids);
+    put_with_uids(p, &op, &uids);
+    uidset_free(&uids);
+    return 0;
+}
+
+static int prepare_rename(struct prepare *p, struct stage *s)
+{
+    struct view from = view_str(s->name), to = view_str(s->to_name);
+    bool found = false;
+    int err;
+
+    if (account_find(p->acc, to) != NULL)
+        return ERR_EXISTS;
+    if (name_is_inbox(from))
+        return prepare_rename_inbox(p, to);
+    err = put_parents(p, to);
+    for (size_t i = names_lower_bound(p->acc, from); i < p->acc->nmailboxes && err == 0; i++) {
+        struct view name = mailbox_name_view(p->acc->by_name[i]);
+        struct op op = {.kind = OP_RENAME, .mailbox = p->acc->by_name[i]->id};
+        struct buf b;
+
+        if (!view_eq(name, from) && !name_below(name, from))
+            break;
+        found = true;
+        buf_init(&b, UINT16_MAX);
+        buf_put_view(&b, to);
+        buf_put_view(&b, view_sub(name, from.len, name.len - from.len));
+        op.name = buf_view(&b);
+        if (account_find(p->acc, op.name) != NULL)
+            err = ERR_EXISTS;
+        op_put(&p->t->ops, &op);
+        buf_free(&b);
+    }
+    return err != 0 ? err : found ? 0 : ERR_NOTFOUND;
+}
+
+static int prepare_stage(struct prepare *p, struct stage *s)
+{
+    switch (s->kind) {
+    case OP_APPEND:
+        return prepare_append(p, s);
+    case OP_FLAGS:
+    case OP_EXPUNGE:
+        return prepare_uids(p, s);
+    case OP_COPY:
+        return prepare_copy(p, s);
+    case OP_CREATE:
+        return prepare_create(p, s);
+    case OP_DELETE:
+        return prepare_delete(p, s);
+    case OP_RENAME:
+        return prepare_rename(p, s);
+    case OP_SUBSCRIBE:
+        s->op.name = view_str(s->name);
+        op_put(&p->t->ops, &s->op);
+        return 0;
+    case OP_RECENT:
+    case OP_JUMP:
+    case OP_RELOCATE:
+    case OP_KIND_END:
+        break;
+    }
+    PANIC("a stage of a kind that is not staged");
+}
+
+int txn_prepare(struct txn *t)
+{
+    struct prepare p = {t, t->acc, t->acc->next_mailbox_id, t->acc->last_uidvalidity};
+    int err = 0;
+
+    for (struct stage *s = t->first; s != NULL && err == 0; s = s->next)
+        err = prepare_stage(&p, s);
+    return err == 0 && !buf_ok(&t->ops) ? ERR_LIMIT : err;
+}
