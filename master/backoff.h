@@ -1,0 +1,18 @@
+/* How long to wait before a process that died is started again: 100 ms, doubled up to 30 s, forgotten after 60 s of life. */
+#ifndef CULVER_MASTER_BACKOFF_H
+#define CULVER_MASTER_BACKOFF_H
+
+#include <stdint.h>
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS 30000
+#define BACKOFF_RESET_MS 60000
+
+struct backoff {
+    uint64_t next_ms; /* 0: the first failure is still to come */
+};
+
+/* The delay after a process that lived lived_ms. */
+uint64_t backoff_delay(struct backoff *b, uint64_t lived_ms);
+
+#endif

@@ -1,0 +1,99 @@
+/* culverctl: the administrator's tool. Its command line; ctl_client.c and ctl_hash.c do the work. */
+#include <getopt.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/conf/settings.h"
+#include "master/control.h"
+#include "master/ctl.h"
+
+static const char usage[] = "usage: culverctl [-c FILE | -s SOCKET] COMMAND\n"
+                            "  status                  services, workers, counts\n"
+                            "  who                     sessions: user, protocol, id, peer, TLS, age, worker pid\n"
+                            "  kick USER|SESSION       end the sessions of a user, or one\n"
+                            "  reload                  load the configuration again\n"
+                            "  stop                    stop the server\n"
+                            "  hash-password [SCHEME]  make a password hash for a passwd-file\n";
+
+struct command {
+    const char *name;
+    enum ctl_verb verb; /* 0: local */
+    int least, most;    /* arguments */
+};
+
+static const struct command commands[] = {
+    {"status", CTL_STATUS, 0, 0}, {"who", CTL_WHO, 0, 0},   {"kick", CTL_KICK, 1, 1},
+    {"reload", CTL_RELOAD, 0, 0}, {"stop", CTL_STOP, 0, 0}, {"hash-password", 0, 0, 1},
+};
+
+static const struct command *command_find(const char *name, int args)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0 && args >= commands[i].least && args <= commands[i].most)
+            return &commands[i];
+    return NULL;
+}
+
+/* run_dir/control of the configuration; where that cannot be read, of the default. */
+static char *socket_find(const char *conf_path, bool given)
+{
+    struct conf *conf = NULL;
+    struct buf errors, path;
+    const char *run_dir = CULVER_RUNDIR;
+    char *found;
+
+    buf_init(&errors, 65536);
+    buf_init(&path, PROTO_PATH_MAX + 64);
+    if (conf_parse(conf_path, view_str(NULL), set_all_components, set_all_ncomponents, &conf, &errors) == 0) {
+        run_dir = ((const struct set_master *)conf_get(conf, &set_master_component))->run_dir;
+    } else if (given) {
+        struct view v = buf_view(&errors);
+        fprintf(stderr, "culverctl: cannot read the configuration; -s SOCKET does without\n");
+        (void)fwrite(v.ptr, 1, v.len, stderr);
+        run_dir = NULL;
+    }
+    if (run_dir != NULL)
+        buf_put_fmt(&path, "%s/%s", run_dir, CONTROL_NAME);
+    found = run_dir != NULL && buf_ok(&path) ? view_dup(buf_view(&path)) : NULL;
+    buf_free(&errors);
+    buf_free(&path);
+    conf_free(&conf);
+    return found;
+}
+
+int main(int argc, char **argv)
+{
+    const char *conf_path = CULVER_SYSCONFDIR "/culver/culver.conf";
+    const char *socket_path = NULL;
+    const struct command *command;
+    bool conf_given = false;
+    char *found = NULL;
+    int opt, status;
+
+    while ((opt = getopt(argc, argv, "+c:s:h")) != -1) {
+        if (opt == 'c') {
+            conf_path = optarg;
+            conf_given = true;
+        } else if (opt == 's') {
+            socket_path = optarg;
+        } else {
+            fputs(usage, opt == 'h' ? stdout : stderr);
+            return opt == 'h' ? EXIT_SUCCESS : CTL_EXIT_USAGE;
+        }
+    }
+    command = optind < argc ? command_find(argv[optind], argc - optind - 1) : NULL;
+    if (command == NULL || sodium_init() < 0) {
+        fputs(usage, stderr);
+        return CTL_EXIT_USAGE;
+    }
+    if (command->verb == 0)
+        return ctl_hash_password(argv[optind + 1]);
+    if (socket_path == NULL)
+        socket_path = found = socket_find(conf_path, conf_given);
+    status = socket_path != NULL ? ctl_request(socket_path, command->verb, argv[optind + 1]) : CTL_EXIT_UNREACHABLE;
+    free(found);
+    return status;
+}

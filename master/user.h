@@ -1,0 +1,19 @@
+/* A user as auth described it, in memory of its own (the decoded record only borrows from the message). Master only. */
+#ifndef CULVER_MASTER_USER_H
+#define CULVER_MASTER_USER_H
+
+#include "common/ipc/proto.h"
+
+struct user {
+    char *name, *home, *mail_path; /* never NULL */
+    bool virtual_uid;
+    uint32_t uid, gid;
+    uint64_t quota_bytes, quota_messages;
+};
+
+struct user *user_new(const struct user_record *record);
+void user_free(struct user **user);
+/* The record for a message; its views borrow from user. */
+struct user_record user_to_record(const struct user *user);
+
+#endif

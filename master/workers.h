@@ -1,0 +1,60 @@
+/*
+ * The table of users and their workers. Every active user has exactly one worker process; it is started when a request comes,
+ * gets the requests that waited, and is asked to leave when it has been idle long enough or its place is needed. Master only.
+ *
+ *   WAITING ──start──► STARTING ──READY──► READY ──STOP──► LEAVING ──exit──► WAITING (requests wait) or gone
+ *      ▲                  │ exit               │ exit
+ *      └──── back-off ◄───┴────────────────────┘
+ *
+ * A worker that is LEAVING still holds the account, so later requests wait for its exit. WAITING is also where a user's worker
+ * stays that has no place (workers_max) or died a moment ago.
+ */
+#ifndef CULVER_MASTER_WORKERS_H
+#define CULVER_MASTER_WORKERS_H
+
+#include "master/master_int.h"
+#include "master/request.h"
+
+enum worker_state { WORKER_WAITING, WORKER_STARTING, WORKER_READY, WORKER_LEAVING };
+
+void workers_init(struct master *m);
+void workers_free(struct master *m);
+
+/* Takes over *user (may leave it NULL) and r. The answer comes through r->done, possibly before this returns. A counted session
+ * is given back to the limits when it ends, fails or is cancelled. */
+void workers_submit(struct master *m, struct user **user, struct request *r);
+/* Takes a waiting request back and frees it; done is not called. */
+void workers_cancel(struct master *m, struct request **r);
+/* The same for all waiting requests with this arg. */
+void workers_cancel_arg(struct master *m, const void *arg);
+
+/* Shutdown: nothing new starts, what waits is refused, all workers leave. */
+void workers_stop(struct master *m);
+/* Processes that exist. */
+size_t workers_running(const struct master *m);
+void workers_send_log(struct master *m, int fd);
+
+/* Ends one session, or with user all of a user. Returns how many sessions were told. */
+size_t workers_kick(struct master *m, struct view user, uint64_t id);
+
+struct session_facts {
+    struct view user;
+    enum proto_protocol protocol;
+    uint64_t id;
+    struct net_addr peer;
+    bool tls;
+    uint64_t age_ms;
+    pid_t pid;
+};
+void workers_each_session(const struct master *m, void (*fn)(void *arg, const struct session_facts *f), void *arg);
+/* Counts for status. */
+struct workers_facts {
+    size_t processes, idle, sessions, waiting_requests;
+    uint64_t started, died; /* since master's start */
+};
+struct workers_facts workers_facts(const struct master *m);
+
+/* worker_ids.c: the uid and gid of a user's worker. 0, or ERR_DENIED/ERR_LIMIT/... with the reason logged. */
+MUST_CHECK int worker_ids(struct master *m, const struct user *user, struct ids *out);
+
+#endif
