@@ -2,7 +2,6 @@
 #ifndef CULVER_TESTS_STORAGE_HELPER_H
 #define CULVER_TESTS_STORAGE_HELPER_H
 
-#include <cmocka.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "common/log/log.h"
 #include "storage/mailbox_view.h"
@@ -250,7 +251,7 @@ static inline void check_bytes(struct mailbox_view *v, uint32_t seq, const char 
         char *copy = malloc(d.bytes.len + 1);
 
         assert_int_equal(pread(d.fd, copy, d.bytes.len, (off_t)d.fd_offset), (ssize_t)d.bytes.len);
-        assert_memory_equal(copy, d.bytes.ptr, d.bytes.len);
+        assert_true(memcmp(copy, d.bytes.ptr, d.bytes.len) == 0);
         free(copy);
     }
     msg_data_close(&d);
