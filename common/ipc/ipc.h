@@ -31,7 +31,8 @@ typedef void ipc_handler_fn(void *arg, struct ipc *ch, struct ipc_msg *msg);
 /* Called once when the peer is gone (ERR_CLOSED) or broke the table (ERR_PROTO). The channel is dead; the owner calls ipc_free. */
 typedef void ipc_closed_fn(void *arg, struct ipc *ch, int err);
 
-/* Takes over fd. self and peer decide what the table allows. The state starts as IPC_STATE_NEW. */
+/* Takes over fd. self and peer decide what the table allows. The state starts as IPC_STATE_NEW. Never NULL: when fd cannot be
+ * watched, `closed` is called with ERR_CLOSED in the next turn. */
 struct ipc *ipc_new(struct loop *loop, int fd, enum ipc_role self, enum ipc_role peer, ipc_handler_fn *handler,
                     ipc_closed_fn *closed, void *arg);
 void ipc_free(struct ipc **ch);
