@@ -24,7 +24,7 @@ MUST_CHECK int packet_recv(int fd, const struct packet_gate *gate, uint8_t *stor
 void packet_wipe(const struct ipc_msg *msg, uint8_t *storage);
 
 /* The sender's side of the table; logs a refusal, which is our own bug. */
-MUST_CHECK int packet_check_send(enum ipc_kind kind, enum ipc_role self, enum ipc_role peer, const struct buf *body, unsigned nfds,
-                                 uint64_t sid);
+MUST_CHECK int packet_check_send(enum ipc_kind kind, enum ipc_role self, enum ipc_role peer, const struct buf *body,
+                                 unsigned nfds, uint64_t sid);
 
 #endif

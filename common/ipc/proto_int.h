@@ -38,12 +38,12 @@ void field_put_user(struct buf *out, const struct user_record *u);
 struct user_record field_get_user(struct cursor *c);
 
 /* The end of each decoder: *out is written only when everything was right. */
-#define FIELD_END(cursor, local, out)   \
-    do {                                \
-        if (!cursor_done(cursor))       \
-            return ERR_PROTO;           \
-        *(out) = (local);               \
-        return 0;                       \
+#define FIELD_END(cursor, local, out) \
+    do {                              \
+        if (!cursor_done(cursor))     \
+            return ERR_PROTO;         \
+        *(out) = (local);             \
+        return 0;                     \
     } while (0)
 
 #endif

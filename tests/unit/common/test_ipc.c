@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/ipc/ipc.h"
+#include "common/ipc/ipc_packet.h"
 #include "common/ipc/proto.h"
 #include "common/log/log.h"
 
@@ -402,6 +403,35 @@ static void test_secret_storage_is_wiped_on_refusal(void **state)
     (void)log_lines();
 }
 
+static void test_secret_kinds_are_wiped_after_use(void **state)
+{
+    (void)state;
+    assert_int_equal(ipc_pair(raw), 0);
+    static const struct {
+        enum ipc_kind kind;
+        enum ipc_role from, to;
+        bool wiped;
+    } cases[] = {
+        {IPC_CONN_RESPONSE, ROLE_CONN, ROLE_AUTH, true},
+        {IPC_AUTH_CHALLENGE, ROLE_AUTH, ROLE_CONN, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        uint8_t storage[IPC_MAX_MSG];
+        struct ipc_msg msg;
+        struct buf b = body_of(0);
+        buf_put_view16(&b, VIEW("password"));
+        assert_int_equal(ipc_send_wait(raw[1], cases[i].from, cases[i].to, cases[i].kind, &b, NULL, 0, 100), 0);
+        const struct packet_gate gate = {cases[i].to, cases[i].from, IPC_STATE_BUSY, 0};
+        assert_int_equal(packet_recv(raw[0], &gate, storage, &msg), 0);
+        assert_memory_equal(storage + 2, "password", 8);
+        packet_wipe(&msg, storage);
+        assert_memory_equal(storage + 2, cases[i].wiped ? "\0\0\0\0\0\0\0\0" : "password", 8);
+        buf_free(&b);
+    }
+    close(raw[0]);
+    close(raw[1]);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -418,6 +448,7 @@ int main(void)
         T(test_many_do_not_starve),
         T(test_unwatchable),
         T(test_secret_storage_is_wiped_on_refusal),
+        T(test_secret_kinds_are_wiped_after_use),
     };
     return cmocka_run_group_tests_name("ipc", tests, NULL, NULL);
 }
