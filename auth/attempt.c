@@ -1,0 +1,315 @@
+/*
+ * One SASL exchange: mechanism, password check, user look-up, grant, answer. Every function here that goes on with an exchange
+ * may end it and, where the other end is gone, free the connection: it is the last thing that its caller does.
+ *
+ * The log line of a failure is written when it happens, so that what reads the log can act, and the answer waits (penalty.h).
+ */
+#include <stdlib.h>
+
+#include "auth/conn.h"
+#include "auth/mech.h"
+#include "auth/passdb.h"
+#include "auth/userdb.h"
+#include "common/base/mem.h"
+#include "common/log/log.h"
+
+struct attempt {
+    struct mech_exchange x;
+    bool secured;
+    bool proven; /* x.out goes with the success */
+    unsigned steps;
+    uint64_t started; /* when the client's last message came, or its turn */
+    bool named;       /* name is set */
+    struct auth_name name;
+    struct verify verify;
+    struct lookup lookup;
+    enum auth_fail code; /* the held answer */
+};
+
+void attempt_free(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    c->attempt = NULL;
+    if (a == NULL)
+        return;
+    verify_cancel(&a->verify);
+    lookup_cancel(&a->lookup);
+    mech_exchange_deinit(&a->x);
+    free(a);
+}
+
+/* The name to log: the user's, or what was claimed. */
+static struct view attempt_user(const struct attempt *a)
+{
+    return a->named ? auth_name_view(&a->name) : mech_name_view(&a->x.authcid);
+}
+
+/* --- answers ----------------------------------------------------------------------------------------------------------- */
+
+static void send_sasl(struct auth_conn *c, enum ipc_kind kind, struct view data)
+{
+    struct msg_sasl msg = {.data = data};
+    struct buf body;
+    buf_init_secret(&body, IPC_MAX_BODY);
+    msg_sasl_encode(&body, &msg);
+    int err = ipc_send(c->ch, kind, &body, NULL, 0);
+    buf_free(&body);
+    if (err != 0)
+        auth_conn_free(c);
+}
+
+static void send_fail(struct auth_conn *c, enum auth_fail code, const char *text)
+{
+    struct msg_auth_fail msg = {.code = code, .text = view_str(text)};
+    struct buf body;
+    attempt_free(c);
+    if (code != AUTH_FAIL_CANCELLED)
+        c->failures++;
+    if (c->failures >= CONN_FAILURES_MAX)
+        msg.code = AUTH_FAIL_LIMIT;
+    auth_conn_enter(c, msg.code == AUTH_FAIL_LIMIT ? CONN_DONE : CONN_IDLE);
+    buf_init(&body, IPC_MAX_BODY);
+    msg_auth_fail_encode(&body, &msg);
+    int err = ipc_send(c->ch, IPC_AUTH_FAIL, &body, NULL, 0);
+    buf_free(&body);
+    if (err != 0)
+        auth_conn_free(c);
+}
+
+static void log_failure(const struct auth_conn *c, struct view user, const char *mech, const char *reason)
+{
+    char peer[46];
+    net_addr_format(&c->peer, peer);
+    LOG_WARN(c->id, "authentication failed", F_STR("peer", peer), F_VIEW("user", user), F_STR("reason", reason),
+             F_STR("mech", mech), F_STR("protocol", auth_conn_protocol(c)));
+}
+
+static void attempt_fail(struct auth_conn *c, enum auth_fail code, const char *text, const char *reason)
+{
+    struct attempt *a = c->attempt;
+    log_failure(c, attempt_user(a), a->x.mech->name, reason);
+    send_fail(c, code, text);
+}
+
+/* Unknown user and wrong password: counted, and answered late. */
+static void attempt_fail_credentials(struct auth_conn *c, const char *reason)
+{
+    struct attempt *a = c->attempt;
+    uint64_t now = loop_now(c->server->loop);
+    struct view user = attempt_user(a), password = view_make(NULL, 0);
+    log_failure(c, user, a->x.mech->name, reason);
+    if (a->x.password != NULL)
+        password = secret_view(a->x.password);
+    penalty_failed(c->server->penalty, now, &c->peer, user, password);
+    secret_free(&a->x.password);
+    uint64_t hold = penalty_hold(c->server->penalty, now, a->started, &c->peer, user);
+    a->code = AUTH_FAIL_CREDENTIALS;
+    auth_conn_enter(c, CONN_HOLDING);
+    timer_arm(c->timer, hold);
+}
+
+static void attempt_pass(struct auth_conn *c, const struct user_entry *user)
+{
+    struct attempt *a = c->attempt;
+    struct buf final;
+    char peer[46];
+    int err = grant_send(c, 0, user);
+    if (err != 0) {
+        LOG_ERROR(c->id, "master cannot be told of a log-in", F_ERR(err));
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "master unreachable");
+        return;
+    }
+    net_addr_format(&c->peer, peer);
+    LOG_INFO(c->id, "authenticated", F_VIEW("user", auth_name_view(&user->name)), F_STR("mech", a->x.mech->name),
+             F_STR("peer", peer), F_STR("protocol", auth_conn_protocol(c)), F_STR("secured", a->secured ? "yes" : "no"));
+    buf_init_secret(&final, PROTO_SASL_MAX);
+    if (a->proven)
+        buf_put_view(&final, buf_view(&a->x.out));
+    attempt_free(c);
+    auth_conn_enter(c, CONN_DONE);
+    send_sasl(c, IPC_AUTH_PASS, buf_view(&final));
+    buf_free(&final);
+}
+
+/* --- the databases ------------------------------------------------------------------------------------------------------ */
+
+static void on_lookup(void *arg, enum userdb_result result, const struct user_entry *user)
+{
+    struct auth_conn *c = arg;
+    switch (result) {
+    case USERDB_FOUND:
+        attempt_pass(c, user);
+        return;
+    case USERDB_UNKNOWN:
+        LOG_ERROR(c->id, "authenticated user is in no userdb", F_VIEW("user", auth_name_view(&c->attempt->name)));
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "no userdb entry");
+        return;
+    case USERDB_PENDING:
+    case USERDB_TEMPORARY:
+        break;
+    }
+    attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "user look-up failed");
+}
+
+static void attempt_lookup(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    lookup_start(&a->lookup, &c->server->dbs, &a->name, false, c->id, on_lookup, c);
+}
+
+static void on_verified(void *arg, enum passdb_result result, const char *reason)
+{
+    struct auth_conn *c = arg;
+    switch (result) {
+    case PASSDB_MATCH:
+        secret_free(&c->attempt->x.password);
+        attempt_lookup(c);
+        return;
+    case PASSDB_WRONG:
+    case PASSDB_UNKNOWN:
+        attempt_fail_credentials(c, reason);
+        return;
+    case PASSDB_DISABLED:
+        attempt_fail(c, AUTH_FAIL_DISABLED, "", reason);
+        return;
+    case PASSDB_PENDING:
+    case PASSDB_TEMPORARY:
+        break;
+    }
+    attempt_fail(c, AUTH_FAIL_TEMPORARY, "", reason);
+}
+
+static void attempt_verify(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    a->started = loop_now(c->server->loop);
+    auth_conn_enter(c, CONN_CHECKING);
+    verify_start(&a->verify, &c->server->dbs, &a->name, secret_view(a->x.password), &c->peer, c->id, on_verified, c);
+}
+
+/* Who the claim is about. RFC 4422 3.4.1: an authorisation identity, where one is given, must be one that this user may act as,
+ * and here that is nobody but the user. */
+static bool attempt_names(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    const struct set_auth *set = c->server->dbs.set;
+    struct auth_name as;
+    if (auth_name_normalise(set, mech_name_view(&a->x.authcid), &a->name) != 0)
+        return false;
+    a->named = true;
+    return a->x.authzid.len == 0 ||
+           (auth_name_normalise(set, mech_name_view(&a->x.authzid), &as) == 0 && auth_name_equal(&as, &a->name));
+}
+
+static void attempt_password(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    if (a->x.password == NULL) {
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "out of guarded memory");
+        return;
+    }
+    if (!attempt_names(c)) {
+        attempt_fail_credentials(c, a->named ? "not allowed to act as another user" : "unknown user");
+        return;
+    }
+    uint64_t wait = penalty_admit(c->server->penalty, loop_now(c->server->loop), &c->peer);
+    if (wait == PENALTY_REFUSED) {
+        attempt_fail(c, AUTH_FAIL_LIMIT, "Too many failed log-ins from your address, try again later", "too many failures");
+    } else if (wait > 0) {
+        auth_conn_enter(c, CONN_WAITING);
+        timer_arm(c->timer, wait);
+    } else {
+        attempt_verify(c);
+    }
+}
+
+/* --- the exchange -------------------------------------------------------------------------------------------------------- */
+
+static void attempt_step(struct auth_conn *c, bool has_data, struct view data)
+{
+    struct attempt *a = c->attempt;
+    a->started = loop_now(c->server->loop);
+    enum mech_step step = mech_exchange_step(&a->x, has_data, data);
+    if (step == MECH_CHALLENGE && ++a->steps > CONN_STEPS_MAX)
+        step = MECH_MALFORMED;
+    switch (step) {
+    case MECH_CHALLENGE:
+        auth_conn_enter(c, CONN_CHALLENGED);
+        send_sasl(c, IPC_AUTH_CHALLENGE, buf_view(&a->x.out));
+        return;
+    case MECH_PASSWORD:
+        attempt_password(c);
+        return;
+    case MECH_PROVEN:
+        a->proven = true;
+        if (!attempt_names(c)) {
+            attempt_fail_credentials(c, "not allowed to act as another user");
+            return;
+        }
+        auth_conn_enter(c, CONN_CHECKING);
+        attempt_lookup(c);
+        return;
+    case MECH_MALFORMED:
+        attempt_fail(c, AUTH_FAIL_MALFORMED, "", "malformed");
+        return;
+    }
+}
+
+static bool mech_offered(const struct set_auth *set, const struct mech *mech)
+{
+    for (size_t i = 0; mech != NULL && i < set->auth_mechanisms.n; i++) {
+        if (view_eq_nocase(view_str(set->auth_mechanisms.items[i]), view_str(mech->name)))
+            return true;
+    }
+    return false;
+}
+
+int attempt_on_auth(struct auth_conn *c, struct view body)
+{
+    struct msg_auth msg;
+    if (c->state != CONN_IDLE || msg_auth_decode(body, &msg) != 0)
+        return ERR_PROTO;
+    const struct mech *mech = mech_find(msg.mechanism);
+    bool secured = msg.secured || c->proxy_tls;
+    if (!mech_offered(c->server->dbs.set, mech)) {
+        log_failure(c, view_make(NULL, 0), mech == NULL ? "unknown" : mech->name, "mechanism not offered");
+        send_fail(c, AUTH_FAIL_MECHANISM, "");
+        return 0;
+    }
+    if (mech->needs_protection && !secured) {
+        log_failure(c, view_make(NULL, 0), mech->name, "connection not protected");
+        send_fail(c, AUTH_FAIL_MECHANISM, "This mechanism needs TLS");
+        return 0;
+    }
+    c->attempt = xcalloc(1, sizeof(*c->attempt));
+    c->attempt->secured = secured;
+    mech_exchange_init(&c->attempt->x, mech);
+    attempt_step(c, msg.has_initial, msg.initial);
+    return 0;
+}
+
+int attempt_on_response(struct auth_conn *c, struct view body)
+{
+    struct msg_sasl msg;
+    if (c->state != CONN_CHALLENGED || msg_sasl_decode(body, &msg) != 0)
+        return ERR_PROTO;
+    attempt_step(c, true, msg.data);
+    return 0;
+}
+
+int attempt_on_cancel(struct auth_conn *c)
+{
+    /* Only a client that was asked can give up: once a password is being checked its failure is waited for. */
+    if (c->state != CONN_CHALLENGED)
+        return ERR_PROTO;
+    send_fail(c, AUTH_FAIL_CANCELLED, "");
+    return 0;
+}
+
+void attempt_on_timer(struct auth_conn *c)
+{
+    if (c->state == CONN_WAITING)
+        attempt_verify(c);
+    else if (c->state == CONN_HOLDING)
+        send_fail(c, c->attempt->code, "");
+}

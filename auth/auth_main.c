@@ -1,0 +1,113 @@
+/* culver-auth: start-up order only. */
+#include <libgen.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/server.h"
+#include "common/base/mem.h"
+#include "common/log/log.h"
+#include "common/proc/proc.h"
+#include "common/secret/password.h"
+
+/* Two protocols, LMTP, and a generation of each that is leaving. */
+#define PARENTS_MAX 16
+#define MEMORY_BASE (512u * 1024 * 1024)
+
+struct auth_ctx {
+    struct proc proc;
+    struct auth_dbs dbs;
+    struct auth_server *server;
+    struct msg_peer peers[PARENTS_MAX]; /* until the loop runs */
+    int peer_fds[PARENTS_MAX];
+    size_t npeers;
+};
+
+static int receive(void *arg, struct ipc_msg *msg)
+{
+    struct auth_ctx *ctx = arg;
+    if (msg->kind != IPC_MASTER_PEER)
+        return ERR_PROTO;
+    if (ctx->npeers == PARENTS_MAX)
+        return ERR_LIMIT;
+    int err = msg_peer_decode(msg->body, &ctx->peers[ctx->npeers]);
+    if (err != 0)
+        return err;
+    ctx->peer_fds[ctx->npeers++] = msg->fds[0];
+    msg->fds[0] = -1; /* transferred */
+    return 0;
+}
+
+static void on_master(void *arg, struct ipc *ch, struct ipc_msg *msg)
+{
+    struct auth_ctx *ctx = arg;
+    (void)ch;
+    auth_server_on_master(ctx->server, msg);
+}
+
+static void on_master_closed(void *arg, struct ipc *ch, int err)
+{
+    struct auth_ctx *ctx = arg;
+    (void)ch;
+    (void)err;
+    loop_stop(ctx->proc.loop);
+}
+
+/* The folders of the passwd-files, so that a file that replaces one can be opened; and memory for each file twice while it is
+ * read again. */
+static void sandbox_add_file(struct sandbox_params *params, struct sandbox_path *paths, const char *file)
+{
+    struct stat st;
+    char *copy = xstrdup(file);
+    paths[params->npaths++] = (struct sandbox_path){.path = xstrdup(dirname(copy))};
+    free(copy);
+    if (stat(file, &st) == 0 && st.st_size > 0)
+        params->memory_max += 6 * (uint64_t)st.st_size;
+}
+
+static void confine(struct auth_ctx *ctx, const struct set_auth *set)
+{
+    struct sandbox_path *paths = xcalloc(set->npassdbs + set->nuserdbs + 1, sizeof(*paths));
+    struct sandbox_params params = {.profile = SANDBOX_AUTH, .paths = paths, .memory_max = MEMORY_BASE};
+    for (size_t i = 0; i < set->npassdbs; i++) {
+        if (set->passdbs[i].driver == SET_PASSDB_FILE)
+            sandbox_add_file(&params, paths, set->passdbs[i].file);
+    }
+    for (size_t i = 0; i < set->nuserdbs; i++) {
+        if (set->userdbs[i].driver == SET_USERDB_FILE)
+            sandbox_add_file(&params, paths, set->userdbs[i].file);
+    }
+    proc_confine(&ctx->proc, &params);
+    for (size_t i = 0; i < params.npaths; i++)
+        free((char *)paths[i].path);
+    free(paths);
+}
+
+int main(void)
+{
+    static const struct conf_component *const components[] = {&set_auth_component};
+    static struct auth_ctx ctx;
+    proc_start(&ctx.proc, "auth", ROLE_AUTH, components, 1);
+    const struct set_auth *set = conf_get(ctx.proc.conf, &set_auth_component);
+    proc_receive(&ctx.proc, receive, &ctx);
+    if (password_init() != 0)
+        LOG_FATAL("cryptography cannot be used");
+    if (auth_dbs_init(&ctx.dbs, set) != 0)
+        LOG_FATAL("databases cannot be used");
+    confine(&ctx, set);
+    /* As the user, and with the rights, that will read them later. */
+    if (auth_dbs_open(&ctx.dbs) != 0)
+        LOG_FATAL("databases cannot be opened");
+    ctx.proc.loop = loop_new();
+    proc_serve(&ctx.proc, on_master, on_master_closed, &ctx);
+    ctx.server = auth_server_new(ctx.proc.loop, ctx.proc.master, &ctx.dbs);
+    for (size_t i = 0; i < ctx.npeers; i++) {
+        if (auth_server_add_parent(ctx.server, &ctx.peers[i], ctx.peer_fds[i]) != 0)
+            LOG_FATAL("master sent a channel to a service that has no business here");
+    }
+    int err = loop_run(ctx.proc.loop);
+    if (err != 0)
+        LOG_ERROR(0, "event loop failed", F_ERR(err));
+    auth_server_free(&ctx.server);
+    return err == 0 ? 0 : 1;
+}

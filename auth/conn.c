@@ -1,0 +1,120 @@
+/* The life of a connection and the dispatch of its messages; attempt.c and rcpt.c do the work. */
+#include "auth/conn.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/log/log.h"
+
+const char *auth_conn_protocol(const struct auth_conn *c)
+{
+    return c->protocol == PROTO_IMAP ? "imap" : c->protocol == PROTO_POP3 ? "pop3" : "lmtp";
+}
+
+void auth_conn_enter(struct auth_conn *c, enum conn_state state)
+{
+#define TO(s) (1u << (s))
+    static const unsigned edges[] = {
+        [CONN_IDLE] =
+            TO(CONN_CHALLENGED) | TO(CONN_WAITING) | TO(CONN_CHECKING) | TO(CONN_HOLDING) | TO(CONN_IDLE) | TO(CONN_DONE),
+        [CONN_CHALLENGED] =
+            TO(CONN_CHALLENGED) | TO(CONN_WAITING) | TO(CONN_CHECKING) | TO(CONN_HOLDING) | TO(CONN_IDLE) | TO(CONN_DONE),
+        [CONN_WAITING] = TO(CONN_CHECKING),
+        [CONN_CHECKING] = TO(CONN_HOLDING) | TO(CONN_IDLE) | TO(CONN_DONE),
+        [CONN_HOLDING] = TO(CONN_IDLE) | TO(CONN_DONE),
+        [CONN_DONE] = 0,
+    };
+#undef TO
+    ASSERT((edges[c->state] & (1u << state)) != 0);
+    c->state = state;
+    ipc_set_state(c->ch, state == CONN_IDLE ? IPC_STATE_READY : state == CONN_DONE ? IPC_STATE_DONE : IPC_STATE_BUSY);
+}
+
+static int on_proxied(struct auth_conn *c, struct view body)
+{
+    struct msg_proxied msg;
+    if (!c->proxy_due || msg_proxied_decode(body, &msg) != 0)
+        return ERR_PROTO;
+    c->proxy_due = false;
+    c->peer = msg.peer;
+    c->proxy_tls = msg.tls;
+    ipc_set_state(c->ch, IPC_STATE_READY);
+    return 0;
+}
+
+static int dispatch(struct auth_conn *c, const struct ipc_msg *msg)
+{
+    /* Nothing may come before the word of the proxy: it would be counted for the proxy's address. */
+    if (c->proxy_due && msg->kind != IPC_CONN_PROXIED)
+        return ERR_PROTO;
+    switch (msg->kind) {
+    case IPC_CONN_PROXIED:
+        return on_proxied(c, msg->body);
+    case IPC_CONN_AUTH:
+        return attempt_on_auth(c, msg->body);
+    case IPC_CONN_RESPONSE:
+        return attempt_on_response(c, msg->body);
+    case IPC_CONN_CANCEL:
+        return attempt_on_cancel(c);
+    case IPC_LCONN_RCPT:
+        return rcpt_on_message(c, msg->body);
+    default:
+        return ERR_PROTO;
+    }
+}
+
+static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
+{
+    struct auth_conn *c = arg;
+    uint64_t id = c->id;
+    (void)ch;
+    /* A handler that returns 0 may have freed c. */
+    if (dispatch(c, msg) == 0)
+        return;
+    LOG_ERROR(id, "malformed message, channel closed", F_STR("peer", "conn"), F_STR("message", proto_rule(msg->kind)->name));
+    auth_conn_free(c);
+}
+
+static void on_closed(void *arg, struct ipc *ch, int err)
+{
+    (void)ch;
+    (void)err; /* ipc has logged what was not a plain end */
+    auth_conn_free(arg);
+}
+
+static void on_timer(void *arg)
+{
+    attempt_on_timer(arg);
+}
+
+int auth_conn_new(struct auth_server *s, const struct msg_conn *msg, int fd)
+{
+    struct auth_conn *c = xcalloc(1, sizeof(*c));
+    c->server = s;
+    c->id = msg->conn_id;
+    c->protocol = msg->protocol;
+    c->peer = msg->peer;
+    c->proxy_due = msg->proxy;
+    int err = auth_server_conn_add(s, c);
+    if (err != 0) {
+        free(c);
+        close(fd);
+        return err;
+    }
+    c->timer = timer_new(s->loop, on_timer, c);
+    c->ch = ipc_new(s->loop, fd, ROLE_AUTH, msg->protocol == PROTO_LMTP ? ROLE_LCONN : ROLE_CONN, on_message, on_closed, c);
+    ipc_set_sid(c->ch, c->id);
+    ipc_set_state(c->ch, msg->proxy ? IPC_STATE_NEW : IPC_STATE_READY);
+    return 0;
+}
+
+void auth_conn_free(struct auth_conn *c)
+{
+    attempt_free(c);
+    rcpt_free_all(c);
+    auth_server_conn_remove(c->server, c);
+    timer_free(&c->timer);
+    ipc_free(&c->ch);
+    free(c);
+}

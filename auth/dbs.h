@@ -1,0 +1,47 @@
+/* The databases of the configuration, opened: one for each passdb and userdb section, in their order, sharing files and helpers.
+ */
+#ifndef CULVER_AUTH_DBS_H
+#define CULVER_AUTH_DBS_H
+
+#include "auth/passwd_file.h"
+#include "auth/request.h"
+#include "common/conf/settings.h"
+
+struct passdb_driver;
+struct userdb_driver;
+
+struct passdb {
+    const struct passdb_driver *driver;
+    const struct set_passdb *set;
+    struct passwd_file *file; /* passwd-file; owned by the struct auth_dbs */
+};
+
+/* What a configured uid or gid means. */
+struct userdb_id {
+    bool virtual_id;
+    uint32_t value;
+};
+
+struct userdb {
+    const struct userdb_driver *driver;
+    const struct set_userdb *set;
+    struct passwd_file *file;
+    struct userdb_id uid, gid; /* static, and passwd-file for lines without one */
+};
+
+struct auth_dbs {
+    const struct set_auth *set;
+    struct auth_request_pool *requests; /* borrowed */
+    struct passdb *passdbs;
+    struct userdb *userdbs;
+    struct passwd_file **files;
+    size_t nfiles;
+};
+
+/* Before the sandbox: account names in the configuration become numbers (NSS). set must outlive dbs. ERR_NOTFOUND, logged. */
+MUST_CHECK int auth_dbs_init(struct auth_dbs *dbs, const struct set_auth *set);
+/* In the sandbox: reads the files. Anything but 0 was logged. The owner sets dbs->requests before the first look-up. */
+MUST_CHECK int auth_dbs_open(struct auth_dbs *dbs);
+void auth_dbs_close(struct auth_dbs *dbs);
+
+#endif

@@ -1,0 +1,28 @@
+/* The grant: the only thing that gives anybody a session, and it goes to master alone. */
+#include "auth/conn.h"
+#include "auth/userdb.h"
+
+int grant_send(struct auth_conn *c, uint32_t rcpt_id, const struct user_entry *user)
+{
+    struct msg_grant msg = {
+        .conn_id = c->id,
+        .rcpt_id = rcpt_id,
+        .user =
+            {
+                .name = auth_name_view(&user->name),
+                .virtual_uid = user->virtual_uid,
+                .uid = user->uid,
+                .gid = user->gid,
+                .home = view_str(user->home),
+                .mail_path = view_str(user->mail),
+                .quota_bytes = user->quota_bytes,
+                .quota_messages = user->quota_messages,
+            },
+    };
+    struct buf body;
+    buf_init(&body, IPC_MAX_BODY);
+    msg_grant_encode(&body, &msg);
+    int err = ipc_send(c->server->master, IPC_AUTH_GRANT, &body, NULL, 0);
+    buf_free(&body);
+    return err;
+}

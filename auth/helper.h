@@ -1,0 +1,26 @@
+/*
+ * What culver-auth-helper does: one request, one result, exit. It may block and may crash; master ends it when it takes too long.
+ * Also the order of its start, for helper_main.c.
+ */
+#ifndef CULVER_AUTH_HELPER_H
+#define CULVER_AUTH_HELPER_H
+
+#include "common/ipc/proto.h"
+
+/* The strings of a result, which msg_helper_result only borrows. */
+struct helper_answer {
+    struct msg_helper_result msg;
+    char name[PROTO_NAME_MAX + 1];
+    char home[PROTO_PATH_MAX + 1];
+};
+
+/* Each fills *out; never fails otherwise than by out->msg.result. */
+void helper_check_pam(const struct msg_check_pam *msg, struct helper_answer *out);
+void helper_check_hash(const struct msg_check_hash *msg, bool allow_weak, struct helper_answer *out);
+void helper_lookup_nss(const struct msg_lookup_nss *msg, struct helper_answer *out);
+
+/* Answers one request that came on auth's channel. ERR_PROTO when it is not one for this kind of helper. */
+MUST_CHECK int helper_answer_request(enum helper_kind kind, unsigned msg_kind, struct view body, bool allow_weak,
+                                     struct helper_answer *out);
+
+#endif

@@ -1,0 +1,83 @@
+/* culver-auth-helper: the order of its life. Master starts it for one request of culver-auth. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "auth/helper.h"
+#include "common/log/log.h"
+#include "common/proc/proc.h"
+#include "common/secret/password.h"
+#include "common/secret/secret.h"
+
+#define REQUEST_TIMEOUT_MS 10000
+
+struct helper_ctx {
+    struct proc proc;
+    enum helper_kind kind;
+    int fd; /* the channel to auth */
+};
+
+static int receive(void *arg, struct ipc_msg *msg)
+{
+    struct helper_ctx *ctx = arg;
+    struct msg_helper helper;
+    if (msg->kind != IPC_MASTER_HELPER || ctx->fd >= 0 || msg_helper_decode(msg->body, &helper) != 0)
+        return ERR_PROTO;
+    ctx->kind = helper.kind;
+    ctx->fd = msg->fds[0];
+    msg->fds[0] = -1; /* transferred */
+    return 0;
+}
+
+static enum sandbox_profile profile_of(enum helper_kind kind)
+{
+    return kind == HELPER_PAM ? SANDBOX_HELPER_PAM : kind == HELPER_HASH ? SANDBOX_HELPER_HASH : SANDBOX_HELPER_NSS;
+}
+
+static int serve(const struct helper_ctx *ctx, bool allow_weak)
+{
+    static uint8_t storage[IPC_MAX_MSG];
+    static struct helper_answer answer;
+    struct ipc_msg msg;
+    struct buf body;
+    int err = ipc_recv_wait(ctx->fd, ROLE_HELPER, ROLE_AUTH, IPC_STATE_READY, storage, &msg, REQUEST_TIMEOUT_MS);
+    if (err == ERR_CLOSED)
+        return 0; /* nobody wants it any more */
+    if (err == 0)
+        err = helper_answer_request(ctx->kind, msg.kind, msg.body, allow_weak, &answer);
+    secret_wipe(storage, sizeof(storage));
+    if (err != 0) {
+        LOG_ERROR(0, "no usable request from auth", F_ERR(err));
+        return err;
+    }
+    buf_init(&body, IPC_MAX_BODY);
+    msg_helper_result_encode(&body, &answer.msg);
+    if (!buf_ok(&body)) { /* a name or home that no message can carry */
+        buf_reset(&body);
+        msg_helper_result_encode(&body, &(struct msg_helper_result){.result = HELPER_TEMPORARY});
+    }
+    err = ipc_send_wait(ctx->fd, ROLE_HELPER, ROLE_AUTH, IPC_HELPER_RESULT, &body, NULL, 0, REQUEST_TIMEOUT_MS);
+    buf_free(&body);
+    return err == ERR_CLOSED ? 0 : err;
+}
+
+int main(void)
+{
+    static const struct conf_component *const components[] = {&set_auth_component};
+    struct helper_ctx ctx = {.fd = -1};
+    struct sandbox_params sandbox = {0};
+    proc_start(&ctx.proc, "auth-helper", ROLE_HELPER, components, 1);
+    const struct set_auth *set = conf_get(ctx.proc.conf, &set_auth_component);
+    proc_receive(&ctx.proc, receive, &ctx);
+    if (ctx.fd < 0)
+        LOG_FATAL("no request channel from master");
+    int err = password_init();
+    if (err != 0)
+        LOG_FATAL("cryptography cannot be used", F_ERR(err));
+    sandbox.profile = profile_of(ctx.kind);
+    proc_confine(&ctx.proc, &sandbox);
+    err = ipc_send_wait(ctx.proc.master_fd, ROLE_HELPER, ROLE_MASTER, IPC_SERVICE_READY, NULL, NULL, 0, REQUEST_TIMEOUT_MS);
+    if (err != 0)
+        LOG_FATAL("cannot report to master", F_ERR(err));
+    /* Nothing is freed at the end: the process is thrown away with all it knows. */
+    return serve(&ctx, set->auth_allow_weak_schemes) == 0 ? 0 : 1;
+}

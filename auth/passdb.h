@@ -1,0 +1,65 @@
+/*
+ * Checking a password against the databases in their order: unknown user: the next one; wrong password: refused at once; a
+ * database that cannot say: a temporary failure, never a wrong password. Where no database knows the user, a check is made
+ * against somebody else's hash and thrown away, so that an unknown user costs what a known one costs.
+ */
+#ifndef CULVER_AUTH_PASSDB_H
+#define CULVER_AUTH_PASSDB_H
+
+#include "auth/dbs.h"
+#include "auth/name.h"
+
+enum passdb_result {
+    PASSDB_PENDING, /* a helper is at work (drivers only) */
+    PASSDB_MATCH,
+    PASSDB_WRONG,
+    PASSDB_UNKNOWN,
+    PASSDB_DISABLED, /* the password is right, but the account may not be used */
+    PASSDB_TEMPORARY
+};
+
+struct verify;
+/* reason: for the log. The struct verify is not touched any more after this call, so it may be freed in it. */
+typedef void verify_done_fn(void *arg, enum passdb_result result, const char *reason);
+
+struct verify { /* owned by the caller; set up by verify_start, which never reads it */
+    const struct auth_dbs *dbs;
+    const struct auth_name *name; /* borrowed until the end */
+    struct view password;         /* borrowed until the end */
+    struct net_addr peer;
+    uint64_t sid;
+    size_t index;  /* the passdb that is being asked */
+    bool discard;  /* whatever comes out, the answer is no */
+    bool disabled; /* a match means PASSDB_DISABLED */
+    const char *reason;
+    struct auth_request *request;
+    verify_done_fn *done;
+    void *arg;
+};
+
+/* A kind of database. */
+struct passdb_driver {
+    const char *name;
+    /* Anything but PASSDB_PENDING is the result; with PENDING, v->request is set and `answered` turns its answer into the result.
+     */
+    enum passdb_result (*check)(struct verify *v, const struct passdb *db);
+    enum passdb_result (*answered)(struct verify *v, const struct passdb *db, const struct msg_helper_result *answer);
+    /* A check of equal cost for a user that nobody knows; results are thrown away. NULL: none is needed. */
+    enum passdb_result (*pretend)(struct verify *v, const struct passdb *db);
+};
+
+extern const struct passdb_driver passdb_file_driver;
+extern const struct passdb_driver passdb_pam_driver;
+
+/* Calls done exactly once, possibly before it returns, unless verify_cancel comes first. */
+void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, struct view password,
+                  const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg);
+/* Accepts a struct verify that is zeroed or done. */
+void verify_cancel(struct verify *v);
+
+/* For the drivers: asks a helper; body is taken over. */
+enum passdb_result verify_request(struct verify *v, enum ipc_kind kind, struct buf *body);
+/* Whether a passdb of files has this user (for recipients of a static userdb). ERR_NOTFOUND; other errors: cannot say. */
+MUST_CHECK int passdb_files_know(const struct auth_dbs *dbs, const struct auth_name *name);
+
+#endif

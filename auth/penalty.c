@@ -1,0 +1,150 @@
+/*
+ * Two set-associative tables; the entry whose last failure is oldest gives way. Keys are SipHash values under a random key, so
+ * nobody can aim at an entry, and no name or address is kept. Counts halve with every quiet minute.
+ */
+#include "auth/penalty.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+
+#define SETS 8192
+#define WAYS 4
+#define HALF_LIFE_MS 60000
+#define COUNT_MAX 1000
+#define DELAY_MAX_MS 15000
+
+struct entry {
+    uint64_t key; /* 0: free */
+    uint64_t last;
+    uint64_t turn;       /* addresses: when the next attempt may be looked at */
+    uint64_t guesses[2]; /* the last two, so that a repetition is known */
+    uint32_t count;
+};
+
+struct table {
+    struct entry sets[SETS][WAYS];
+};
+
+struct penalty {
+    uint64_t delay_ms;
+    uint8_t hash_key[crypto_shorthash_KEYBYTES];
+    struct table *peers, *users;
+};
+
+struct penalty *penalty_new(uint64_t delay_ms)
+{
+    struct penalty *p = xcalloc(1, sizeof(*p));
+    p->delay_ms = delay_ms;
+    p->peers = xcalloc(1, sizeof(*p->peers));
+    p->users = xcalloc(1, sizeof(*p->users));
+    randombytes_buf(p->hash_key, sizeof(p->hash_key));
+    return p;
+}
+
+void penalty_free(struct penalty **p)
+{
+    if (*p == NULL)
+        return;
+    free((*p)->peers);
+    free((*p)->users);
+    sodium_memzero((*p)->hash_key, sizeof((*p)->hash_key));
+    free(*p);
+    *p = NULL;
+}
+
+static uint64_t hash(const struct penalty *p, struct view v)
+{
+    uint8_t out[crypto_shorthash_BYTES];
+    uint64_t h;
+    crypto_shorthash(out, v.ptr, v.len, p->hash_key);
+    memcpy(&h, out, sizeof(h));
+    return h == 0 ? 1 : h;
+}
+
+/* 0: an address that is not counted. */
+static uint64_t peer_key(const struct penalty *p, const struct net_addr *peer)
+{
+    uint8_t bytes[9] = {peer->family};
+    if (peer->family == 0 || net_addr_is_loopback(peer))
+        return 0;
+    memcpy(bytes + 1, peer->ip, peer->family == 4 ? 4 : 8);
+    return hash(p, view_make(bytes, sizeof(bytes)));
+}
+
+static uint32_t count_now(const struct entry *e, uint64_t now)
+{
+    uint64_t halvings = (now - e->last) / HALF_LIFE_MS;
+    return halvings >= 32 ? 0 : e->count >> halvings;
+}
+
+/* The entry for key; with make, one is made when there is none. */
+static struct entry *table_find(struct table *t, uint64_t key, uint64_t now, bool make)
+{
+    struct entry *set = t->sets[key % SETS], *oldest = &set[0];
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].key == key)
+            return &set[i];
+        if (set[i].key == 0 || (oldest->key != 0 && set[i].last < oldest->last))
+            oldest = &set[i];
+    }
+    if (!make)
+        return NULL;
+    *oldest = (struct entry){.key = key, .last = now};
+    return oldest;
+}
+
+uint64_t penalty_admit(struct penalty *p, uint64_t now, const struct net_addr *peer)
+{
+    uint64_t key = peer_key(p, peer);
+    struct entry *e = key == 0 ? NULL : table_find(p->peers, key, now, false);
+    if (e == NULL || count_now(e, now) < PENALTY_FREE)
+        return 0;
+    uint64_t turn = MAX_OF(e->turn, now);
+    if (turn - now > PENALTY_BACKLOG_MS)
+        return PENALTY_REFUSED;
+    e->turn = turn + PENALTY_SPACE_MS;
+    return turn - now;
+}
+
+static void entry_count(struct entry *e, uint64_t now, uint64_t guess)
+{
+    if (e->guesses[0] == guess || e->guesses[1] == guess)
+        return;
+    e->guesses[1] = e->guesses[0];
+    e->guesses[0] = guess;
+    e->count = MIN_OF(count_now(e, now) + 1, COUNT_MAX);
+    e->last = now;
+}
+
+void penalty_failed(struct penalty *p, uint64_t now, const struct net_addr *peer, struct view user, struct view password)
+{
+    uint64_t key = peer_key(p, peer);
+    uint64_t parts[2] = {hash(p, user), hash(p, password)};
+    uint64_t guess = hash(p, view_make(parts, sizeof(parts)));
+    if (key != 0)
+        entry_count(table_find(p->peers, key, now, true), now, guess);
+    entry_count(table_find(p->users, parts[0], now, true), now, guess);
+    sodium_memzero(parts, sizeof(parts));
+}
+
+/* The first two failures cost one delay, then 2, 4, 8 of them. */
+static uint64_t delay_of(const struct penalty *p, uint32_t count)
+{
+    uint64_t factor = count <= 2 ? 1 : count <= 5 ? 1u << (count - 2) : 8;
+    return MIN_OF(p->delay_ms * factor, MAX_OF(p->delay_ms, DELAY_MAX_MS));
+}
+
+uint64_t penalty_hold(struct penalty *p, uint64_t now, uint64_t started, const struct net_addr *peer, struct view user)
+{
+    uint64_t key = peer_key(p, peer);
+    const struct entry *by_peer = key == 0 ? NULL : table_find(p->peers, key, now, false);
+    const struct entry *by_user = table_find(p->users, hash(p, user), now, false);
+    uint32_t count = MAX_OF(by_peer == NULL ? 0 : count_now(by_peer, now), by_user == NULL ? 0 : count_now(by_user, now));
+    uint64_t delay = delay_of(p, count), spent = now - started;
+    if (delay == 0)
+        return 0;
+    uint64_t total = spent <= delay ? delay : (spent + p->delay_ms - 1) / p->delay_ms * p->delay_ms;
+    return total - spent;
+}

@@ -1,0 +1,44 @@
+/*
+ * The same rules for every user. At log-in a password database has just known the user; for a recipient somebody must be asked:
+ * the passwd-files among the password databases, and, where PAM is one, the system's accounts.
+ */
+#include "auth/passdb.h"
+#include "auth/userdb.h"
+
+static enum userdb_result static_take(struct lookup *l, const struct userdb *db)
+{
+    l->user.virtual_uid = db->uid.virtual_id;
+    l->user.uid = db->uid.value;
+    l->user.gid = db->gid.value;
+    enum userdb_result result = lookup_home(l, db);
+    return result == USERDB_FOUND ? lookup_mail(l, db, view_make(NULL, 0)) : result;
+}
+
+static bool has_pam(const struct set_auth *set)
+{
+    for (size_t i = 0; i < set->npassdbs; i++) {
+        if (set->passdbs[i].driver == SET_PASSDB_PAM)
+            return true;
+    }
+    return false;
+}
+
+static enum userdb_result static_find(struct lookup *l, const struct userdb *db)
+{
+    if (!l->recipient)
+        return static_take(l, db);
+    int err = passdb_files_know(l->dbs, &l->user.name);
+    if (err == 0)
+        return static_take(l, db);
+    if (err != ERR_NOTFOUND)
+        return USERDB_TEMPORARY;
+    return has_pam(l->dbs->set) ? lookup_request_nss(l) : USERDB_UNKNOWN;
+}
+
+static enum userdb_result static_answered(struct lookup *l, const struct userdb *db, const struct msg_helper_result *answer)
+{
+    (void)answer; /* the account exists; its ids and home are not asked for */
+    return static_take(l, db);
+}
+
+const struct userdb_driver userdb_static_driver = {.name = "static", .find = static_find, .answered = static_answered};
