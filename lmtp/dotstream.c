@@ -74,11 +74,13 @@ static size_t plain_run(struct view in)
     return view_find(view_sub(in, 0, cr), '\n');
 }
 
-size_t dotstream_data(struct dotstream *d, struct view in, struct buf *out)
+static size_t stream(struct dotstream *d, struct view in, bool dots, struct buf *out)
 {
     size_t at = 0;
 
     while (at < in.len && d->state != DOT_END) {
+        if (!dots && d->state == DOT_LINE_START)
+            d->state = DOT_TEXT;
         if (d->state == DOT_TEXT) {
             struct view run = view_sub(in, at, in.len);
 
@@ -93,15 +95,14 @@ size_t dotstream_data(struct dotstream *d, struct view in, struct buf *out)
     return at;
 }
 
+size_t dotstream_data(struct dotstream *d, struct view in, struct buf *out)
+{
+    return stream(d, in, true, out);
+}
+
 void dotstream_chunk(struct dotstream *d, struct view in, struct buf *out)
 {
-    size_t at = 0;
-
-    while (at < in.len) {
-        if (d->state == DOT_LINE_START)
-            d->state = DOT_TEXT; /* dots mean nothing here */
-        at += dotstream_data(d, view_sub(in, at, in.len), out);
-    }
+    (void)stream(d, in, false, out); /* takes all: without dots there is no end */
 }
 
 void dotstream_finish(struct dotstream *d, struct buf *out)

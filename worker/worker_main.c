@@ -122,11 +122,11 @@ static void on_term(void *arg, int signo)
 
 static void confine(struct worker *w)
 {
-    struct sandbox_path paths[] = {{w->mail_path, true}, {CHARSET_MODULES, false}};
+    struct sandbox_path path = {w->mail_path, true};
     struct sandbox_params params = {
         .profile = SANDBOX_WORKER,
-        .paths = paths,
-        .npaths = access(CHARSET_MODULES, R_OK) == 0 ? 2 : 1,
+        .paths = &path,
+        .npaths = 1,
         .memory_max = w->set->worker_memory,
     };
 
