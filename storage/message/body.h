@@ -4,8 +4,8 @@
 
 #include "storage/message/mime.h"
 
-/* Calls sink with pieces of the part's body decoded from its transfer encoding (unknown encodings are given raw). Malformed input decodes
- * as far as it goes. Returns false as soon as sink does. */
+/* Calls sink with pieces of the part's body decoded from its transfer encoding (unknown encodings are given raw). Malformed input
+ * decodes as far as it goes. Returns false as soon as sink does. */
 bool body_decode(struct view message, const struct mime_part *part, bool (*sink)(void *arg, struct view piece), void *arg);
 
 /* As body_decode, and converted to UTF-8 by the part's charset (unknown ones: bytes above 127 become U+FFFD). For text parts. */

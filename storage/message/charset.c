@@ -1,0 +1,365 @@
+/*
+ * Charsets to UTF-8.
+ *
+ * ASCII, UTF-8 and the single-byte charsets are built in; the multi-byte ones are glibc's converters behind iconv(3). Those are
+ * shared objects that are loaded when first asked for, which a worker's sandbox forbids. Two ways were measured: to keep the
+ * directory of converters readable and executable inside, or to load the dozen that occur in mail before the sandbox closes.
+ * Loading them takes 0.5 ms (warm) and 200 KiB of memory that is not shared, at the start of a worker; that is cheaper than a
+ * hole. So charset_preload() opens each once and keeps it open: glibc unloads a converter that nobody holds. Afterwards
+ * iconv_open() of the same names touches no file, and no other name is ever passed to it, because names from mail are looked up
+ * in the table here.
+ *
+ * Names are compared in lower case without punctuation. As browsers do, ISO-8859-1, -9 and -11 are read as the Windows charsets
+ * that extend them, GB2312 and GBK as GB18030, Shift_JIS as its Windows form: that is what mail with these labels holds.
+ */
+#include "storage/message/charset_int.h"
+
+#include <errno.h>
+#include <iconv.h>
+
+#include "common/base/mem.h"
+#include "common/text/text.h"
+#include "storage/message/body.h"
+
+enum iconv_charset {
+    ICONV_UTF7,
+    ICONV_UTF16,
+    ICONV_UTF16LE,
+    ICONV_UTF16BE,
+    ICONV_UTF32,
+    ICONV_GB18030,
+    ICONV_BIG5,
+    ICONV_BIG5HKSCS,
+    ICONV_EUCTW,
+    ICONV_UHC,
+    ICONV_ISO2022KR,
+    ICONV_EUCJP,
+    ICONV_CP932,
+    ICONV_ISO2022JP,
+    ICONV_ISO2022CN,
+    ICONV_CHARSETS
+};
+static const char *const iconv_names[ICONV_CHARSETS] = {"UTF-7",       "UTF-16", "UTF-16LE",   "UTF-16BE",    "UTF-32",
+                                                        "GB18030",     "BIG5",   "BIG5-HKSCS", "EUC-TW",      "UHC",
+                                                        "ISO-2022-KR", "EUC-JP", "CP932",      "ISO-2022-JP", "ISO-2022-CN"};
+
+struct charset_name {
+    const char *name;
+    enum charset_kind kind;
+    unsigned index;
+};
+
+static const struct charset_name names[] = {
+    {"utf8", CHARSET_UTF8, 0},
+    {"usascii", CHARSET_UTF8, 0},
+    {"ascii", CHARSET_UTF8, 0},
+    {"ansix341968", CHARSET_UTF8, 0},
+    {"iso646us", CHARSET_UTF8, 0},
+    {"unicode11utf8", CHARSET_UTF8, 0},
+    {"cp65001", CHARSET_UTF8, 0},
+    {"utf8mb4", CHARSET_UTF8, 0},
+    {"iso88591", CHARSET_SINGLE, CHARSET_WINDOWS1252},
+    {"latin1", CHARSET_SINGLE, CHARSET_WINDOWS1252},
+    {"l1", CHARSET_SINGLE, CHARSET_WINDOWS1252},
+    {"iso885911987", CHARSET_SINGLE, CHARSET_WINDOWS1252},
+    {"windows1252", CHARSET_SINGLE, CHARSET_WINDOWS1252},
+    {"cp1252", CHARSET_SINGLE, CHARSET_WINDOWS1252},
+    {"ansi", CHARSET_SINGLE, CHARSET_WINDOWS1252},
+    {"cp819", CHARSET_SINGLE, CHARSET_WINDOWS1252},
+    {"iso88592", CHARSET_SINGLE, CHARSET_ISO88592},
+    {"latin2", CHARSET_SINGLE, CHARSET_ISO88592},
+    {"iso88593", CHARSET_SINGLE, CHARSET_ISO88593},
+    {"latin3", CHARSET_SINGLE, CHARSET_ISO88593},
+    {"iso88594", CHARSET_SINGLE, CHARSET_ISO88594},
+    {"latin4", CHARSET_SINGLE, CHARSET_ISO88594},
+    {"iso88595", CHARSET_SINGLE, CHARSET_ISO88595},
+    {"cyrillic", CHARSET_SINGLE, CHARSET_ISO88595},
+    {"iso88596", CHARSET_SINGLE, CHARSET_ISO88596},
+    {"iso88596i", CHARSET_SINGLE, CHARSET_ISO88596},
+    {"iso88596e", CHARSET_SINGLE, CHARSET_ISO88596},
+    {"arabic", CHARSET_SINGLE, CHARSET_ISO88596},
+    {"iso88597", CHARSET_SINGLE, CHARSET_ISO88597},
+    {"greek", CHARSET_SINGLE, CHARSET_ISO88597},
+    {"iso88598", CHARSET_SINGLE, CHARSET_ISO88598},
+    {"iso88598i", CHARSET_SINGLE, CHARSET_ISO88598},
+    {"iso88598e", CHARSET_SINGLE, CHARSET_ISO88598},
+    {"hebrew", CHARSET_SINGLE, CHARSET_ISO88598},
+    {"iso88599", CHARSET_SINGLE, CHARSET_WINDOWS1254},
+    {"latin5", CHARSET_SINGLE, CHARSET_WINDOWS1254},
+    {"iso885910", CHARSET_SINGLE, CHARSET_ISO885910},
+    {"latin6", CHARSET_SINGLE, CHARSET_ISO885910},
+    {"iso885911", CHARSET_SINGLE, CHARSET_WINDOWS874},
+    {"tis620", CHARSET_SINGLE, CHARSET_WINDOWS874},
+    {"windows874", CHARSET_SINGLE, CHARSET_WINDOWS874},
+    {"cp874", CHARSET_SINGLE, CHARSET_WINDOWS874},
+    {"iso885913", CHARSET_SINGLE, CHARSET_ISO885913},
+    {"latin7", CHARSET_SINGLE, CHARSET_ISO885913},
+    {"iso885914", CHARSET_SINGLE, CHARSET_ISO885914},
+    {"latin8", CHARSET_SINGLE, CHARSET_ISO885914},
+    {"iso885915", CHARSET_SINGLE, CHARSET_ISO885915},
+    {"latin9", CHARSET_SINGLE, CHARSET_ISO885915},
+    {"iso885916", CHARSET_SINGLE, CHARSET_ISO885916},
+    {"latin10", CHARSET_SINGLE, CHARSET_ISO885916},
+    {"windows1250", CHARSET_SINGLE, CHARSET_WINDOWS1250},
+    {"cp1250", CHARSET_SINGLE, CHARSET_WINDOWS1250},
+    {"windows1251", CHARSET_SINGLE, CHARSET_WINDOWS1251},
+    {"cp1251", CHARSET_SINGLE, CHARSET_WINDOWS1251},
+    {"windows1253", CHARSET_SINGLE, CHARSET_WINDOWS1253},
+    {"cp1253", CHARSET_SINGLE, CHARSET_WINDOWS1253},
+    {"windows1254", CHARSET_SINGLE, CHARSET_WINDOWS1254},
+    {"cp1254", CHARSET_SINGLE, CHARSET_WINDOWS1254},
+    {"windows1255", CHARSET_SINGLE, CHARSET_WINDOWS1255},
+    {"cp1255", CHARSET_SINGLE, CHARSET_WINDOWS1255},
+    {"windows1256", CHARSET_SINGLE, CHARSET_WINDOWS1256},
+    {"cp1256", CHARSET_SINGLE, CHARSET_WINDOWS1256},
+    {"windows1257", CHARSET_SINGLE, CHARSET_WINDOWS1257},
+    {"cp1257", CHARSET_SINGLE, CHARSET_WINDOWS1257},
+    {"windows1258", CHARSET_SINGLE, CHARSET_WINDOWS1258},
+    {"cp1258", CHARSET_SINGLE, CHARSET_WINDOWS1258},
+    {"koi8r", CHARSET_SINGLE, CHARSET_KOI8R},
+    {"koi8", CHARSET_SINGLE, CHARSET_KOI8R},
+    {"koi8u", CHARSET_SINGLE, CHARSET_KOI8U},
+    {"koi8ru", CHARSET_SINGLE, CHARSET_KOI8U},
+    {"ibm866", CHARSET_SINGLE, CHARSET_IBM866},
+    {"cp866", CHARSET_SINGLE, CHARSET_IBM866},
+    {"ibm437", CHARSET_SINGLE, CHARSET_IBM437},
+    {"cp437", CHARSET_SINGLE, CHARSET_IBM437},
+    {"ibm850", CHARSET_SINGLE, CHARSET_IBM850},
+    {"cp850", CHARSET_SINGLE, CHARSET_IBM850},
+    {"ibm852", CHARSET_SINGLE, CHARSET_IBM852},
+    {"cp852", CHARSET_SINGLE, CHARSET_IBM852},
+    {"macintosh", CHARSET_SINGLE, CHARSET_MACINTOSH},
+    {"macroman", CHARSET_SINGLE, CHARSET_MACINTOSH},
+    {"utf7", CHARSET_ICONV, ICONV_UTF7},
+    {"unicode11utf7", CHARSET_ICONV, ICONV_UTF7},
+    {"utf16", CHARSET_ICONV, ICONV_UTF16},
+    {"utf16le", CHARSET_ICONV, ICONV_UTF16LE},
+    {"utf16be", CHARSET_ICONV, ICONV_UTF16BE},
+    {"utf32", CHARSET_ICONV, ICONV_UTF32},
+    {"gb18030", CHARSET_ICONV, ICONV_GB18030},
+    {"gbk", CHARSET_ICONV, ICONV_GB18030},
+    {"cp936", CHARSET_ICONV, ICONV_GB18030},
+    {"windows936", CHARSET_ICONV, ICONV_GB18030},
+    {"gb2312", CHARSET_ICONV, ICONV_GB18030},
+    {"gb231280", CHARSET_ICONV, ICONV_GB18030},
+    {"euccn", CHARSET_ICONV, ICONV_GB18030},
+    {"big5", CHARSET_ICONV, ICONV_BIG5},
+    {"cnbig5", CHARSET_ICONV, ICONV_BIG5},
+    {"cp950", CHARSET_ICONV, ICONV_BIG5},
+    {"big5hkscs", CHARSET_ICONV, ICONV_BIG5HKSCS},
+    {"euctw", CHARSET_ICONV, ICONV_EUCTW},
+    {"euckr", CHARSET_ICONV, ICONV_UHC},
+    {"ksc56011987", CHARSET_ICONV, ICONV_UHC},
+    {"ksc5601", CHARSET_ICONV, ICONV_UHC},
+    {"uhc", CHARSET_ICONV, ICONV_UHC},
+    {"cp949", CHARSET_ICONV, ICONV_UHC},
+    {"windows949", CHARSET_ICONV, ICONV_UHC},
+    {"iso2022kr", CHARSET_ICONV, ICONV_ISO2022KR},
+    {"eucjp", CHARSET_ICONV, ICONV_EUCJP},
+    {"shiftjis", CHARSET_ICONV, ICONV_CP932},
+    {"sjis", CHARSET_ICONV, ICONV_CP932},
+    {"mskanji", CHARSET_ICONV, ICONV_CP932},
+    {"cp932", CHARSET_ICONV, ICONV_CP932},
+    {"windows31j", CHARSET_ICONV, ICONV_CP932},
+    {"iso2022jp", CHARSET_ICONV, ICONV_ISO2022JP},
+    {"cp50220", CHARSET_ICONV, ICONV_ISO2022JP},
+    {"cp50221", CHARSET_ICONV, ICONV_ISO2022JP},
+    {"iso2022cn", CHARSET_ICONV, ICONV_ISO2022CN},
+};
+
+/* The one state of this file, written by charset_preload() before the sandbox closes and never read: it holds the converters
+ * loaded. */
+static iconv_t preloaded[ICONV_CHARSETS];
+
+static const struct charset_name *name_find(struct view name)
+{
+    char plain[24];
+    size_t n = 0;
+    if (name.len >= 2 && view_starts_nocase(name, VIEW("x-")))
+        name = view_sub(name, 2, name.len);
+    for (size_t i = 0; i < name.len && name.ptr[i] != '*'; i++) { /* '*': a language follows (RFC 2231 5) */
+        uint8_t c = ascii_lower(name.ptr[i]);
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
+            continue;
+        if (n == sizeof(plain))
+            return NULL;
+        plain[n++] = (char)c;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (view_eq(view_str(names[i].name), view_make(plain, n)))
+            return &names[i];
+    }
+    return NULL;
+}
+
+bool charset_known(struct view charset)
+{
+    return name_find(charset) != NULL;
+}
+
+void charset_preload(void)
+{
+    for (size_t i = 0; i < ICONV_CHARSETS; i++) {
+        if (preloaded[i] == NULL)
+            preloaded[i] = iconv_open("UTF-8", iconv_names[i]);
+    }
+}
+
+int charset_open(struct charset_conv *c, struct view name)
+{
+    const struct charset_name *n = name_find(name);
+    *c = (struct charset_conv){.kind = CHARSET_UNKNOWN};
+    if (n == NULL)
+        return ERR_UNSUPPORTED;
+    if (n->kind == CHARSET_ICONV) {
+        iconv_t cd = iconv_open("UTF-8", iconv_names[n->index]);
+        if (cd == (iconv_t)-1)
+            return ERR_UNSUPPORTED;
+        c->iconv = cd;
+    } else if (n->kind == CHARSET_SINGLE) {
+        c->table = charset_tables[n->index];
+    }
+    c->kind = n->kind;
+    return 0;
+}
+
+/* Length of the run of ASCII at the front. */
+static size_t ascii_run(const uint8_t *p, size_t len)
+{
+    size_t n = 0;
+    uint64_t word;
+    for (; n + 8 <= len; n += 8) {
+        memcpy(&word, p + n, 8);
+        if ((word & 0x8080808080808080u) != 0)
+            break;
+    }
+    while (n < len && p[n] < 0x80)
+        n++;
+    return n;
+}
+
+/* v begins with what could become a UTF-8 sequence if more came. */
+static bool utf8_unfinished(struct view v)
+{
+    uint8_t full[4] = {v.ptr[0], 0x80, 0x80, 0x80};
+    uint32_t cp;
+    if (v.len >= 4 || v.ptr[0] < 0xc2 || v.ptr[0] > 0xf4)
+        return false;
+    memcpy(full, v.ptr, v.len);
+    if (v.len == 1 && (v.ptr[0] == 0xe0 || v.ptr[0] == 0xf0))
+        full[1] = 0xa0;
+    for (size_t n = v.len + 1; n <= 4; n++) {
+        if (utf8_decode(view_make(full, n), &cp) == n)
+            return true;
+    }
+    return false;
+}
+
+/* What is left at the end is carried. */
+static void feed_utf8(struct charset_conv *c, struct view v, struct buf *out)
+{
+    uint32_t cp;
+    while (v.len > 0) {
+        size_t n = ascii_run(v.ptr, v.len);
+        if (n == 0)
+            n = utf8_decode(v, &cp);
+        if (n > 0) {
+            buf_put(out, v.ptr, n);
+        } else if (utf8_unfinished(v)) {
+            memcpy(c->carry, v.ptr, v.len);
+            c->ncarry = v.len;
+            return;
+        } else {
+            n = 1;
+            utf8_encode(out, 0xfffd);
+        }
+        v = view_sub(v, n, v.len);
+    }
+}
+
+static void feed_table(const uint16_t *table, struct view v, struct buf *out)
+{
+    while (v.len > 0) {
+        size_t n = ascii_run(v.ptr, v.len);
+        buf_put(out, v.ptr, n);
+        v = view_sub(v, n, v.len);
+        if (v.len == 0)
+            return;
+        utf8_encode(out, table == NULL ? 0xfffd : table[v.ptr[0] - 0x80]);
+        v = view_sub(v, 1, v.len);
+    }
+}
+
+static void feed_iconv(struct charset_conv *c, struct view v, struct buf *out)
+{
+    char *in = (char *)(uintptr_t)v.ptr; /* iconv() does not write there */
+    size_t left = v.len;
+    while (left > 0) {
+        char converted[1024], *to = converted;
+        size_t room = sizeof(converted);
+        errno = 0;
+        size_t rc = iconv(c->iconv, &in, &left, &to, &room);
+        int why = errno;
+        buf_put(out, converted, sizeof(converted) - room);
+        if (rc != (size_t)-1 || why == E2BIG)
+            continue;
+        if (why == EINVAL && left <= CHARSET_CARRY) {
+            memcpy(c->carry, in, left);
+            c->ncarry = left;
+            return;
+        }
+        utf8_encode(out, 0xfffd);
+        in++;
+        left--;
+    }
+}
+
+static void feed(struct charset_conv *c, struct view v, struct buf *out)
+{
+    if (c->kind == CHARSET_UTF8)
+        feed_utf8(c, v, out);
+    else if (c->kind == CHARSET_ICONV)
+        feed_iconv(c, v, out);
+    else
+        feed_table(c->table, v, out);
+}
+
+void charset_feed(struct charset_conv *c, struct view piece, struct buf *out)
+{
+    uint8_t joined[CHARSET_CARRY * 2];
+    while (c->ncarry > 0 && piece.len > 0) { /* byte by byte until nothing is carried */
+        size_t n = c->ncarry;
+        memcpy(joined, c->carry, n);
+        joined[n] = piece.ptr[0];
+        c->ncarry = 0;
+        feed(c, view_make(joined, n + 1), out);
+        piece = view_sub(piece, 1, piece.len);
+    }
+    if (piece.len > 0)
+        feed(c, piece, out);
+}
+
+void charset_close(struct charset_conv *c, struct buf *out)
+{
+    if (c->ncarry > 0)
+        utf8_encode(out, 0xfffd);
+    if (c->iconv != NULL) {
+        char last[64], *to = last;
+        size_t room = sizeof(last);
+        if (iconv(c->iconv, NULL, NULL, &to, &room) != (size_t)-1)
+            buf_put(out, last, sizeof(last) - room);
+        (void)iconv_close(c->iconv);
+    }
+    *c = (struct charset_conv){.kind = CHARSET_UNKNOWN};
+}
+
+int charset_to_utf8(struct buf *out, struct view charset, struct view text)
+{
+    struct charset_conv c;
+    int err = charset_open(&c, charset);
+    if (err != 0)
+        return err;
+    charset_feed(&c, text, out);
+    charset_close(&c, out);
+    return 0;
+}

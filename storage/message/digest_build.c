@@ -1,0 +1,107 @@
+/*
+ * Making a digest: everything that is to be known of a message without opening it again.
+ *
+ * A digest is bounded. Where the full one is too large, a second and a third are made with tighter limits; truncated says so. The
+ * tightest always fits: one part, four addresses, 4 KiB of header.
+ */
+#include "common/base/mem.h"
+#include "storage/message/digest_int.h"
+#include "storage/message/preview.h"
+
+#define DIGEST_MAX (1536u * 1024)
+#define REFERENCES_MAX (32u * 1024)
+#define SUBJECT_MAX (512u * 1024)
+
+/* The identifiers of a References value; a huge one by its end, where the parent is. */
+static void put_references(struct buf *out, struct view header)
+{
+    struct view rest = header_find(header, VIEW("References"));
+    if (rest.len > REFERENCES_MAX)
+        rest = view_sub(rest, rest.len - REFERENCES_MAX, rest.len);
+    while (message_id_next(&rest, out))
+        buf_put_byte(out, ' ');
+    if (buf_len(out) == 0) { /* RFC 5256 3, REFERENCES: then the first of In-Reply-To */
+        rest = view_sub(header_find(header, VIEW("In-Reply-To")), 0, REFERENCES_MAX);
+        if (message_id_next(&rest, out))
+            buf_put_byte(out, ' ');
+    }
+    if (buf_len(out) > 0)
+        buf_truncate(out, buf_len(out) - 1);
+}
+
+static unsigned count_addresses(const struct envelope *e)
+{
+    size_t n = e->from.n + e->to.n + e->cc.n + e->bcc.n;
+    n += e->sender.items != e->from.items ? e->sender.n : 0;
+    n += e->reply_to.items != e->from.items ? e->reply_to.n : 0;
+    return (unsigned)n;
+}
+
+static struct view header_of(struct view message, const struct mime_part *part)
+{
+    return view_sub(message, part->header_off, part->header_len);
+}
+
+static void put_nested(struct view message, struct message_limits left, const struct mime_msg *m, struct buf *out)
+{
+    for (size_t i = 0; i < m->nparts; i++) {
+        struct envelope e;
+        if (m->parts[i].kind != MIME_MESSAGE)
+            continue;
+        envelope_parse(header_of(message, &m->parts[m->parts[i].first_child]), &left, &e);
+        digest_put_envelope(out, &e);
+        unsigned n = count_addresses(&e);
+        left.addresses -= MIN_OF(n, left.addresses);
+        envelope_free(&e);
+    }
+}
+
+static bool build(struct view message, const struct message_limits *limits, bool reduced, struct buf *out)
+{
+    struct digest d = {.sent_date = INT64_MIN};
+    struct message_limits left = *limits;
+    struct buf subject, references, preview;
+    buf_init(&subject, SUBJECT_MAX);
+    buf_init(&references, REFERENCES_MAX * 2);
+    buf_init(&preview, PREVIEW_CHARS * 4);
+    mime_parse(message, limits, &d.mime);
+    struct view header = header_of(message, &d.mime.parts[0]);
+    envelope_parse(header, limits, &d.envelope);
+    left.addresses -= MIN_OF(count_addresses(&d.envelope), left.addresses);
+    if (d.envelope.date.ptr != NULL && date_parse_header(d.envelope.date, &d.sent_date, &d.sent_zone) != 0)
+        d.sent_date = INT64_MIN;
+    subject_base(&subject, d.envelope.subject, &d.subject_is_reply);
+    put_references(&references, header);
+    d.preview_ok = preview_make(message, &d.mime, &preview);
+    d.base_subject = buf_view(&subject);
+    d.references = buf_view(&references);
+    d.preview = buf_view(&preview);
+    d.mime.truncated |= reduced;
+    digest_put_head(out, &d);
+    put_nested(message, left, &d.mime, out);
+    envelope_free(&d.envelope);
+    mime_msg_free(&d.mime);
+    buf_free(&subject);
+    buf_free(&references);
+    buf_free(&preview);
+    return buf_ok(out);
+}
+
+void digest_build(struct view message, const struct message_limits *limits, struct buf *out)
+{
+    static const struct message_limits tighter[] = {
+        {.depth = 20, .parts = 200, .params = 16, .addresses = 200, .header_kept = 32 * 1024, .boundary = 200},
+        {.depth = 1, .parts = 1, .params = 4, .addresses = 4, .header_kept = 4096, .boundary = 70},
+    };
+    struct buf b;
+    buf_init(&b, DIGEST_MAX);
+    bool ok = build(message, limits, false, &b);
+    for (size_t i = 0; !ok && i < ARRAY_LEN(tighter); i++) {
+        buf_reset(&b);
+        ok = build(message, &tighter[i], true, &b);
+    }
+    buf_put_view(out, buf_view(&b));
+    if (!ok)
+        out->failed = true;
+    buf_free(&b);
+}
