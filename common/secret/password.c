@@ -85,8 +85,9 @@ int password_init(void)
 
 bool password_locked(struct view hash)
 {
-    if (hash.len > 0 && hash.ptr[0] == '{')
-        hash = view_sub(hash, MIN_OF(view_find(hash, '}') + 1, hash.len), hash.len);
+    size_t end = hash.len > 0 && hash.ptr[0] == '{' ? view_find(hash, '}') : hash.len;
+    if (end < hash.len)
+        hash = view_sub(hash, end + 1, hash.len);
     return hash.len == 0 || hash.ptr[0] == '!' || hash.ptr[0] == '*';
 }
 
