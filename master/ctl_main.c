@@ -37,27 +37,61 @@ static const struct command *command_find(const char *name, int args)
     return NULL;
 }
 
-/* run_dir/control of the configuration; where that cannot be read, of the default. */
+/* The run_dir lines of a configuration that has errors elsewhere: a reload must be able to report them. */
+static void run_dir_lines(const char *conf_path, struct buf *out)
+{
+    FILE *f = fopen(conf_path, "re");
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t n;
+
+    while (f != NULL && (n = getline(&line, &cap, f)) > 0)
+        if (view_starts(view_trim(view_make(line, (size_t)n)), VIEW("run_dir")))
+            buf_put(out, line, (size_t)n);
+    free(line);
+    if (f != NULL)
+        (void)fclose(f);
+}
+
+static struct conf *conf_read(const char *conf_path, struct buf *errors)
+{
+    const struct conf_component *master[] = {&set_master_component};
+    struct conf *conf = NULL;
+    struct buf lines, ignored;
+
+    if (conf_parse(conf_path, view_str(NULL), set_all_components, set_all_ncomponents, &conf, errors) == 0)
+        return conf;
+    buf_init(&lines, 65536);
+    buf_init(&ignored, 65536);
+    run_dir_lines(conf_path, &lines);
+    if (buf_len(&lines) == 0 || conf_parse(NULL, buf_view(&lines), master, 1, &conf, &ignored) != 0)
+        conf = NULL;
+    buf_free(&lines);
+    buf_free(&ignored);
+    return conf;
+}
+
+/* run_dir/control of the configuration; where that cannot be read and was not asked for, of the default. */
 static char *socket_find(const char *conf_path, bool given)
 {
-    struct conf *conf = NULL;
-    struct buf errors, path;
     const char *run_dir = CULVER_RUNDIR;
-    char *found;
+    struct buf errors, path;
+    struct conf *conf;
+    char *found = NULL;
 
     buf_init(&errors, 65536);
     buf_init(&path, PROTO_PATH_MAX + 64);
-    if (conf_parse(conf_path, view_str(NULL), set_all_components, set_all_ncomponents, &conf, &errors) == 0) {
+    conf = conf_read(conf_path, &errors);
+    if (conf != NULL)
         run_dir = ((const struct set_master *)conf_get(conf, &set_master_component))->run_dir;
-    } else if (given) {
+    if (conf == NULL && given) {
         struct view v = buf_view(&errors);
         fprintf(stderr, "culverctl: cannot read the configuration; -s SOCKET does without\n");
         (void)fwrite(v.ptr, 1, v.len, stderr);
-        run_dir = NULL;
-    }
-    if (run_dir != NULL)
+    } else {
         buf_put_fmt(&path, "%s/%s", run_dir, CONTROL_NAME);
-    found = run_dir != NULL && buf_ok(&path) ? view_dup(buf_view(&path)) : NULL;
+        found = buf_ok(&path) ? view_dup(buf_view(&path)) : NULL;
+    }
     buf_free(&errors);
     buf_free(&path);
     conf_free(&conf);

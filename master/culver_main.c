@@ -92,7 +92,8 @@ static void on_hangup(void *arg, int signo)
     if (m->stopping)
         return;
     buf_init(&errors, ERRORS_MAX);
-    (void)master_reload(m, &errors); /* logged there */
+    if (master_reload(m, &errors) != 0) /* why has been logged */
+        LOG_WARN(0, "the configuration of before stays in force", F_UINT("generation", m->setup->generation));
     buf_free(&errors);
 }
 
