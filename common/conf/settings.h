@@ -9,11 +9,13 @@
 
 /* --- general: every process gets it ------------------------------------------------------------------- */
 enum set_log_to { SET_LOG_STDERR, SET_LOG_SYSLOG, SET_LOG_FILE };
+enum set_sandbox { SET_SANDBOX_REQUIRED, SET_SANDBOX_BEST_EFFORT };
 struct set_general {
     int log_to;               /* enum set_log_to; log = stderr|syslog|file */
     const char *log_file;     /* with log = file */
     int log_level;            /* enum log_level: debug, info, warn, error */
     const char *hostname;     /* shown in greetings and Received; "" = the machine's name, filled in by master */
+    int sandbox;              /* enum set_sandbox: required (default), best-effort: on a kernel without Landlock */
 };
 
 /* --- master -------------------------------------------------------------------------------------------- */
@@ -30,13 +32,11 @@ struct set_tls_host {         /* a further certificate: tls_host mail.example.or
     const char *name;
     const char *certificate, *key;
 };
-enum set_sandbox { SET_SANDBOX_REQUIRED, SET_SANDBOX_BEST_EFFORT };
 struct set_master {
     const char *state_dir;    /* /var/lib/culver: uid allotments */
     const char *run_dir;      /* /run/culver: control socket, pid file, empty chroot */
     const char *libexec_dir;  /* where the other programs are; default: compiled in */
     const char *tls_certificate, *tls_key; /* default certificate (chain) and key, PEM; "" = no TLS */
-    int sandbox;              /* enum set_sandbox: required (default), best-effort: on a kernel without Landlock */
     const char *auth_user, *keys_user, *imap_login_user, *pop3_login_user, *lmtp_user; /* _culver_* */
     uint64_t first_valid_uid; /* no worker below this uid; never 0 */
     uint64_t virtual_uid_first, virtual_uid_last; /* the range for virtual users */

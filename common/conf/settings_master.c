@@ -15,11 +15,6 @@ static const struct conf_word tls_words[] = {
     {"implicit", LISTENER_TLS_IMPLICIT},
     {NULL, 0},
 };
-static const struct conf_word sandbox_words[] = {
-    {"required", SET_SANDBOX_REQUIRED},
-    {"best-effort", SET_SANDBOX_BEST_EFFORT},
-    {NULL, 0},
-};
 
 #define END                                        \
     {                                              \
@@ -80,10 +75,6 @@ static const struct conf_setting settings[] = {
      "The default certificate with its chain (PEM). Empty: no TLS. Further ones: sections tls_host."},
     {"tls_key", CONF_PATH, AT(tls_key), 0, 1024, "", NULL,
      "Its private key (PEM, without passphrase). Only root needs to be able to read it."},
-    {"sandbox", CONF_ENUM, AT(sandbox), 0, 0, "required", sandbox_words,
-     "required: no process runs where the kernel cannot confine it. best-effort: without Landlock (before Linux 5.13) go on with "
-     "a "
-     "warning and the other fences."},
     {"auth_user", CONF_STRING, AT(auth_user), 1, 64, "_culver_auth", NULL,
      "System account of the process that checks passwords. Each of these five accounts must be used for nothing else."},
     {"keys_user", CONF_STRING, AT(keys_user), 1, 64, "_culver_keys", NULL,

@@ -185,6 +185,8 @@ void proc_receive(struct proc *p, int (*receive)(void *arg, struct ipc_msg *msg)
 
 void proc_confine(struct proc *p, const struct sandbox_params *sandbox)
 {
+    const struct set_general *general = conf_get(p->conf, &set_general_component);
+    struct sandbox_params params = *sandbox;
     int err;
 
     if (!p->rootless && p->uid == 0 && sandbox->profile != SANDBOX_HELPER_PAM)
@@ -192,7 +194,8 @@ void proc_confine(struct proc *p, const struct sandbox_params *sandbox)
     err = sandbox_drop_ids(p->uid, p->gid, p->chroot_dir, p->rootless);
     if (err != 0)
         LOG_FATAL("cannot give up privileges", F_UINT("uid", p->uid), F_ERR(err));
-    err = sandbox_enter(sandbox);
+    params.best_effort |= general->sandbox == SET_SANDBOX_BEST_EFFORT;
+    err = sandbox_enter(&params);
     if (err != 0)
         LOG_FATAL("cannot enter the sandbox", F_ERR(err));
 }

@@ -43,7 +43,7 @@ void proc_start(struct proc *p, const char *name, enum ipc_role role, const stru
 /* Step 3: receive(arg, msg) for each message before GO (IPC_MASTER_LOG excepted); a nonzero return is fatal. Descriptors that it does
  * not take are closed. IPC_MASTER_STOP in this state comes to receive too. */
 void proc_receive(struct proc *p, int (*receive)(void *arg, struct ipc_msg *msg), void *arg);
-/* Step 4. Fatal on failure. */
+/* Step 4. Fatal on failure. sandbox = best-effort of the configuration is heeded here. */
 void proc_confine(struct proc *p, const struct sandbox_params *sandbox);
 /* Step 5. handler and closed are those of the master channel; when master is gone, closed decides (usually: finish and exit).
  * IPC_MASTER_LOG is handled inside. Makes p->loop unless the caller has made it. */

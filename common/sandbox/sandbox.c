@@ -24,17 +24,17 @@
 
 /* fsize: keys and lmtp hold keys and messages in memfds, to which the limit applies as to files. */
 static const struct sandbox_profile_def profiles[SANDBOX_PROFILE_COUNT] = {
-    [SANDBOX_LOGIN] = {"login", SANDBOX_FS_PATHS, {64 * MIB, 0, 0, true}},
-    [SANDBOX_LOGIN_CONN] = {"login-conn", SANDBOX_FS_PATHS, {64 * MIB, 0, 64, false}},
-    [SANDBOX_LOGIN_SHARED] = {"login-shared", SANDBOX_FS_PATHS, {1 * GIB, 0, 0, false}},
-    [SANDBOX_KEYS] = {"keys", SANDBOX_FS_PATHS, {64 * MIB, 16 * MIB, 0, false}},
-    [SANDBOX_AUTH] = {"auth", SANDBOX_FS_PATHS, {512 * MIB, 0, 0, false}},
-    [SANDBOX_HELPER_HASH] = {"helper-hash", SANDBOX_FS_PATHS, {1 * GIB, 0, 16, false}},
-    [SANDBOX_HELPER_NSS] = {"helper-nss", SANDBOX_FS_READ_ALL, {256 * MIB, 0, 256, true}},
-    [SANDBOX_HELPER_PAM] = {"helper-pam", SANDBOX_FS_OPEN, {512 * MIB, RLIM_INFINITY, 256, true}},
-    [SANDBOX_LMTP] = {"lmtp", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 0, true}},
-    [SANDBOX_LMTP_CONN] = {"lmtp-conn", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 64, false}},
-    [SANDBOX_WORKER] = {"worker", SANDBOX_FS_PATHS, {512 * MIB, 8 * GIB, 1024, false}},
+    [SANDBOX_LOGIN] = {"login", SANDBOX_FS_PATHS, {64 * MIB, 0, 0, true}, false},
+    [SANDBOX_LOGIN_CONN] = {"login-conn", SANDBOX_FS_PATHS, {64 * MIB, 0, 64, false}, true},
+    [SANDBOX_LOGIN_SHARED] = {"login-shared", SANDBOX_FS_PATHS, {1 * GIB, 0, 0, false}, false},
+    [SANDBOX_KEYS] = {"keys", SANDBOX_FS_PATHS, {64 * MIB, 16 * MIB, 0, false}, false},
+    [SANDBOX_AUTH] = {"auth", SANDBOX_FS_PATHS, {512 * MIB, 0, 0, false}, false},
+    [SANDBOX_HELPER_HASH] = {"helper-hash", SANDBOX_FS_PATHS, {1 * GIB, 0, 16, false}, false},
+    [SANDBOX_HELPER_NSS] = {"helper-nss", SANDBOX_FS_READ_ALL, {256 * MIB, 0, 256, true}, false},
+    [SANDBOX_HELPER_PAM] = {"helper-pam", SANDBOX_FS_OPEN, {512 * MIB, RLIM_INFINITY, 256, true}, false},
+    [SANDBOX_LMTP] = {"lmtp", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 0, true}, false},
+    [SANDBOX_LMTP_CONN] = {"lmtp-conn", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 64, false}, true},
+    [SANDBOX_WORKER] = {"worker", SANDBOX_FS_PATHS, {512 * MIB, 8 * GIB, 1024, false}, false},
 };
 
 const struct sandbox_profile_def *sandbox_profile_def(enum sandbox_profile profile)

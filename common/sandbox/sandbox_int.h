@@ -20,6 +20,7 @@ struct sandbox_profile_def {
     const char *name;
     enum sandbox_fs fs;
     struct sandbox_limits limits;
+    bool stacked; /* entered on top of another one */
 };
 /* NULL for what is no profile. */
 const struct sandbox_profile_def *sandbox_profile_def(enum sandbox_profile profile);

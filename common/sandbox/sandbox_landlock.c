@@ -84,9 +84,10 @@ static int make_ruleset(int abi, enum sandbox_fs fs)
     return (int)syscall(NR_CREATE_RULESET, &attr, size, 0);
 }
 
+/* A link in the place of a path that may be written to could lead anywhere. */
 static int allow_path(int ruleset, int abi, const char *path, uint64_t access)
 {
-    int fd = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_PATH | O_CLOEXEC | (access & FS_WRITE_FILE ? O_NOFOLLOW : 0));
     struct path_beneath_attr rule;
     struct stat st;
     int err = 0;
@@ -95,6 +96,8 @@ static int allow_path(int ruleset, int abi, const char *path, uint64_t access)
         return err_from_errno(errno);
     if (fstat(fd, &st) != 0)
         err = ERR_SYSTEM;
+    else if (S_ISLNK(st.st_mode))
+        err = ERR_DENIED;
     access &= all_fs(abi);
     if (!S_ISDIR(st.st_mode))
         access &= FS_OF_A_FILE;
@@ -123,6 +126,8 @@ int sandbox_landlock_enter(const struct sandbox_params *params, enum sandbox_fs 
     int abi = sandbox_landlock_abi(), ruleset, err;
 
     if (abi == 0) {
+        if (sandbox_profile_def(params->profile)->stacked) /* the parent is the one to decide */
+            return 0;
         if (!params->best_effort)
             return ERR_UNSUPPORTED;
         LOG_WARN(0, "the kernel has no Landlock: going on without", F_STR("profile", sandbox_name(params->profile)));

@@ -140,11 +140,16 @@ static void bad_params(const char *dir)
     const struct sandbox_params none = {.profile = SANDBOX_PROFILE_COUNT};
     const struct sandbox_path missing = {"/does/not/exist", true};
     const struct sandbox_params worker = {.profile = SANDBOX_WORKER, .paths = &missing, .npaths = 1};
+    const struct sandbox_path link = {"/tmp/culver-sandbox-link", true};
+    const struct sandbox_params linked = {.profile = SANDBOX_WORKER, .paths = &link, .npaths = 1};
 
     CHILD(sandbox_enter_mode(&login, true) == ERR_STATE);
     CHILD(sandbox_enter_mode(&auth, true) == ERR_STATE);
     CHILD(sandbox_enter_mode(&none, true) == ERR_STATE);
     CHILD(sandbox_enter_mode(&worker, true) == ERR_NOTFOUND);
+    CHILD(symlink(dir, "/tmp/culver-sandbox-link") == 0);
+    CHILD(sandbox_enter_mode(&linked, true) == ERR_DENIED);
+    CHILD(unlink("/tmp/culver-sandbox-link") == 0);
 }
 
 static void test_bad_params(void **state)

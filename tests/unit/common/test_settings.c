@@ -69,7 +69,7 @@ static void test_defaults(void **state)
 
     (void)state;
     assert_int_equal(general->log_level, LOG_LVL_INFO);
-    assert_int_equal(master->sandbox, SET_SANDBOX_REQUIRED);
+    assert_int_equal(general->sandbox, SET_SANDBOX_REQUIRED);
     assert_string_equal(master->run_dir, CULVER_RUNDIR);
     assert_int_equal(login->login_timeout, 60000);
     assert_int_equal(login->login_line_max, 8192);
