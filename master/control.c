@@ -201,11 +201,14 @@ int control_open(struct master *m, struct buf *errors)
 void control_free(struct master *m)
 {
     struct control *c = m->control;
+    struct client *next;
 
     if (c == NULL)
         return;
-    while (c->clients != NULL)
-        client_free(c->clients);
+    for (struct client *cl = c->clients; cl != NULL; cl = next) {
+        next = cl->next;
+        client_free(cl);
+    }
     watch_free(&c->watch);
     if (c->fd >= 0) {
         (void)close(c->fd);

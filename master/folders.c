@@ -38,14 +38,14 @@ static int folder_prepare(const char *path, mode_t mode, struct buf *errors)
 int folders_prepare(const struct setup *s, struct buf *errors)
 {
     mode_t before = umask(0022);
-    int bad = 0;
+    int rc = folder_prepare(s->master->run_dir, 0755, errors);
 
-    if (folder_prepare(s->master->run_dir, 0755, errors) != 0 || folder_prepare(s->master->state_dir, 0700, errors) != 0)
-        bad = ERR_DENIED;
-    else if (s->chroot_dir != NULL && folder_prepare(s->chroot_dir, 0555, errors) != 0)
-        bad = ERR_DENIED;
+    if (rc == 0)
+        rc = folder_prepare(s->master->state_dir, 0700, errors);
+    if (rc == 0 && s->chroot_dir != NULL)
+        rc = folder_prepare(s->chroot_dir, 0555, errors);
     (void)umask(before);
-    return bad;
+    return rc;
 }
 
 static int pid_write(int fd)

@@ -46,10 +46,14 @@ static void helper_remove(struct helper *h)
 
 void helpers_free(struct master *m)
 {
+    struct helper *next;
+
     if (m->helpers == NULL)
         return;
-    while (m->helpers->first != NULL)
-        helper_remove(m->helpers->first);
+    for (struct helper *h = m->helpers->first; h != NULL; h = next) {
+        next = h->next;
+        helper_remove(h);
+    }
     free(m->helpers);
     m->helpers = NULL;
 }

@@ -339,11 +339,14 @@ void services_stop_all(struct master *m)
 void services_free(struct services **sp)
 {
     struct services *all = *sp;
+    struct service *next;
 
     if (all == NULL)
         return;
-    while (all->first != NULL)
-        service_remove(all->first);
+    for (struct service *s = all->first; s != NULL; s = next) {
+        next = s->next;
+        service_remove(s);
+    }
     free(all);
     *sp = NULL;
 }

@@ -93,8 +93,8 @@ static int services_distinct(const struct setup *s, struct buf *errors)
 {
     int rc = 0;
 
-    for (size_t i = 0; i < ROLE_ID_SERVICES; i++) {
-        for (size_t k = i + 1; k < ROLE_ID_SERVICES; k++) {
+    for (enum role_id i = 0; i < ROLE_ID_SERVICES; i++) {
+        for (enum role_id k = i + 1; k < ROLE_ID_SERVICES; k++) {
             if (s->ids[i].uid != s->ids[k].uid)
                 continue;
             buf_put_fmt(errors, "%s and %s: both have uid %u; each service needs its own user\n", role_get(i)->user_setting,
@@ -115,7 +115,7 @@ static int ids_find(struct setup *s, struct buf *errors)
         s->virtual_ids = s->ids[0];
         return 0;
     }
-    for (size_t i = 0; i < ROLE_ID_SERVICES; i++) {
+    for (enum role_id i = 0; i < ROLE_ID_SERVICES; i++) {
         const struct role *r = role_get(i);
         const char *name = *(const char *const *)((const char *)s->master + r->user_offset);
         if (user_find(r->user_setting, name, &s->ids[i], errors) != 0)

@@ -26,7 +26,7 @@ struct table *table_new(size_t max)
     struct table *t = xcalloc(1, sizeof(*t));
 
     t->nbuckets = 16;
-    t->buckets = xcalloc(t->nbuckets, sizeof(*t->buckets));
+    t->buckets = xcalloc(t->nbuckets, sizeof(struct entry *));
     t->max = max;
     randombytes_buf(t->seed, sizeof(t->seed));
     return t;
@@ -80,7 +80,7 @@ static struct entry **find_link(const struct table *t, struct view key, uint64_t
 static void grow(struct table *t)
 {
     size_t n = t->nbuckets * 2;
-    struct entry **buckets = xcalloc(n, sizeof(*buckets));
+    struct entry **buckets = xcalloc(n, sizeof(struct entry *));
 
     for (size_t i = 0; i < t->nbuckets; i++) {
         struct entry *e = t->buckets[i];

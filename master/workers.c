@@ -294,10 +294,12 @@ void workers_stop(struct master *m)
 
 void workers_free(struct master *m)
 {
+    struct worker *next;
+
     if (m->workers == NULL)
         return;
-    while (m->workers->first != NULL) {
-        struct worker *w = m->workers->first;
+    for (struct worker *w = m->workers->first; w != NULL; w = next) {
+        next = w->next;
         worker_forget(&w);
     }
     timer_free(&m->workers->sweep);
