@@ -1,0 +1,70 @@
+/*
+ * What is listed here is complete. A capability with a value has it written by value(). The name of a row is what
+ * capability_disable takes; a value is not part of it.
+ */
+#include "imap/capability.h"
+
+#include "common/base/mem.h"
+
+static void value_appendlimit(const struct imap_session *s, struct buf *out)
+{
+    buf_put_byte(out, '=');
+    buf_put_dec(out, s->host->set->message_size_max);
+}
+
+static const struct {
+    const char *name;
+    void (*value)(const struct imap_session *s, struct buf *out);
+} capabilities[] = {
+    {"IMAP4rev1", NULL},
+    {"LITERAL+", NULL},
+    {"ID", NULL},
+    {"ENABLE", NULL},
+    {"IDLE", NULL},
+    {"NAMESPACE", NULL},
+    {"CHILDREN", NULL},
+    {"UNSELECT", NULL},
+    {"UIDPLUS", NULL},
+    {"MULTIAPPEND", NULL},
+    {"MOVE", NULL},
+    {"ESEARCH", NULL},
+    {"WITHIN", NULL},
+    {"LIST-EXTENDED", NULL},
+    {"LIST-STATUS", NULL},
+    {"SPECIAL-USE", NULL},
+    {"CREATE-SPECIAL-USE", NULL},
+    {"STATUS=SIZE", NULL},
+    {"BINARY", NULL},
+    {"SAVEDATE", NULL},
+    {"PREVIEW", NULL},
+    {"OBJECTID", NULL},
+    {"CONDSTORE", NULL},
+    {"UTF8=ACCEPT", NULL},
+    {"APPENDLIMIT", value_appendlimit},
+};
+
+bool imap_capability_disabled(const struct imap_session *s, const char *name)
+{
+    const struct conf_list *off = &s->host->set->capability_disable;
+
+    for (size_t i = 0; i < off->n; i++)
+        if (view_eq_nocase(view_str(off->items[i]), view_str(name)))
+            return true;
+    return false;
+}
+
+void imap_capability_put(const struct imap_session *s, struct buf *out)
+{
+    bool first = true;
+
+    for (size_t i = 0; i < ARRAY_LEN(capabilities); i++) {
+        if (imap_capability_disabled(s, capabilities[i].name))
+            continue;
+        if (!first)
+            buf_put_byte(out, ' ');
+        first = false;
+        buf_put_str(out, capabilities[i].name);
+        if (capabilities[i].value != NULL)
+            capabilities[i].value(s, out);
+    }
+}

@@ -1,0 +1,58 @@
+/* EXPUNGE (RFC 9051 6.4.3) and UID EXPUNGE (RFC 4315 2.1). */
+#include "imap/command.h"
+#include "imap/expunge.h"
+
+struct expunge_args {
+    struct imap_seq_set set;
+    struct uidset only;
+    bool resolved;
+    struct imap_expunge expunge;
+};
+
+static void parse(struct imap_parse *p, struct imap_job *job)
+{
+    struct expunge_args *a = job->args;
+
+    if (!job->uid)
+        return;
+    imap_parse_space(p);
+    imap_parse_set(p, &a->set);
+}
+
+static enum imap_step step(struct imap_job *job)
+{
+    struct expunge_args *a = job->args;
+    enum imap_step r;
+    bool failed;
+
+    if (job->uid && !a->resolved && imap_job_seqs(job, &a->set, &a->only) != 0)
+        return imap_job_bad(job, "Invalid message set");
+    a->resolved = true;
+    r = imap_expunge_step(job, &a->expunge, job->uid ? &a->only : NULL, &failed);
+    if (r != IMAP_STEP_DONE || failed)
+        return r;
+    if ((job->s->enabled & IMAP_ENABLED_CONDSTORE) != 0 && a->expunge.uids.n > 0 && mailbox_view_mailbox(job->s->view) != NULL) {
+        struct mailbox_status status;
+
+        mailbox_status(mailbox_view_mailbox(job->s->view), &status);
+        buf_put_str(&job->code, "HIGHESTMODSEQ ");
+        buf_put_dec(&job->code, status.highestmodseq);
+    }
+    return imap_job_ok(job, "EXPUNGE completed");
+}
+
+static void drop(struct imap_job *job)
+{
+    struct expunge_args *a = job->args;
+
+    uidset_free(&a->only);
+    uidset_free(&a->expunge.uids);
+}
+
+const struct imap_command imap_cmd_expunge = {.name = "EXPUNGE",
+                                              .states = IMAP_SELECTED,
+                                              .flags = IMAP_CMD_UID | IMAP_CMD_WRITE,
+                                              .args_size = sizeof(struct expunge_args),
+                                              .parse = parse,
+                                              .step = step,
+                                              .drop = drop};

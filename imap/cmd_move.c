@@ -1,0 +1,18 @@
+/* MOVE: see copy.c. */
+#include "imap/command.h"
+#include "imap/copy.h"
+
+static enum imap_step step(struct imap_job *job)
+{
+    return imap_copy_step(job, true);
+}
+
+const struct imap_command imap_cmd_move = {.name = "MOVE",
+                                           .states = IMAP_SELECTED,
+                                           .flags = IMAP_CMD_UID | IMAP_CMD_WRITE,
+                                           .capability = "MOVE",
+                                           .args_size = sizeof(struct imap_copy_args),
+                                           .parse = imap_copy_parse,
+                                           .step = step,
+                                           .committed = imap_copy_committed,
+                                           .drop = imap_copy_drop};

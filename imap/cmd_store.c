@@ -1,0 +1,160 @@
+/* STORE (RFC 9051 6.4.6) with UNCHANGEDSINCE (RFC 7162 3.1.3). May be staged behind other changes. */
+#include "imap/command.h"
+#include "imap/respond.h"
+#include "imap/targets.h"
+
+struct store_args {
+    struct imap_targets targets;
+    struct imap_flags flags;
+    struct flag_change change;
+    bool silent, staged;
+    uint64_t modseq;        /* of the change */
+    struct uidset modified; /* UIDs that UNCHANGEDSINCE left alone */
+    size_t range;           /* what is told of the new flags */
+    uint32_t next;
+};
+
+static void parse_modifier(struct imap_parse *p, struct store_args *a)
+{
+    imap_parse_open(p);
+    if (!imap_parse_try_word(p, "UNCHANGEDSINCE"))
+        imap_parse_fail(p, "Unknown STORE modifier");
+    imap_parse_space(p);
+    a->change.unchangedsince = imap_parse_number(p, 0, INT64_MAX);
+    a->change.has_unchangedsince = true;
+    imap_parse_close(p);
+    imap_parse_space(p);
+}
+
+static void parse(struct imap_parse *p, struct imap_job *job)
+{
+    struct store_args *a = job->args;
+
+    imap_parse_space(p);
+    imap_parse_set(p, &a->targets.set);
+    imap_parse_space(p);
+    if (imap_parse_peek(p) == '(')
+        parse_modifier(p, a);
+    a->change.op = imap_parse_try(p, '+') ? FLAGS_ADD : imap_parse_try(p, '-') ? FLAGS_REMOVE : FLAGS_REPLACE;
+    if (!imap_parse_try_word(p, "FLAGS"))
+        imap_parse_fail(p, "Unknown STORE item");
+    a->silent = imap_parse_try_word(p, ".SILENT");
+    imap_parse_space(p);
+    imap_parse_flags(p, true, &a->flags);
+    a->change.flags = a->flags.flags;
+    a->change.keywords = a->flags.keywords;
+    a->change.nkeywords = a->flags.nkeywords;
+}
+
+static enum imap_step stage(struct imap_job *job, struct store_args *a)
+{
+    struct imap_session *s = job->s;
+    struct mailbox *m = mailbox_view_mailbox(s->view);
+    struct txn *t;
+    int err;
+
+    a->staged = true;
+    if (m == NULL)
+        return imap_job_no(job, "NONEXISTENT", "The mailbox was deleted");
+    if (a->targets.uids.n == 0)
+        return IMAP_STEP_COMMIT;
+    if (a->change.has_unchangedsince)
+        s->enabled |= IMAP_ENABLED_CONDSTORE;
+    t = txn_begin(s->acc);
+    err = txn_flags(t, m, &a->targets.uids, &a->change);
+    if (err != 0) {
+        txn_abort(&t);
+        return err == ERR_LIMIT ? imap_job_no(job, "LIMIT", "Too many keywords, or one too long") : imap_job_fail(job, err);
+    }
+    imap_job_commit(job, &t);
+    return IMAP_STEP_COMMIT;
+}
+
+static void committed(struct imap_job *job, const struct txn_result *result)
+{
+    struct store_args *a = job->args;
+
+    for (size_t i = 0; i < result->modified.n; i++)
+        uidset_add_range(&a->modified, result->modified.ranges[i].first, result->modified.ranges[i].last);
+    a->modseq = result->modseq;
+}
+
+/* The new flags, as if they had been fetched. */
+static bool tell_new(struct imap_job *job, struct store_args *a)
+{
+    struct imap_session *s = job->s;
+    uint32_t uid;
+
+    while ((uid = imap_seqs_next(&a->targets.uids, &a->range, &a->next)) != 0) {
+        uint32_t seq = mailbox_view_seq(s->view, uid);
+
+        if (seq != 0 && !uidset_has(&a->modified, uid))
+            imap_tell_flags(s, seq, job->uid || (s->enabled & IMAP_ENABLED_CONDSTORE) != 0);
+        if (imap_slice_over(s))
+            return false;
+    }
+    return true;
+}
+
+/* MODIFIED in the numbers of the command. */
+static void put_modified(struct imap_job *job, struct store_args *a)
+{
+    struct uidset seqs;
+    uint32_t uid, next = 0;
+    size_t range = 0;
+
+    buf_put_str(&job->code, "MODIFIED ");
+    if (job->uid) {
+        uidset_put(&job->code, &a->modified);
+        return;
+    }
+    uidset_init(&seqs);
+    while ((uid = imap_seqs_next(&a->modified, &range, &next)) != 0) {
+        uint32_t seq = mailbox_view_seq(job->s->view, uid);
+
+        if (seq != 0)
+            uidset_add(&seqs, seq);
+    }
+    uidset_put(&job->code, &seqs);
+    uidset_free(&seqs);
+}
+
+static enum imap_step step(struct imap_job *job)
+{
+    struct store_args *a = job->args;
+    struct imap_session *s = job->s;
+    bool failed;
+
+    if (!a->staged) {
+        enum imap_step r = imap_targets_step(job, &a->targets, &failed);
+
+        return r != IMAP_STEP_DONE || failed ? r : stage(job, a);
+    }
+    if (job->commit_err != 0)
+        return imap_job_fail(job, job->commit_err);
+    if (!a->silent && !tell_new(job, a))
+        return IMAP_STEP_AGAIN;
+    /* With CONDSTORE a silent change is told all the same: the client needs the new mod-sequence. */
+    if (a->targets.uids.n > 0 && (!a->silent || (s->enabled & IMAP_ENABLED_CONDSTORE) == 0))
+        mailbox_view_forget(s->view, &a->targets.uids, a->modseq);
+    if (a->modified.n > 0)
+        put_modified(job, a);
+    return imap_job_ok(job, a->modified.n > 0 ? "Conditional STORE failed for some" : "STORE completed");
+}
+
+static void drop(struct imap_job *job)
+{
+    struct store_args *a = job->args;
+
+    imap_targets_free(&a->targets);
+    uidset_free(&a->modified);
+}
+
+const struct imap_command imap_cmd_store = {.name = "STORE",
+                                            .states = IMAP_SELECTED,
+                                            .flags = IMAP_CMD_UID | IMAP_CMD_STACK | IMAP_CMD_WRITE | IMAP_CMD_HOLD_EXPUNGE,
+                                            .args_size = sizeof(struct store_args),
+                                            .parse = parse,
+                                            .step = step,
+                                            .committed = committed,
+                                            .drop = drop};

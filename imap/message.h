@@ -1,0 +1,27 @@
+/* One message as FETCH and SEARCH use it: its digest and its bytes are opened when first asked for (message.c). */
+#ifndef CULVER_IMAP_MESSAGE_H
+#define CULVER_IMAP_MESSAGE_H
+
+#include "imap/session_int.h"
+#include "storage/message/digest.h"
+
+struct imap_message {
+    uint32_t seq; /* 0: none */
+    struct msg_info info;
+    bool has_digest, has_data;
+    int digest_err, data_err; /* why they cannot be had */
+    struct buf digest_bytes;
+    struct digest digest;
+    struct msg_data data;
+};
+
+/* Sets m to a message of the view; m was zeroed or closed before. */
+void imap_message_open(struct imap_session *s, struct imap_message *m, uint32_t seq);
+void imap_message_close(struct imap_message *m);
+/* 0, or the error, which stays. A digest that is missing or damaged is made again from the message. */
+MUST_CHECK int imap_message_digest(struct imap_session *s, struct imap_message *m);
+MUST_CHECK int imap_message_data(struct imap_session *s, struct imap_message *m);
+/* A range of the message's bytes, cut to what there is. */
+struct view imap_message_range(const struct imap_message *m, uint64_t off, uint64_t len);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * SEARCH programs: the keys of RFC 3501 6.4.4, RFC 9051 6.4.4, WITHIN (RFC 5032), MODSEQ (RFC 7162), EMAILID and THREADID (RFC
+ * 8474), SAVEDATE (RFC 8514), parsed to a tree (search_parse.c) and evaluated on one message at a time (search_eval.c).
+ */
+#ifndef CULVER_IMAP_SEARCH_H
+#define CULVER_IMAP_SEARCH_H
+
+#include "imap/find.h"
+#include "imap/message.h"
+
+enum imap_search_op {
+    SEARCH_ALL,
+    SEARCH_NONE, /* matches nothing */
+    SEARCH_AND,  /* children */
+    SEARCH_OR,
+    SEARCH_NOT, /* one child */
+    SEARCH_SEQ, /* set */
+    SEARCH_UID,
+    SEARCH_FLAG,    /* number: enum msg_flag */
+    SEARCH_KEYWORD, /* text */
+    SEARCH_RECENT,
+    SEARCH_LARGER, /* number */
+    SEARCH_SMALLER,
+    SEARCH_DATE, /* INTERNALDATE; number: days since 1970, compare */
+    SEARCH_SENT, /* Date: */
+    SEARCH_SAVED,
+    SEARCH_AGE,     /* number: seconds, compare: BEFORE is OLDER, SINCE is YOUNGER */
+    SEARCH_MODSEQ,  /* number */
+    SEARCH_EMAILID, /* text */
+    SEARCH_SUBJECT, /* find */
+    SEARCH_ADDRESS, /* find, number: enum imap_search_address */
+    SEARCH_HEADER,  /* text: field name, find */
+    SEARCH_BODY,    /* find */
+    SEARCH_TEXT
+};
+enum imap_search_compare { SEARCH_BEFORE, SEARCH_ON, SEARCH_SINCE };
+enum imap_search_address { SEARCH_FROM, SEARCH_TO, SEARCH_CC, SEARCH_BCC };
+/* What a key has to look at. Cheap keys of a conjunction are tried first. */
+enum imap_search_cost { SEARCH_COST_RECORD, SEARCH_COST_DIGEST, SEARCH_COST_HEADER, SEARCH_COST_BODY };
+
+struct imap_search_node {
+    enum imap_search_op op;
+    enum imap_search_compare compare;
+    enum imap_search_cost cost;
+    struct imap_search_node *children, *next;
+    struct imap_search_node *all; /* list of all nodes of the program, for freeing sets */
+    struct imap_seq_set set;
+    struct uidset resolved;
+    uint64_t number;
+    int64_t signed_number;
+    struct view text;
+    struct imap_find find;
+};
+
+struct imap_search_program {
+    struct imap_search_node *root, *all;
+    unsigned keys;
+    bool uses_modseq, bad_charset;
+};
+
+/* [CHARSET …] and the keys, from the space before them. utf8: CHARSET is not allowed (RFC 6855 3). */
+void imap_search_parse(struct imap_parse *p, struct imap_search_program *prog, bool utf8);
+/* Resolves the sets of the program. */
+void imap_search_resolve(struct imap_search_program *prog, uint32_t count, uint32_t last_uid);
+void imap_search_free(struct imap_search_program *prog);
+
+struct imap_search_now {
+    int64_t now; /* seconds since 1970 */
+};
+bool imap_search_match(struct imap_session *s, const struct imap_search_program *prog, const struct imap_search_now *now,
+                       struct imap_message *m);
+
+#endif

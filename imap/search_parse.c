@@ -1,0 +1,286 @@
+/* search-key (RFC 9051 section 9). Parentheses are bounded by depth, everything by the number of keys, which bounds the recursion
+ * of OR and NOT. */
+#include "common/base/mem.h"
+#include "imap/search.h"
+
+enum argument { ARG_NONE, ARG_STRING, ARG_DATE, ARG_NUMBER, ARG_NUMBER64, ARG_SET, ARG_KEYWORD, ARG_SPECIAL };
+
+static const struct key {
+    const char *name;
+    enum imap_search_op op;
+    enum argument argument;
+    unsigned value; /* flag, address, or comparison */
+    bool negate;
+} keys[] = {
+    {"ALL", SEARCH_ALL, ARG_NONE, 0, false},
+    {"ANSWERED", SEARCH_FLAG, ARG_NONE, MSG_ANSWERED, false},
+    {"BCC", SEARCH_ADDRESS, ARG_STRING, SEARCH_BCC, false},
+    {"BEFORE", SEARCH_DATE, ARG_DATE, SEARCH_BEFORE, false},
+    {"BODY", SEARCH_BODY, ARG_STRING, 0, false},
+    {"CC", SEARCH_ADDRESS, ARG_STRING, SEARCH_CC, false},
+    {"DELETED", SEARCH_FLAG, ARG_NONE, MSG_DELETED, false},
+    {"DRAFT", SEARCH_FLAG, ARG_NONE, MSG_DRAFT, false},
+    {"EMAILID", SEARCH_EMAILID, ARG_KEYWORD, 0, false},
+    {"FLAGGED", SEARCH_FLAG, ARG_NONE, MSG_FLAGGED, false},
+    {"FROM", SEARCH_ADDRESS, ARG_STRING, SEARCH_FROM, false},
+    {"HEADER", SEARCH_HEADER, ARG_SPECIAL, 0, false},
+    {"KEYWORD", SEARCH_KEYWORD, ARG_KEYWORD, 0, false},
+    {"LARGER", SEARCH_LARGER, ARG_NUMBER64, 0, false},
+    {"MODSEQ", SEARCH_MODSEQ, ARG_SPECIAL, 0, false},
+    {"NEW", SEARCH_AND, ARG_SPECIAL, 0, false},
+    {"NOT", SEARCH_NOT, ARG_SPECIAL, 0, false},
+    {"OLD", SEARCH_RECENT, ARG_NONE, 0, true},
+    {"OLDER", SEARCH_AGE, ARG_NUMBER, SEARCH_BEFORE, false},
+    {"ON", SEARCH_DATE, ARG_DATE, SEARCH_ON, false},
+    {"OR", SEARCH_OR, ARG_SPECIAL, 0, false},
+    {"RECENT", SEARCH_RECENT, ARG_NONE, 0, false},
+    {"SAVEDATESUPPORTED", SEARCH_ALL, ARG_NONE, 0, false},
+    {"SAVEDBEFORE", SEARCH_SAVED, ARG_DATE, SEARCH_BEFORE, false},
+    {"SAVEDON", SEARCH_SAVED, ARG_DATE, SEARCH_ON, false},
+    {"SAVEDSINCE", SEARCH_SAVED, ARG_DATE, SEARCH_SINCE, false},
+    {"SEEN", SEARCH_FLAG, ARG_NONE, MSG_SEEN, false},
+    {"SENTBEFORE", SEARCH_SENT, ARG_DATE, SEARCH_BEFORE, false},
+    {"SENTON", SEARCH_SENT, ARG_DATE, SEARCH_ON, false},
+    {"SENTSINCE", SEARCH_SENT, ARG_DATE, SEARCH_SINCE, false},
+    {"SINCE", SEARCH_DATE, ARG_DATE, SEARCH_SINCE, false},
+    {"SMALLER", SEARCH_SMALLER, ARG_NUMBER64, 0, false},
+    {"SUBJECT", SEARCH_SUBJECT, ARG_STRING, 0, false},
+    {"TEXT", SEARCH_TEXT, ARG_STRING, 0, false},
+    {"THREADID", SEARCH_NONE, ARG_KEYWORD, 0, false},
+    {"TO", SEARCH_ADDRESS, ARG_STRING, SEARCH_TO, false},
+    {"UID", SEARCH_UID, ARG_SET, 0, false},
+    {"UNANSWERED", SEARCH_FLAG, ARG_NONE, MSG_ANSWERED, true},
+    {"UNDELETED", SEARCH_FLAG, ARG_NONE, MSG_DELETED, true},
+    {"UNDRAFT", SEARCH_FLAG, ARG_NONE, MSG_DRAFT, true},
+    {"UNFLAGGED", SEARCH_FLAG, ARG_NONE, MSG_FLAGGED, true},
+    {"UNKEYWORD", SEARCH_KEYWORD, ARG_KEYWORD, 0, true},
+    {"UNSEEN", SEARCH_FLAG, ARG_NONE, MSG_SEEN, true},
+    {"YOUNGER", SEARCH_AGE, ARG_NUMBER, SEARCH_SINCE, false},
+};
+
+static struct imap_search_node *parse_key(struct imap_parse *p, struct imap_search_program *prog);
+
+static struct imap_search_node *node_new(struct imap_parse *p, struct imap_search_program *prog, enum imap_search_op op)
+{
+    struct imap_search_node *n = imap_pool_alloc(p->pool, sizeof(*n));
+
+    if (n == NULL || ++prog->keys > IMAP_SEARCH_KEYS_MAX) {
+        imap_parse_fail(p, "Too many search keys");
+        return NULL;
+    }
+    n->op = op;
+    n->all = prog->all;
+    prog->all = n;
+    switch (op) {
+    case SEARCH_SENT:
+    case SEARCH_SUBJECT:
+    case SEARCH_ADDRESS:
+        n->cost = SEARCH_COST_DIGEST;
+        break;
+    case SEARCH_HEADER:
+        n->cost = SEARCH_COST_HEADER;
+        break;
+    case SEARCH_BODY:
+    case SEARCH_TEXT:
+        n->cost = SEARCH_COST_BODY;
+        break;
+    default:
+        n->cost = SEARCH_COST_RECORD;
+    }
+    return n;
+}
+
+/* Keeps children sorted by cost; a parent costs what its dearest child does. */
+static void add_child(struct imap_search_node *parent, struct imap_search_node *child)
+{
+    struct imap_search_node **at = &parent->children;
+
+    if (child == NULL)
+        return;
+    while (*at != NULL && (*at)->cost <= child->cost)
+        at = &(*at)->next;
+    child->next = *at;
+    *at = child;
+    parent->cost = MAX_OF(parent->cost, child->cost);
+}
+
+static struct imap_search_node *negated(struct imap_parse *p, struct imap_search_program *prog, struct imap_search_node *n)
+{
+    struct imap_search_node *not = n == NULL ? NULL : node_new(p, prog, SEARCH_NOT);
+
+    if (not != NULL)
+        add_child(not, n);
+    return not ;
+}
+
+static void take_find(struct imap_parse *p, struct imap_search_node *n)
+{
+    struct view v = imap_parse_astring(p);
+
+    if (imap_parse_ok(p) && !imap_find_init(&n->find, p->pool, v))
+        imap_parse_fail(p, "Search too large");
+}
+
+/* MODSEQ [entry-name type] number (RFC 7162 3.1.5): mod-sequences here are of the message, so the entry does not matter. */
+static void parse_modseq(struct imap_parse *p, struct imap_search_program *prog, struct imap_search_node *n)
+{
+    if (imap_parse_peek(p) == '"') {
+        (void)imap_parse_string(p);
+        imap_parse_space(p);
+        if (!imap_parse_try_word(p, "priv") && !imap_parse_try_word(p, "shared") && !imap_parse_try_word(p, "all"))
+            imap_parse_fail(p, "Invalid MODSEQ entry type");
+        imap_parse_space(p);
+    }
+    n->number = imap_parse_number(p, 0, INT64_MAX);
+    prog->uses_modseq = true;
+}
+
+static struct imap_search_node *parse_special(struct imap_parse *p, struct imap_search_program *prog, const struct key *key)
+{
+    struct imap_search_node *n = node_new(p, prog, key->op), *unseen;
+
+    if (n == NULL)
+        return NULL;
+    switch (key->op) {
+    case SEARCH_NOT:
+        imap_parse_space(p);
+        add_child(n, parse_key(p, prog));
+        break;
+    case SEARCH_OR:
+        imap_parse_space(p);
+        add_child(n, parse_key(p, prog));
+        imap_parse_space(p);
+        add_child(n, parse_key(p, prog));
+        break;
+    case SEARCH_HEADER:
+        imap_parse_space(p);
+        n->text = imap_parse_astring(p);
+        imap_parse_space(p);
+        take_find(p, n);
+        break;
+    case SEARCH_MODSEQ:
+        imap_parse_space(p);
+        parse_modseq(p, prog, n);
+        break;
+    default: /* NEW: RECENT UNSEEN */
+        add_child(n, node_new(p, prog, SEARCH_RECENT));
+        unseen = node_new(p, prog, SEARCH_FLAG);
+        if (unseen != NULL)
+            unseen->number = MSG_SEEN;
+        add_child(n, negated(p, prog, unseen));
+    }
+    return n;
+}
+
+static void parse_argument(struct imap_parse *p, const struct key *key, struct imap_search_node *n)
+{
+    if (key->argument == ARG_NONE) {
+        n->number = key->value;
+        return;
+    }
+    imap_parse_space(p);
+    n->compare = (enum imap_search_compare)key->value;
+    switch (key->argument) {
+    case ARG_STRING:
+        n->number = key->value;
+        take_find(p, n);
+        break;
+    case ARG_DATE:
+        n->signed_number = imap_parse_date(p);
+        break;
+    case ARG_NUMBER:
+        n->number = imap_parse_number(p, 1, UINT32_MAX);
+        break;
+    case ARG_NUMBER64:
+        n->number = imap_parse_number(p, 0, INT64_MAX);
+        break;
+    case ARG_SET:
+        imap_parse_set(p, &n->set);
+        break;
+    default:
+        n->text = imap_parse_atom(p);
+    }
+}
+
+static struct imap_search_node *parse_named(struct imap_parse *p, struct imap_search_program *prog)
+{
+    struct view name = imap_parse_atom(p);
+    struct imap_search_node *n;
+    size_t i = 0;
+
+    while (i < ARRAY_LEN(keys) && !view_eq_nocase(name, view_str(keys[i].name)))
+        i++;
+    if (!imap_parse_ok(p) || i == ARRAY_LEN(keys)) {
+        imap_parse_fail(p, "Unknown search key");
+        return NULL;
+    }
+    if (keys[i].argument == ARG_SPECIAL)
+        return parse_special(p, prog, &keys[i]);
+    n = node_new(p, prog, keys[i].op);
+    if (n == NULL)
+        return NULL;
+    parse_argument(p, &keys[i], n);
+    return keys[i].negate ? negated(p, prog, n) : n;
+}
+
+static struct imap_search_node *parse_all(struct imap_parse *p, struct imap_search_program *prog)
+{
+    struct imap_search_node *n = node_new(p, prog, SEARCH_AND);
+
+    if (n == NULL)
+        return NULL;
+    do
+        add_child(n, parse_key(p, prog));
+    while (imap_parse_ok(p) && imap_parse_try(p, ' '));
+    return n;
+}
+
+static struct imap_search_node *parse_key(struct imap_parse *p, struct imap_search_program *prog)
+{
+    struct imap_search_node *n;
+
+    if (!imap_parse_ok(p))
+        return NULL;
+    if (imap_parse_peek(p) == '(') {
+        imap_parse_open(p);
+        n = parse_all(p, prog);
+        imap_parse_close(p);
+        return n;
+    }
+    if (imap_parse_set_next(p)) {
+        n = node_new(p, prog, SEARCH_SEQ);
+        if (n != NULL)
+            imap_parse_set(p, &n->set);
+        return n;
+    }
+    return parse_named(p, prog);
+}
+
+void imap_search_parse(struct imap_parse *p, struct imap_search_program *prog, bool utf8)
+{
+    imap_parse_space(p);
+    if (imap_parse_try_word(p, "CHARSET ")) {
+        struct view charset = imap_parse_astring(p);
+
+        if (utf8)
+            imap_parse_fail(p, "CHARSET is not allowed with UTF8=ACCEPT");
+        prog->bad_charset = !view_eq_nocase(charset, VIEW("UTF-8")) && !view_eq_nocase(charset, VIEW("US-ASCII"));
+        imap_parse_space(p);
+    }
+    prog->root = parse_all(p, prog);
+}
+
+void imap_search_resolve(struct imap_search_program *prog, uint32_t count, uint32_t last_uid)
+{
+    for (struct imap_search_node *n = prog->all; n != NULL; n = n->all) {
+        if (n->op == SEARCH_SEQ || n->op == SEARCH_UID)
+            imap_set_resolve_uids(&n->set, n->op == SEARCH_SEQ ? count : last_uid, &n->resolved);
+    }
+}
+
+void imap_search_free(struct imap_search_program *prog)
+{
+    for (struct imap_search_node *n = prog->all; n != NULL; n = n->all)
+        uidset_free(&n->resolved);
+    prog->all = NULL;
+}

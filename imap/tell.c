@@ -1,0 +1,137 @@
+/*
+ * Untagged responses for what others (and the session's own commands) have changed: EXPUNGE, EXISTS, RECENT, FETCH. The changes
+ * are taken over from the view at once and told in slices, so that a hundred thousand changed flags do not fill the memory or
+ * hold up others.
+ */
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "imap/respond.h"
+
+static uint32_t *copy_numbers(const uint32_t *from, size_t n)
+{
+    uint32_t *to;
+
+    if (n == 0)
+        return NULL;
+    to = xreallocarray(NULL, n, sizeof(*to));
+    memcpy(to, from, n * sizeof(*to));
+    return to;
+}
+
+void imap_tell_free(struct imap_session *s)
+{
+    free(s->tell.expunged);
+    free(s->tell.changed);
+    s->tell = (struct imap_tell){0};
+}
+
+void imap_tell_begin(struct imap_session *s, bool allow_expunge)
+{
+    struct view_changes c;
+
+    imap_tell_free(s);
+    s->news = false;
+    if (s->view == NULL)
+        return;
+    mailbox_view_sync(s->view, allow_expunge, &c);
+    s->tell.expunged = copy_numbers(c.expunged_seqs, c.nexpunged);
+    s->tell.nexpunged = c.nexpunged;
+    s->tell.changed = copy_numbers(c.changed_seqs, c.nchanged);
+    s->tell.nchanged = c.nchanged;
+    s->tell.count = c.count;
+    s->tell.recent = c.recent;
+    s->tell.exists = c.exists_changed;
+    s->tell.keywords = c.keywords_changed;
+}
+
+void imap_tell_flags(struct imap_session *s, uint32_t seq, bool with_uid)
+{
+    struct buf *out = imap_out(s);
+    struct msg_info info;
+
+    mailbox_view_info(s->view, seq, &info);
+    buf_put_str(out, "* ");
+    buf_put_dec(out, seq);
+    buf_put_str(out, " FETCH (");
+    if (with_uid) {
+        buf_put_str(out, "UID ");
+        buf_put_dec(out, info.uid);
+        buf_put_byte(out, ' ');
+    }
+    buf_put_str(out, "FLAGS ");
+    imap_put_flags(out, mailbox_view_mailbox(s->view), &info);
+    if ((s->enabled & IMAP_ENABLED_CONDSTORE) != 0) {
+        buf_put_str(out, " MODSEQ (");
+        buf_put_dec(out, info.modseq);
+        buf_put_byte(out, ')');
+    }
+    buf_put_str(out, ")\r\n");
+}
+
+static void put_keyword_list(struct buf *out, const struct mailbox *m, bool first)
+{
+    unsigned n = mailbox_keyword_count(m);
+
+    for (unsigned i = 0; i < n; i++) {
+        imap_put_item(out, &first, "");
+        buf_put_view(out, mailbox_keyword(m, i));
+    }
+}
+
+void imap_tell_keywords(struct imap_session *s)
+{
+    const struct mailbox *m = mailbox_view_mailbox(s->view);
+    struct buf *out = imap_out(s);
+
+    if (m == NULL)
+        return;
+    buf_put_str(out, "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft");
+    put_keyword_list(out, m, false);
+    buf_put_str(out, ")\r\n");
+    if (s->examine) {
+        buf_put_str(out, "* OK [PERMANENTFLAGS ()] Read-only mailbox\r\n");
+        return;
+    }
+    buf_put_str(out, "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft");
+    put_keyword_list(out, m, false);
+    if (mailbox_keyword_count(m) < KEYWORDS_MAX)
+        buf_put_str(out, " \\*");
+    buf_put_str(out, ")] Flags permitted\r\n");
+}
+
+static void tell_number(struct imap_session *s, uint32_t n, const char *what)
+{
+    struct buf *out = imap_out(s);
+
+    buf_put_str(out, "* ");
+    buf_put_dec(out, n);
+    buf_put_str(out, what);
+}
+
+bool imap_tell_step(struct imap_session *s, bool with_uid)
+{
+    struct imap_tell *t = &s->tell;
+
+    while (t->pos_expunged < t->nexpunged) {
+        tell_number(s, t->expunged[t->pos_expunged++], " EXPUNGE\r\n");
+        if (imap_slice_over(s))
+            return false;
+    }
+    if (t->exists) {
+        tell_number(s, t->count, " EXISTS\r\n");
+        tell_number(s, t->recent, " RECENT\r\n");
+        t->exists = false;
+    }
+    if (t->keywords) {
+        imap_tell_keywords(s);
+        t->keywords = false;
+    }
+    while (t->pos_changed < t->nchanged) {
+        imap_tell_flags(s, t->changed[t->pos_changed++], with_uid || (s->enabled & IMAP_ENABLED_CONDSTORE) != 0);
+        if (imap_slice_over(s))
+            return false;
+    }
+    imap_tell_free(s);
+    return true;
+}
