@@ -124,7 +124,7 @@ static void exited(void *arg, pid_t pid, int status)
     bool bad, again = s->state != SERVICE_LEAVING && !s->m->stopping && s->generation == s->m->setup->generation;
     struct log_field how = supervise_status(status, &bad);
 
-    if (bad || again)
+    if (again || (bad && !s->m->stopping))
         LOG_ERROR(0, "service ended", F_STR("service", s->role->name), F_INT("child", pid), how, F_UINT("lived_ms", lived));
     else
         LOG_INFO(0, "service ended", F_STR("service", s->role->name), F_INT("child", pid), how);
