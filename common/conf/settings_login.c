@@ -19,7 +19,7 @@ static const struct conf_setting settings[] = {
     {"login_timeout", CONF_TIME, AT(login_timeout), 1000, 600000, "60s", NULL, "Time that a client has to log in, all in all."},
     {"tls_handshake_timeout", CONF_TIME, AT(tls_handshake_timeout), 1000, 120000, "10s", NULL,
      "Time that a TLS handshake may take."},
-    {"login_line_max", CONF_SIZE, AT(login_line_max), 1024, 65536, "8K", NULL,
+    {"login_line_max", CONF_SIZE, AT(login_line_max), 1024, 8192, "8K", NULL,
      "Octets of one command before log-in, its literals counted."},
     {"login_bad_commands", CONF_UINT, AT(login_bad_commands), 1, 100, "3", NULL,
      "Commands that are not understood before a client that has not logged in is cut off."},
