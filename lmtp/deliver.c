@@ -38,6 +38,8 @@ void lmtp_lookup(struct lmtp_conn *c, struct view address)
     msg_rcpt_encode(&body, &m);
     if (c->auth == NULL || ipc_send(c->auth, IPC_LCONN_RCPT, &body, NULL, 0) != 0)
         lmtp_lookup_failed(c);
+    else
+        ipc_set_state(c->auth, IPC_STATE_BUSY);
     buf_free(&body);
 }
 
@@ -76,6 +78,8 @@ void lmtp_rcpt_result(struct lmtp_conn *c, const struct msg_rcpt_result *m)
         break;
     }
     lmtp_rcpt_free(&c->looking_up);
+    if (c->auth != NULL)
+        ipc_set_state(c->auth, IPC_STATE_READY);
     lmtp_enter(c, LMTP_COMMAND);
     lmtp_resume(c);
 }

@@ -37,12 +37,9 @@ static int try_open(struct worker *w)
         .nautos = w->nautos,
         .now_ms = wall_clock,
     };
-    int err = 0;
 
-    if (w->vfs == NULL)
-        err = vfs_posix_open(w->mail_path, &w->vfs);
-    if (err != 0)
-        return err;
+    if (w->vfs == NULL) /* it was opened before the sandbox closed, or cannot be */
+        return ERR_DENIED;
     params.vfs = w->vfs;
     return account_open(&params, &w->acc);
 }
@@ -88,7 +85,8 @@ int worker_account_open(struct worker *w)
 
 static void exit_worker(struct worker *w)
 {
-    account_close(&w->acc);
+    if (w->acc != NULL)
+        account_close(&w->acc);
     loop_stop(w->proc.loop);
 }
 

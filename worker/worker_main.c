@@ -2,16 +2,15 @@
  * culver-worker: the process of one user, running as that user. It gets client connections and deliveries from master, and it is the
  * only process that touches this user's mail.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
 #include "storage/message/body.h"
+#include "storage/vfs.h"
 #include "worker/autos.h"
 #include "worker/worker_int.h"
 
@@ -27,24 +26,6 @@ static int receive_start(void *arg, struct ipc_msg *msg)
     w->quota_bytes = m.user.quota_bytes;
     w->quota_messages = m.user.quota_messages;
     return 0;
-}
-
-/* The path down to the user's mail, as far as it does not exist: master made what only root can, the rest is the user's. */
-static void make_mail_path(const char *path)
-{
-    char *copy = xstrdup(path);
-
-    for (char *p = copy + 1; *p != '\0'; p++) {
-        if (*p != '/')
-            continue;
-        *p = '\0';
-        if (mkdir(copy, 0700) != 0 && errno != EEXIST)
-            LOG_DEBUG(0, "cannot make directory", F_STR("path", copy), F_ERRNO(errno));
-        *p = '/';
-    }
-    if (mkdir(copy, 0700) != 0 && errno != EEXIST)
-        LOG_FATAL("cannot make the mail directory", F_STR("path", copy), F_ERRNO(errno));
-    free(copy);
 }
 
 static void on_session(struct worker *w, struct ipc_msg *msg)
@@ -129,13 +110,16 @@ static void confine(struct worker *w)
         .npaths = 1,
         .memory_max = w->set->worker_memory,
     };
+    int err;
 
-    make_mail_path(w->mail_path);
     charset_preload();
+    err = vfs_posix_open(w->mail_path, &w->vfs);
+    w->spool_dir = err == 0 ? open(w->mail_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (err != 0) { /* sessions are told; master starts another worker for later ones */
+        LOG_ERROR(0, "cannot open the mail directory", F_STR("user", w->user), F_STR("path", w->mail_path), F_ERR(err));
+        params.npaths = 0;
+    }
     proc_confine(&w->proc, &params);
-    w->spool_dir = open(w->mail_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (w->spool_dir < 0)
-        LOG_FATAL("cannot open the mail directory", F_STR("path", w->mail_path), F_ERRNO(errno));
 }
 
 int main(void)

@@ -1,0 +1,271 @@
+/* Whole POP3 dialogues over a real account in a temporary folder. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "pop3/session_int.h"
+#include "storage/txn.h"
+#include "storage/vfs.h"
+#include "tests/unit/support/folder.h"
+
+struct fixture {
+    char folder[64];
+    struct vfs *vfs;
+    struct account *acc;
+    struct set_worker set;
+    struct session_host host;
+    struct buf in;
+    struct pop3_session *s;
+    char answer[200000];
+};
+
+static uint64_t clock_ms(void *arg)
+{
+    (void)arg;
+    return 1700000000000u;
+}
+
+static uint64_t host_now(const struct session_host *h)
+{
+    (void)h;
+    return 0;
+}
+
+static void host_wake(struct session_host *h)
+{
+    (void)h;
+}
+
+static void host_timeout(struct session_host *h, uint64_t ms)
+{
+    (void)h;
+    (void)ms;
+}
+
+static void append(struct fixture *f, const char *message)
+{
+    struct message_source src = {.parts = {view_str(message)}, .fd = -1};
+    struct append_options opt = {0};
+    struct txn *t = txn_begin(f->acc);
+
+    assert_int_equal(txn_append(t, account_find(f->acc, VIEW("INBOX")), &src, &opt), 0);
+    txn_commit(&t, NULL, NULL);
+    assert_int_equal(account_commit(f->acc), 0);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof(*f));
+    struct account_params params = {.now_ms = clock_ms, .mailboxes_max = 100};
+
+    snprintf(f->folder, sizeof(f->folder), "/tmp/culver-pop3-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    assert_int_equal(vfs_posix_open(f->folder, &f->vfs), 0);
+    params.vfs = f->vfs;
+    assert_int_equal(account_open(&params, &f->acc), 0);
+    f->set = (struct set_worker){.pop3_idle_timeout = 600000, .imap_bad_commands = 20, .pop3_mark_seen = true};
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    account_close(&f->acc);
+    vfs_free(&f->vfs);
+    assert_int_equal(folder_remove(f->folder), 0);
+    free(f);
+    return 0;
+}
+
+static void open_session(struct fixture *f)
+{
+    buf_init(&f->in, 100000);
+    f->host = (struct session_host){.in = &f->in, .out = outq_new(10000000), .set = &f->set, .user = "u", .now_ms = host_now,
+                                    .wake = host_wake, .set_timeout = host_timeout};
+    f->s = pop3_session_new(&f->host, f->acc, view_make(NULL, 0), view_make(NULL, 0));
+}
+
+static void close_session(struct fixture *f)
+{
+    pop3_session_free(&f->s);
+    outq_free(&f->host.out);
+    buf_free(&f->in);
+}
+
+/* Sends in pieces, runs ticks until nothing happens any more, and gives all that came out. */
+static const char *say(struct fixture *f, const char *in, size_t piece, enum session_run *last)
+{
+    struct view rest = view_str(in);
+    struct buf out;
+    enum session_run r = SESSION_WAIT;
+
+    do {
+        struct view v = view_sub(rest, 0, piece);
+
+        buf_put_view(&f->in, v);
+        rest = view_sub(rest, v.len, rest.len);
+        for (unsigned i = 0; i < 100000; i++) {
+            r = pop3_session_run(f->s);
+            if (account_has_pending(f->acc))
+                assert_int_equal(account_commit(f->acc), 0);
+            else if (r != SESSION_AGAIN)
+                break;
+        }
+    } while (rest.len > 0 && r != SESSION_CLOSE);
+    buf_init(&out, sizeof(f->answer));
+    assert_int_equal(outq_drain(f->host.out, &out), 0);
+    snprintf(f->answer, sizeof(f->answer), "%.*s", (int)buf_len(&out), (const char *)buf_view(&out).ptr);
+    buf_free(&out);
+    if (last != NULL)
+        *last = r;
+    return f->answer;
+}
+
+static void test_dialogue(void **state)
+{
+    struct fixture *f = *state;
+
+    append(f, "Subject: a\r\n\r\none\r\n.two\r\n");
+    append(f, "Subject: b\r\n\r\nx\r\ny\r\nz\r\n");
+    for (size_t piece = 1; piece < 40; piece += 13) {
+        open_session(f);
+        assert_string_equal(say(f, "STAT\r\n", piece, NULL), "+OK Logged in.\r\n+OK 2 48\r\n");
+        assert_string_equal(say(f, "LIST\r\nLIST 2\r\n", piece, NULL), "+OK\r\n1 25\r\n2 23\r\n.\r\n+OK 2 23\r\n");
+        assert_string_equal(say(f, "RETR 1\r\n", piece, NULL), "+OK 25 octets\r\nSubject: a\r\n\r\none\r\n..two\r\n.\r\n");
+        assert_string_equal(say(f, "TOP 2 1\r\nTOP 2 0\r\n", piece, NULL),
+                            "+OK 23 octets\r\nSubject: b\r\n\r\nx\r\n.\r\n+OK 23 octets\r\nSubject: b\r\n\r\n.\r\n");
+        assert_string_equal(say(f, "DELE 1\r\nDELE 1\r\nRETR 1\r\nSTAT\r\nRSET\r\nSTAT\r\n", piece, NULL),
+                            "+OK Marked to be deleted.\r\n-ERR There is no such message.\r\n-ERR There is no such message.\r\n"
+                            "+OK 1 23\r\n+OK\r\n+OK 2 48\r\n");
+        close_session(f);
+    }
+}
+
+static void test_quit_deletes_and_uidl_stays(void **state)
+{
+    struct fixture *f = *state;
+    enum session_run last;
+    char uidl[100];
+
+    append(f, "a: 1\r\n\r\n");
+    append(f, "a: 2\r\n\r\n");
+    open_session(f);
+    snprintf(uidl, sizeof(uidl), "%s", say(f, "UIDL 2\r\n", 100, NULL) + strlen("+OK Logged in.\r\n"));
+    assert_string_equal(say(f, "DELE 1\r\nQUIT\r\n", 100, &last), "+OK Marked to be deleted.\r\n+OK Logging out, messages deleted.\r\n");
+    assert_int_equal(last, SESSION_CLOSE);
+    close_session(f);
+    open_session(f);
+    assert_string_equal(strrchr(say(f, "UIDL 1\r\n", 100, NULL), ' '), strrchr(uidl, ' '));
+    close_session(f);
+}
+
+static void test_breaking_off_deletes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct mailbox_status status;
+
+    append(f, "a: 1\r\n\r\n");
+    open_session(f);
+    say(f, "DELE 1\r\n", 100, NULL);
+    f->host.eof = true;
+    assert_int_equal(pop3_session_run(f->s), SESSION_CLOSE);
+    close_session(f);
+    mailbox_status(account_find(f->acc, VIEW("INBOX")), &status);
+    assert_int_equal(status.messages, 1);
+}
+
+/* The maildrop stays as it was at log-in, whatever others do (RFC 1939 3). */
+static void test_fixed_maildrop(void **state)
+{
+    struct fixture *f = *state;
+    struct uidset uids;
+    struct txn *t;
+
+    append(f, "a: 1\r\n\r\n");
+    open_session(f);
+    say(f, "", 1, NULL);
+    append(f, "a: 2\r\n\r\n");
+    uidset_init(&uids);
+    uidset_add(&uids, 1);
+    t = txn_begin(f->acc);
+    assert_int_equal(txn_expunge(t, account_find(f->acc, VIEW("INBOX")), &uids), 0);
+    txn_commit(&t, NULL, NULL);
+    assert_int_equal(account_commit(f->acc), 0);
+    uidset_free(&uids);
+    assert_string_equal(say(f, "STAT\r\nRETR 1\r\n", 100, NULL), "+OK 1 8\r\n+OK 8 octets\r\na: 1\r\n\r\n.\r\n");
+    close_session(f);
+}
+
+/* A bare LF must not look like a line end that hides an end of message. */
+static void test_line_ends_are_repaired(void **state)
+{
+    struct fixture *f = *state;
+
+    append(f, "a: 1\n\n.\n.\r\nend");
+    open_session(f);
+    assert_string_equal(say(f, "RETR 1\r\n", 100, NULL), "+OK Logged in.\r\n+OK 14 octets\r\na: 1\r\n\r\n..\r\n..\r\nend\r\n.\r\n");
+    close_session(f);
+}
+
+static void test_long_lines(void **state)
+{
+    struct fixture *f = *state;
+    char *message = xmalloc(150010), *stuffed;
+
+    memset(message, 'x', 150009);
+    memcpy(message, "a: 1\r\n\r\n.", 9);
+    message[150009] = '\0';
+    append(f, message);
+    open_session(f);
+    say(f, "", 1, NULL);
+    stuffed = xstrdup(say(f, "RETR 1\r\n", 100, NULL));
+    assert_int_equal(strlen(stuffed), strlen("+OK 150009 octets\r\n") + 150009 + 1 + strlen("\r\n.\r\n"));
+    assert_non_null(strstr(stuffed, "\r\n\r\n..xxx"));
+    free(stuffed);
+    free(message);
+    memset(f->answer, 'N', 2000);
+    f->answer[2000] = '\0';
+    stuffed = xstrdup(f->answer);
+    assert_string_equal(say(f, stuffed, 100, NULL), "-ERR The line is too long.\r\n");
+    assert_string_equal(say(f, "NOOP\r\nNOOP\r\n", 100, NULL), "+OK\r\n");
+    free(stuffed);
+    close_session(f);
+}
+
+static void test_mail_not_available(void **state)
+{
+    struct fixture *f = *state;
+    struct account *acc = f->acc;
+
+    f->acc = NULL;
+    open_session(f);
+    assert_int_equal(pop3_session_run(f->s), SESSION_CLOSE);
+    f->acc = acc;
+    assert_int_equal(strncmp(say(f, "", 1, NULL), "-ERR [SYS/TEMP]", 15), 0);
+    close_session(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_dialogue, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_quit_deletes_and_uidl_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_breaking_off_deletes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fixed_maildrop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_line_ends_are_repaired, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mail_not_available, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
