@@ -101,14 +101,16 @@ void conns_free(struct master *m)
 
 /* --- answers -------------------------------------------------------------------------------------------------------------- */
 
-static void take_refuse(struct link *l, enum take_fail code, const char *text, const char *reason)
+/* user: NULL when it is not known. */
+static void take_refuse(struct link *l, enum take_fail code, const char *text, const char *user, const char *reason)
 {
     struct msg_take_fail f = {.code = code, .text = view_str(text)};
     char ip[46];
     struct buf body;
 
     net_addr_format(&l->conn->peer, ip);
-    LOG_WARN(l->conn->id, "hand-over refused", F_STR("reason", reason), F_STR("peer", ip));
+    LOG_WARN(l->conn->id, "hand-over refused", F_STR("user", user != NULL ? user : ""), F_STR("reason", reason),
+             F_STR("peer", ip));
     if (l->ch == NULL)
         return;
     buf_init(&body, IPC_MAX_BODY);
@@ -124,7 +126,7 @@ static void take_done(void *arg, const struct request *r, enum take_fail code, c
 
     l->asked = NULL;
     if (code != 0) {
-        take_refuse(l, code, text, text);
+        take_refuse(l, code, text, NULL, text);
         return;
     }
     if (ipc_send(l->ch, IPC_MASTER_TAKE_OK, NULL, NULL, 0) != 0)
@@ -173,12 +175,11 @@ static int take_with(struct link *l, struct ipc_msg *msg, struct user *user)
         return ERR_PROTO;
     }
     if (fdcheck_session(msg->fds[0]) != 0) {
-        take_refuse(l, TAKE_FAIL_UNAVAILABLE, "Internal error", "not a client's socket");
+        take_refuse(l, TAKE_FAIL_UNAVAILABLE, "Internal error", user->name, "not a client's socket");
     } else if (m->stopping) {
-        take_refuse(l, TAKE_FAIL_SHUTDOWN, "The server is shutting down", "shutting down");
+        take_refuse(l, TAKE_FAIL_SHUTDOWN, "The server is shutting down", user->name, "shutting down");
     } else if ((hit = session_limits_acquire(m->limits, view_str(user->name), &l->conn->peer)) != LIMIT_NONE) {
-        LOG_WARN(l->conn->id, "limit reached", F_STR("user", user->name), F_STR("limit", limit_text(hit)));
-        take_refuse(l, TAKE_FAIL_LIMIT, limit_text(hit), limit_text(hit));
+        take_refuse(l, TAKE_FAIL_LIMIT, limit_text(hit), user->name, limit_text(hit));
     } else {
         r = request_new(REQUEST_SESSION, l->conn->id, msg);
         session_encode(r, l->conn, &t);
@@ -214,7 +215,7 @@ static void take_waited(void *arg)
     struct link *l = arg;
 
     held_drop(l);
-    take_refuse(l, TAKE_FAIL_NO_GRANT, "Internal error", "no grant");
+    take_refuse(l, TAKE_FAIL_NO_GRANT, "Internal error", NULL, "no grant");
 }
 
 /* The grant for a held TAKE has come. Nonzero: the TAKE was malformed. */
@@ -250,7 +251,7 @@ static int on_take(struct link *l, struct ipc_msg *msg)
     if (user != NULL)
         return take_with(l, msg, user);
     if (l->conn->login_granted)
-        take_refuse(l, TAKE_FAIL_NO_GRANT, "Log-in took too long", "grant expired");
+        take_refuse(l, TAKE_FAIL_NO_GRANT, "Log-in took too long", NULL, "grant expired");
     else
         take_hold(l, msg);
     return 0;

@@ -399,7 +399,7 @@ void services_taken(struct master *m, uint64_t serial, uint64_t conn_id)
 void services_send_log(struct master *m, int fd)
 {
     for (struct service *s = m->services->first; s != NULL; s = s->next)
-        if (s->ch != NULL && s->state != SERVICE_STARTING && ipc_send(s->ch, IPC_MASTER_LOG, NULL, &fd, 1) != 0)
+        if (s->ch != NULL && ipc_send(s->ch, IPC_MASTER_LOG, NULL, &fd, 1) != 0)
             LOG_WARN(0, "cannot hand the log to service", F_STR("service", s->role->name));
 }
 

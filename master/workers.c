@@ -321,7 +321,7 @@ void workers_send_log(struct master *m, int fd)
     if (m->workers == NULL)
         return;
     for (struct worker *w = m->workers->first; w != NULL; w = w->next)
-        if (w->ch != NULL && w->state != WORKER_STARTING && ipc_send(w->ch, IPC_MASTER_LOG, NULL, &fd, 1) != 0)
+        if (w->ch != NULL && ipc_send(w->ch, IPC_MASTER_LOG, NULL, &fd, 1) != 0)
             LOG_WARN(0, "cannot hand the log to worker", F_STR("user", w->user->name));
 }
 
