@@ -259,6 +259,8 @@ static bool conn_command_step(struct login_conn *c)
     before = buf_len(&c->in);
     if (before > 0) {
         protocol->input(c, c->proto_state);
+        if (c->state == CONN_STARTTLS)
+            login_conn_tls_check(c); /* now that the command itself is consumed */
         if (c->state != CONN_COMMAND || buf_len(&c->in) != before)
             return true;
         if (login_conn_input_full(c)) {

@@ -120,20 +120,22 @@ bool login_conn_can_starttls(const struct login_conn *c)
 
 void login_conn_starttls(struct login_conn *c)
 {
+    if (login_conn_can_starttls(c))
+        login_conn_enter(c, CONN_STARTTLS);
+    else
+        login_conn_farewell(c, "TLS is not possible here.");
+}
+
+/* RFC 9051 6.2.1: a client waits for the answer. Whatever came earlier was sent in clear, maybe by somebody else, and must not be
+ * taken for what follows under TLS: neither what is here nor what is still in the kernel. */
+void login_conn_tls_check(struct login_conn *c)
+{
     uint8_t byte;
 
-    if (!login_conn_can_starttls(c)) {
-        login_conn_farewell(c, "TLS is not possible here.");
+    if (buf_len(&c->in) == 0 && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
         return;
-    }
-    /* RFC 9051 6.2.1: a client waits for the answer. Whatever came earlier was sent in clear, maybe by somebody else, and must
-     * not be taken for what follows under TLS: here, or still in the kernel. */
-    if (buf_len(&c->in) > 0 || recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
-        LOG_WARN(c->id, "input behind STARTTLS, connection closed");
-        buf_reset(&c->in);
-        buf_reset(&c->out);
-        login_conn_close(c);
-        return;
-    }
-    login_conn_enter(c, CONN_STARTTLS);
+    LOG_WARN(c->id, "input behind STARTTLS, connection closed");
+    buf_reset(&c->in);
+    buf_reset(&c->out);
+    login_conn_close(c);
 }

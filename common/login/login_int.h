@@ -137,6 +137,8 @@ unsigned login_conn_wants(const struct login_conn *c);
 /* conn_tls.c */
 MUST_CHECK int login_conn_tls_begin(struct login_conn *c);
 bool login_conn_tls_step(struct login_conn *c); /* CONN_HANDSHAKE; true: something has changed */
+/* After STARTTLS, before its answer is sent: ends the connection when the client has said more already. */
+void login_conn_tls_check(struct login_conn *c);
 /* Decrypts into c->in. False: TLS failed (the alert is in net_out). */
 bool login_conn_tls_pull(struct login_conn *c);
 

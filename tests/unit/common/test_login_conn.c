@@ -89,8 +89,14 @@ static void toy_input(struct login_conn *c, void *state)
         return;
     memcpy(copy, in.ptr, lf);
     line = view_make(copy, lf > 0 && in.ptr[lf - 1] == '\r' ? lf - 1 : lf);
-    login_conn_consume(c, lf + 1);
-    toy_command(c, state, line);
+    /* Both orders are in use; STARTTLS must work with each. */
+    if (view_eq(line, VIEW("STLS"))) {
+        toy_command(c, state, line);
+        login_conn_consume(c, lf + 1);
+    } else {
+        login_conn_consume(c, lf + 1);
+        toy_command(c, state, line);
+    }
 }
 
 static void toy_tls_done(struct login_conn *c, void *state)
