@@ -19,7 +19,7 @@
 #include "common/log/log.h"
 #include "common/secret/secret.h"
 
-#define BROKEN_LINES_LOGGED 10
+#define LINES_LOGGED 10
 #define STAMP_UNSURE_NS 50000000
 
 struct stamp {
@@ -43,6 +43,13 @@ struct table {
     uint32_t *slots; /* number of a line + 1; 0: free */
     size_t nslots;   /* power of two, at least twice nlines */
     uint8_t key[crypto_shorthash_KEYBYTES];
+};
+
+/* What one reading has to complain of. */
+struct complaints {
+    const char *path;
+    bool quiet; /* the same bytes, in all likelihood, were complained of before */
+    unsigned n;
 };
 
 struct passwd_file {
@@ -107,8 +114,14 @@ static int table_add(struct table *t, size_t off, size_t len)
     return 0;
 }
 
-/* Finds the lines; returns how many were broken through *broken_out. */
-static int table_scan(struct table *t, const char *path, unsigned *broken_out)
+static void complain(struct complaints *c, const char *what, struct view user, unsigned long line, const char *why)
+{
+    c->n++;
+    if (!c->quiet && c->n <= LINES_LOGGED)
+        LOG_ERROR(0, what, F_STR("file", c->path), F_UINT("line", line), F_VIEW("user", user), F_STR("reason", why));
+}
+
+static int table_scan(struct table *t, struct complaints *c)
 {
     struct view rest = view_make(t->text, t->text_len);
     unsigned long number = 0;
@@ -125,8 +138,7 @@ static int table_scan(struct table *t, const char *path, unsigned *broken_out)
             break;
         }
         case PASSWD_LINE_BROKEN:
-            if ((*broken_out)++ < BROKEN_LINES_LOGGED)
-                LOG_ERROR(0, "passwd-file line skipped", F_STR("file", path), F_UINT("line", number), F_STR("reason", why));
+            complain(c, "passwd-file line skipped", view_make(NULL, 0), number, why);
             break;
         case PASSWD_LINE_EMPTY:
             break;
@@ -136,7 +148,7 @@ static int table_scan(struct table *t, const char *path, unsigned *broken_out)
     return 0;
 }
 
-static int table_index(struct table *t, const char *path)
+static int table_index(struct table *t, struct complaints *c)
 {
     t->nslots = 16;
     while (t->nslots < 2 * t->nlines)
@@ -152,7 +164,7 @@ static int table_index(struct table *t, const char *path)
         if (*slot == 0)
             *slot = (uint32_t)(i + 1);
         else
-            LOG_WARN(0, "user twice in passwd-file, the first line counts", F_STR("file", path), F_VIEW("user", user));
+            complain(c, "user twice in passwd-file", user, 0, "the first line counts");
     }
     return 0;
 }
@@ -200,11 +212,11 @@ static bool stamp_unsure(const struct stamp *s)
     return age_s <= 1 && age_s * 1000000000 + now.tv_nsec - s->ctime.tv_nsec < STAMP_UNSURE_NS;
 }
 
-/* Reads the file into *t. *stamp_out is that of the descriptor before reading. */
-static int table_load(const char *path, struct table *t, struct stamp *stamp_out)
+/* Reads the file into *t. *stamp_out is that of the descriptor before reading; before: that of the reading before. */
+static int table_load(const char *path, const struct stamp *before, struct table *t, struct stamp *stamp_out)
 {
     struct stat st;
-    unsigned broken = 0;
+    struct complaints c = {.path = path};
     int err = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
@@ -217,19 +229,20 @@ static int table_load(const char *path, struct table *t, struct stamp *stamp_out
         err = ERR_LIMIT;
     if (err == 0) {
         *stamp_out = stamp_of(&st);
+        c.quiet = stamp_equal(stamp_out, before);
         err = text_read(fd, (size_t)st.st_size, t);
     }
     close(fd);
     if (err == 0)
-        err = table_scan(t, path, &broken);
+        err = table_scan(t, &c);
     if (err == 0)
-        err = table_index(t, path);
+        err = table_index(t, &c);
     if (err != 0) {
         table_free(t);
         return err;
     }
-    if (broken > BROKEN_LINES_LOGGED)
-        LOG_ERROR(0, "more lines of passwd-file skipped", F_STR("file", path), F_UINT("lines", broken - BROKEN_LINES_LOGGED));
+    if (!c.quiet && c.n > LINES_LOGGED)
+        LOG_ERROR(0, "more complaints about passwd-file", F_STR("file", path), F_UINT("lines", c.n - LINES_LOGGED));
     LOG_DEBUG(0, "read passwd-file", F_STR("file", path), F_UINT("users", t->nlines));
     return 0;
 }
@@ -238,7 +251,7 @@ static int file_reload(struct passwd_file *f)
 {
     struct table t = {0};
     struct stamp stamp = {0};
-    int err = table_load(f->path, &t, &stamp);
+    int err = table_load(f->path, &f->stamp, &t, &stamp);
     if (err != 0)
         return err;
     table_free(&f->table);
