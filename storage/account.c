@@ -79,6 +79,8 @@ static void account_free(struct account *acc)
     free(acc->by_name);
     free(acc->by_id);
     free(acc->subs);
+    free(acc->obsolete);
+    vfs_file_close(&acc->state_file);
     buf_free(&acc->scratch);
     txlog_deinit(&acc->log);
     vfs_unlock(acc->vfs);
@@ -100,21 +102,28 @@ static struct account *account_new(const struct account_params *params)
 
 static int load(struct account *acc)
 {
-    const struct txlog_pos start = {0, 0, 0};
+    struct txlog_pos start = {0};
     struct txlog_report report;
-    int err = txlog_open(&acc->log, &start, replay, acc, &report);
+    int err = snapshot_load(acc, &start);
 
+    if (err == 0)
+        err = txlog_open(&acc->log, &start, replay, acc, &report);
     if (err != 0)
         return err;
+    /* Without a snapshot the log must be there from its first transaction on; with one, from where the snapshot ends. */
+    if (acc->log.beheaded) {
+        LOG_ERROR(0, "the account's snapshot is missing or unreadable");
+        return ERR_CORRUPT;
+    }
     if (report.damaged > 0) {
         acc->damaged = true;
         LOG_ERROR(0, "the account is damaged; the rest is served", F_UINT("places", report.damaged));
     }
     if (report.cut > 0)
         LOG_WARN(0, "cut off what a crash left unfinished", F_UINT("octets", report.cut));
-    if (report.replayed > 0 || report.cut > 0 || report.damaged > 0)
+    if (acc->log.next_seq > 1 && (!acc->clean || report.cut > 0 || report.damaged > 0))
         jump_modseqs(acc);
-    return create_autos(acc, report.replayed == 0 && report.damaged == 0);
+    return create_autos(acc, acc->log.next_seq == 1 && report.damaged == 0);
 }
 
 int account_open(const struct account_params *params, struct account **out)
@@ -137,6 +146,24 @@ int account_open(const struct account_params *params, struct account **out)
     return 0;
 }
 
+/* Leaves the account so that the next open has nothing (or little) to replay, and knows that nothing was lost. */
+static void close_in_order(struct account *acc)
+{
+    int err = 0;
+
+    if (acc->log.broken || (acc->clean && acc->jump == 0 && !acc->recent_unsaved))
+        return;
+    acc->closing = true;
+    if (snapshot_worth(acc) && !acc->recent_unsaved)
+        err = snapshot_write(acc);
+    else
+        err = account_commit_own(acc);
+    if (err != 0 && !acc->log.broken)
+        err = txlog_sync(&acc->log);
+    if (err != 0)
+        LOG_ERROR(0, "the account was not closed in order", F_ERR(err));
+}
+
 void account_close(struct account **account)
 {
     struct account *acc = *account;
@@ -147,8 +174,7 @@ void account_close(struct account **account)
     if (acc->queue != NULL)
         (void)!account_commit(acc); /* each completion got the error */
     ASSERT(acc->open_txns == 0);
-    if (!acc->log.broken && txlog_sync(&acc->log) != 0)
-        LOG_ERROR(0, "sync failed while closing an account");
+    close_in_order(acc);
     account_free(acc);
     *account = NULL;
 }

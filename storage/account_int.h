@@ -55,9 +55,20 @@ struct mailbox {
     bool recent_unsaved;
 
     /* Records by UID: first those of the snapshot (mapped copy-on-write, or none), then those that came since. */
-    struct msg_rec *base, *tail;
+    struct msg_rec *base, *tail; /* valid once loaded */
     uint32_t nbase, ntail, ctail;
     uint32_t ngone; /* of all records */
+
+    /* The snapshot on disk: mbox.<id>.<file_num> (0: none) and what differs from it in the state file. */
+    bool loaded;  /* the records are in memory */
+    bool damaged; /* part of them cannot be read: no changes, and its files stay */
+    void *map;    /* of a mailbox file */
+    size_t map_len;
+    uint32_t file_num, file_recs;
+    uint32_t nfile;                /* records with an index below are in that file */
+    struct idx_list dirty;         /* of those, the ones that changed since */
+    uint64_t delta_off, delta_sum; /* in the state file, while not loaded */
+    uint32_t delta_tail, delta_dirty;
 
     char *keywords[KEYWORDS_MAX];
     unsigned nkeywords;
@@ -103,6 +114,18 @@ struct account {
     bool recent_unsaved;
     struct buf scratch; /* a digest for the caller */
     bool damaged;
+
+    /* snapshot.c */
+    struct vfs_file *state_file; /* of the last snapshot; NULL: none */
+    uint32_t state_num, next_num;
+    uint64_t state_bytes;      /* its length */
+    uint64_t tail_bytes;       /* operations in the log since */
+    uint64_t snapshot_after;   /* ms; not before, after a failure */
+    struct vfs_name *obsolete; /* files that the next snapshot makes needless */
+    size_t nobsolete, cobsolete;
+    bool clean;   /* the last transaction says that the account was closed in order */
+    bool closing; /* the next one will say so */
+    unsigned damaged_mailboxes;
 };
 
 /* names.c: the order of names is bytewise with '/' lowest, INBOX and what is below it first. */
@@ -135,6 +158,8 @@ uint32_t mailbox_rec_at(const struct mailbox *m, uint32_t uid);
 /* Its live record, or NULL. */
 struct msg_rec *mailbox_rec_find(const struct mailbox *m, uint32_t uid);
 void mailbox_rec_add(struct mailbox *m, const struct msg_rec *rec);
+/* To be called before a record that is in the mailbox's file changes. */
+void mailbox_rec_dirty(struct mailbox *m, uint32_t idx);
 void mailbox_rec_flags(struct mailbox *m, uint32_t idx, unsigned flags, const struct keyword_set *kw, uint64_t modseq);
 void mailbox_rec_expunge(struct mailbox *m, uint32_t idx, uint64_t modseq);
 uint64_t mailbox_bump(struct mailbox *m, uint64_t seq);
@@ -155,7 +180,27 @@ void apply_result_free(struct apply_result *r);
 MUST_CHECK int account_apply(struct account *acc, const struct txlog_txn *t, struct apply_result *r);
 void mailbox_destroy(struct account *acc, struct mailbox *m);
 
+/* snapshot.c */
+/* Writes the account as it is now; what older snapshots need goes when it is durable. On error everything is as before. */
+MUST_CHECK int snapshot_write(struct account *acc);
+bool snapshot_due(const struct account *acc);
+/* At a close: whether writing it is worth more than replaying the log's tail. */
+bool snapshot_worth(const struct account *acc);
+void snapshot_obsolete(struct account *acc, struct vfs_name name);
+/* snapshot_load.c */
+/* Finds the newest whole snapshot; start_out is where the log goes on. Nothing there: start_out is the beginning. ERR_CORRUPT:
+ * there are snapshots, none of them whole; ERR_UNSUPPORTED: it is of a newer version. */
+MUST_CHECK int snapshot_load(struct account *acc, struct txlog_pos *start_out);
+/* The mailbox's records into memory. ERR_CORRUPT, ERR_IO: it is damaged, and what could be read of it is there. */
+MUST_CHECK int mailbox_load(struct mailbox *m);
+/* As mailbox_load, where there is nobody to tell. */
+void mailbox_need(struct mailbox *m);
+/* Records that are all in the snapshot leave memory. No view may be open. */
+void mailbox_unload(struct mailbox *m);
+
 /* commit.c */
+/* Commits an empty transaction: carries what the account itself has to say. */
+MUST_CHECK int account_commit_own(struct account *acc);
 void account_mark_unsynced(struct account *acc);
 uint64_t account_now_ms(const struct account *acc);
 

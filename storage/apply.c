@@ -29,6 +29,16 @@ void apply_result_free(struct apply_result *r)
     idx_free(&r->copy_to);
 }
 
+/* The mailbox with its records in memory. */
+static struct mailbox *find_loaded(const struct apply *a, uint32_t id)
+{
+    struct mailbox *m = account_find_id(a->acc, id);
+
+    if (m != NULL)
+        mailbox_need(m);
+    return m;
+}
+
 static struct keyword_set add_keywords(struct mailbox *m, struct view encoded, bool create)
 {
     struct keyword_set set = {{0}};
@@ -63,11 +73,15 @@ static void apply_create(const struct apply *a, const struct op *op)
     m = mailbox_new(acc, op->mailbox, op->name);
     m->uidvalidity = op->uidvalidity;
     m->use = op->use;
+    m->loaded = true;
     names_insert(acc, m);
 }
 
 void mailbox_destroy(struct account *acc, struct mailbox *m)
 {
+    mailbox_need(m);
+    if (m->file_num != 0 && !m->damaged)
+        snapshot_obsolete(acc, (struct vfs_name){VFS_MBOX, m->id, m->file_num});
     names_remove(acc, m);
     for (uint32_t i = 0; i < mailbox_nrecs(m); i++) {
         const struct msg_rec *rec = mailbox_rec(m, i);
@@ -100,7 +114,7 @@ static void apply_rename(const struct apply *a, const struct op *op)
 
 static void apply_append(const struct apply *a, const struct op *op)
 {
-    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+    struct mailbox *m = find_loaded(a, op->mailbox);
     struct msg_rec rec = {.uid = op->uid,
                           .flags = (uint16_t)(op->flags & REC_FLAGS),
                           .zone = (int16_t)op->zone,
@@ -169,7 +183,7 @@ static void apply_flags_one(const struct apply *a, struct mailbox *m, uint32_t i
 
 static void apply_flags(const struct apply *a, const struct op *op)
 {
-    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+    struct mailbox *m = find_loaded(a, op->mailbox);
     struct keyword_set kw;
     struct uid_range r;
     struct op_walk w;
@@ -196,7 +210,7 @@ static void expunge_one(const struct apply *a, struct mailbox *m, uint32_t idx)
 
 static void apply_expunge(const struct apply *a, const struct op *op)
 {
-    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+    struct mailbox *m = find_loaded(a, op->mailbox);
     struct uid_range r;
     struct op_walk w;
 
@@ -254,7 +268,7 @@ static void copy_one(const struct apply *a, struct mailbox *from, uint32_t idx, 
 /* The uids of the operation are exactly those that existed when it was written: the k-th of them becomes op->uid + k. */
 static void apply_copy(const struct apply *a, const struct op *op)
 {
-    struct mailbox *from = account_find_id(a->acc, op->mailbox), *to = account_find_id(a->acc, op->to);
+    struct mailbox *from = find_loaded(a, op->mailbox), *to = find_loaded(a, op->to);
     uint64_t next = op->uid;
     struct uid_range r;
     struct op_walk w;
@@ -285,7 +299,9 @@ static void apply_recent(const struct apply *a, const struct op *op)
         return;
     m->first_recent = op->uid;
     m->recent = 0;
-    for (uint32_t i = mailbox_rec_at(m, op->uid); i < mailbox_nrecs(m); i++)
+    if (op->uid < m->uidnext)
+        mailbox_need(m);
+    for (uint32_t i = mailbox_rec_at(m, op->uid); op->uid < m->uidnext && i < mailbox_nrecs(m); i++)
         m->recent += (mailbox_rec(m, i)->flags & REC_GONE) == 0;
 }
 
@@ -302,7 +318,7 @@ static void apply_jump(const struct apply *a, const struct op *op)
 
 static void apply_relocate(const struct apply *a, const struct op *op)
 {
-    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+    struct mailbox *m = find_loaded(a, op->mailbox);
     struct msg_rec *rec = m != NULL ? mailbox_rec_find(m, op->uid) : NULL;
     struct seg *s;
 
@@ -311,6 +327,7 @@ static void apply_relocate(const struct apply *a, const struct op *op)
     s = txlog_seg(&a->acc->log, rec->seg);
     if (s != NULL)
         s->live -= blob_space(rec->size);
+    mailbox_rec_dirty(m, mailbox_rec_at(m, op->uid));
     rec->seg = a->t->seg;
     rec->off = a->t->blobs + op->blob;
     s = txlog_seg(&a->acc->log, rec->seg);
@@ -363,6 +380,9 @@ static void apply_op(const struct apply *a, const struct op *op)
     case OP_RELOCATE:
         apply_relocate(a, op);
         break;
+    case OP_CLEAN:
+        a->acc->clean = true;
+        break;
     case OP_KIND_END:
         break;
     }
@@ -373,6 +393,8 @@ int account_apply(struct account *acc, const struct txlog_txn *t, struct apply_r
     struct apply a = {acc, t, r};
     struct cursor c = cursor_make(t->ops);
 
+    acc->clean = false;
+    acc->tail_bytes += TXLOG_TXN_SIZE + t->ops.len;
     while (cursor_left(&c) > 0) {
         struct op op;
         int err = op_get(&c, &op);

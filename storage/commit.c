@@ -42,6 +42,10 @@ static void put_own_ops(struct account *acc, struct buf *ops)
         if (m->recent_unsaved)
             op_put(ops, &recent);
     }
+    if (acc->closing) {
+        op.kind = OP_CLEAN;
+        op_put(ops, &op);
+    }
 }
 
 static void own_ops_saved(struct account *acc)
@@ -76,7 +80,7 @@ static struct txn *take_batch(struct txn **queue)
 
 static int write_batch(struct account *acc, struct txn *first)
 {
-    bool sync = acc->params.flag_sync_ms == 0 || acc->jump != 0, any = false;
+    bool sync = acc->params.flag_sync_ms == 0 || acc->jump != 0 || acc->closing, any = false;
     struct txlog_batch b;
     int err = txlog_batch_begin(&acc->log, &b);
 
@@ -144,16 +148,20 @@ int account_commit(struct account *acc)
     return err;
 }
 
+int account_commit_own(struct account *acc)
+{
+    struct txn *t = txn_begin(acc);
+
+    txn_commit(&t, NULL, NULL);
+    return account_commit(acc);
+}
+
 /* \Recent that was given out and is not in the log yet. */
 static void save_recent(struct account *acc)
 {
-    struct txn *t;
-
     if (!acc->recent_unsaved || acc->queue != NULL || account_read_only(acc))
         return;
-    t = txn_begin(acc);
-    txn_commit(&t, NULL, NULL);
-    if (account_commit(acc) != 0)
+    if (account_commit_own(acc) != 0)
         acc->recent_unsaved = false; /* not worth trying again: without it they are recent twice */
 }
 
@@ -162,6 +170,8 @@ uint64_t account_background(struct account *acc)
     uint64_t now, due;
 
     save_recent(acc);
+    if (acc->queue == NULL && snapshot_due(acc))
+        (void)!snapshot_write(acc); /* logged; tried again later */
     if (!acc->log.unsynced || acc->log.broken)
         return UINT64_MAX;
     now = account_now_ms(acc);

@@ -67,6 +67,8 @@ void mailbox_free(struct mailbox *m)
 {
     for (unsigned i = 0; i < m->nkeywords; i++)
         free(m->keywords[i]);
+    vfs_unmap(m->acc->vfs, m->map, 0, m->map_len);
+    idx_free(&m->dirty);
     free(m->tail);
     free(m->vanished);
     free(m->changes);
@@ -165,10 +167,21 @@ void mailbox_note_change(struct mailbox *m, uint32_t idx, uint64_t modseq)
     views_mailbox_changed(m);
 }
 
+void mailbox_rec_dirty(struct mailbox *m, uint32_t idx)
+{
+    struct msg_rec *rec = mailbox_rec(m, idx);
+
+    if (idx >= m->nfile || (rec->flags & REC_DIRTY) != 0)
+        return;
+    rec->flags |= REC_DIRTY;
+    idx_add(&m->dirty, idx);
+}
+
 void mailbox_rec_flags(struct mailbox *m, uint32_t idx, unsigned flags, const struct keyword_set *kw, uint64_t modseq)
 {
     struct msg_rec *rec = mailbox_rec(m, idx);
 
+    mailbox_rec_dirty(m, idx);
     count_flags(m, rec, -1);
     rec->flags = (uint16_t)((rec->flags & ~REC_FLAGS) | (flags & REC_FLAGS));
     rec->keywords = *kw;
@@ -205,6 +218,7 @@ void mailbox_rec_expunge(struct mailbox *m, uint32_t idx, uint64_t modseq)
 {
     struct msg_rec *rec = mailbox_rec(m, idx);
 
+    mailbox_rec_dirty(m, idx);
     count_flags(m, rec, -1);
     rec->flags |= REC_GONE;
     rec->modseq = modseq;
@@ -231,7 +245,8 @@ void mailbox_vanished(const struct mailbox *m, uint64_t since, struct uidset *ou
         }
         return;
     }
-    /* Too long ago: whatever is not there. */
+    /* Too long ago: whatever is not there. Loading fills a cache; what the mailbox is does not change. */
+    mailbox_need((struct mailbox *)(uintptr_t)m);
     for (uint32_t i = 0; i < mailbox_nrecs(m); i++) {
         const struct msg_rec *rec = mailbox_rec(m, i);
 

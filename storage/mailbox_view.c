@@ -187,6 +187,7 @@ struct mailbox_view *mailbox_view_open(struct account *acc, struct mailbox *m, b
 {
     struct mailbox_view *v = xcalloc(1, sizeof(*v));
 
+    mailbox_need(m);
     v->acc = acc;
     v->m = m;
     v->take_recent = take_recent;

@@ -25,6 +25,7 @@ enum op_kind {
     OP_RECENT,     /* mailbox, uid: the first that nobody was told of as \Recent */
     OP_JUMP,       /* modseq: every mailbox's modseq grows by this (what a crash lost may have been told to clients) */
     OP_RELOCATE,   /* mailbox, uid, seg, blob: the bytes of this message now lie there; digest_len 1: and its digest at digest */
+    OP_CLEAN,    /* the account was closed in order: nothing unsynced was lost before this */
     OP_KIND_END
 };
 

@@ -149,6 +149,34 @@ void txlog_position(const struct txlog *l, struct txlog_pos *out)
     out->seg = l->active != NULL ? l->active->num : 0;
     out->off = l->active != NULL ? l->active->size : 0;
     out->seq = l->next_seq;
+    out->epoch = l->epoch;
+}
+
+int txlog_seg_remove(struct txlog *l, struct seg *s)
+{
+    struct vfs_name name = {VFS_LOG, 0, s->num};
+    struct vfs_file *file;
+    int err = s->removed ? 0 : txlog_seg_file(l, s, &file);
+
+    ASSERT(s != l->active);
+    if (err == 0)
+        err = vfs_remove(l->vfs, name);
+    if (err == 0)
+        s->removed = true;
+    return err;
+}
+
+void txlog_reap(struct txlog *l)
+{
+    for (size_t i = l->nsegs; i > 0; i--) {
+        if (l->segs[i - 1]->removed && l->segs[i - 1]->users == 0)
+            txlog_seg_drop(l, l->segs[i - 1]);
+    }
+}
+
+void txlog_seg_note(struct txlog *l, uint32_t num, uint64_t live)
+{
+    txlog_seg_add(l, num)->live = live;
 }
 
 uint64_t txlog_txn_sum(uint64_t seed, const uint8_t *head, struct view ops)

@@ -60,6 +60,7 @@ struct txlog {
     uint64_t clock;
     bool unsynced; /* something was written and not synced */
     bool broken;   /* nothing may be written any more */
+    bool beheaded; /* found at open: the log does not begin with its first transaction */
 };
 
 /* Where a transaction lies. */
@@ -72,10 +73,11 @@ struct txlog_txn {
     struct view ops;
 };
 
-/* A place between two transactions: replay begins with sequence number seq at off of segment seg. seg 0: the very beginning. */
+/* A place between two transactions: replay begins with sequence number seq at off of segment seg; epoch is the highest before it.
+ * seg 0: the very beginning. */
 struct txlog_pos {
     uint32_t seg;
-    uint64_t off, seq;
+    uint64_t off, seq, epoch;
 };
 
 struct txlog_report {
@@ -120,6 +122,12 @@ void txlog_batch_drop(struct txlog_batch *b);
 MUST_CHECK int txlog_sync(struct txlog *l);
 void txlog_position(const struct txlog *l, struct txlog_pos *out);
 
+/* Removes a segment that nothing refers to; it stays readable while somebody uses it. Not the active one. */
+MUST_CHECK int txlog_seg_remove(struct txlog *l, struct seg *s);
+/* Forgets removed segments that nobody uses. Only while no view is open: an expunged message of a view may lie in one. */
+void txlog_reap(struct txlog *l);
+/* Before txlog_open: a segment that is known from a snapshot. */
+void txlog_seg_note(struct txlog *l, uint32_t num, uint64_t live);
 /* NULL: there is none. */
 struct seg *txlog_seg(struct txlog *l, uint32_t num);
 /* Its open file. ERR_NOTFOUND, ERR_IO. */

@@ -277,6 +277,7 @@ static int scan_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn
     if (from <= TXLOG_HEADER_SIZE && s->head.first_seq > s->next_seq) {
         /* The end of the segment before is missing. */
         s->damaged += s->next_seq != 0 ? 1 : 0;
+        l->beheaded = l->beheaded || (s->next_seq == 0 && s->head.first_seq > 1);
         s->next_seq = s->head.first_seq;
     }
     scan_walk(s, MAX_OF(from, (uint64_t)TXLOG_HEADER_SIZE), !last);
@@ -301,6 +302,11 @@ static int read_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn
     void *map = NULL;
     int err = txlog_seg_file(s->l, s->seg, &file);
 
+    if (err == ERR_NOTFOUND) {
+        LOG_ERROR(0, "segment of the log is missing", F_UINT("segment", s->seg->num));
+        report->damaged++;
+        return 0;
+    }
     if (err != 0)
         return err;
     s->bytes = view_make(NULL, 0);
@@ -320,14 +326,14 @@ static int read_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn
 
 static bool list_segment(void *arg, struct vfs_name name)
 {
-    if (name.kind == VFS_LOG)
+    if (name.kind == VFS_LOG && txlog_seg(arg, name.num) == NULL)
         (void)txlog_seg_add(arg, name.num);
     return true;
 }
 
 int txlog_open(struct txlog *l, const struct txlog_pos *start, txlog_apply_fn *apply, void *arg, struct txlog_report *report)
 {
-    struct scan s = {.l = l, .next_seq = start->seq};
+    struct scan s = {.l = l, .next_seq = start->seq, .epoch = start->epoch};
     uint32_t last = 0;
     int err;
 

@@ -80,6 +80,12 @@ void txn_commit(struct txn **t, txn_done_fn *done, void *arg)
     *t = NULL;
 }
 
+/* Whether this mailbox can be changed now. */
+static int check_writable(const struct txn *t, struct mailbox *m)
+{
+    return account_read_only(t->acc) ? ERR_IO : mailbox_load(m);
+}
+
 static struct stage *stage_new(enum op_kind kind)
 {
     struct stage *s = xcalloc(1, sizeof(*s));
@@ -232,7 +238,7 @@ static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m,
 int txn_append(struct txn *t, struct mailbox *m, const struct message_source *src, const struct append_options *opt)
 {
     struct stage *s = stage_new(OP_APPEND);
-    int err = account_read_only(t->acc) ? ERR_IO : 0;
+    int err = check_writable(t, m);
 
     s->op.mailbox = m->id;
     if (err == 0)
@@ -261,10 +267,10 @@ static void copy_uids(struct uidset *dst, const struct uidset *src)
 int txn_flags(struct txn *t, struct mailbox *m, const struct uidset *uids, const struct flag_change *change)
 {
     struct stage *s;
-    int err;
+    int err = check_writable(t, m);
 
-    if (account_read_only(t->acc))
-        return ERR_IO;
+    if (err != 0)
+        return err;
     s = stage_new(OP_FLAGS);
     s->op.mailbox = m->id;
     s->op.how = change->op;
@@ -283,9 +289,10 @@ int txn_flags(struct txn *t, struct mailbox *m, const struct uidset *uids, const
 int txn_expunge(struct txn *t, struct mailbox *m, const struct uidset *uids)
 {
     struct stage *s;
+    int err = check_writable(t, m);
 
-    if (account_read_only(t->acc))
-        return ERR_IO;
+    if (err != 0)
+        return err;
     s = stage_new(OP_EXPUNGE);
     s->op.mailbox = m->id;
     copy_uids(&s->uids, uids);
@@ -321,10 +328,12 @@ int txn_copy(struct txn *t, struct mailbox *from, const struct uidset *uids, str
     struct copy_need need = {0};
     unsigned fresh = 0;
     struct stage *s;
-    int err;
+    int err = check_writable(t, from);
 
-    if (account_read_only(t->acc))
-        return ERR_IO;
+    if (err == 0)
+        err = check_writable(t, to);
+    if (err != 0)
+        return err;
     measure_copy(from, uids, &need);
     for (unsigned k = 0; k < from->nkeywords && from != to; k++) {
         if ((need.keywords.bits[k / 64] & (uint64_t)1 << (k % 64)) != 0)

@@ -183,7 +183,9 @@ static int prepare_rename_inbox(struct prepare *p, struct view to)
 
     if (inbox == NULL)
         return ERR_NOTFOUND;
-    err = put_parents(p, to);
+    err = mailbox_load(inbox);
+    if (err == 0)
+        err = put_parents(p, to);
     op.mailbox = inbox->id;
     if (err == 0) {
         op.to = p->next_id;
@@ -252,6 +254,7 @@ static int prepare_stage(struct prepare *p, struct stage *s)
     case OP_RECENT:
     case OP_JUMP:
     case OP_RELOCATE:
+    case OP_CLEAN:
     case OP_KIND_END:
         break;
     }

@@ -67,6 +67,17 @@ static inline bool box_rm(void *arg, struct vfs_name name)
     return true;
 }
 
+static inline bool box_rm_snapshot(void *arg, struct vfs_name name)
+{
+    return name.kind == VFS_LOG || box_rm(arg, name);
+}
+
+/* The account is closed: what is left is its log. */
+static inline void box_rm_snapshots(struct box *b)
+{
+    assert_int_equal(vfs_list(b->vfs, box_rm_snapshot, b), 0);
+}
+
 static inline void box_free(struct box *b)
 {
     char lock[96];

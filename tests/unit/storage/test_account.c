@@ -384,6 +384,7 @@ static void test_torn_tail(void **state)
         assert_int_equal(pread(fd, &byte, 1, cut), 1);
         byte ^= 0x40;
         assert_int_equal(pwrite(fd, &byte, 1, cut), 1);
+        box_rm_snapshots(b);
         assert_int_equal(box_open(b), 0);
         if (box_status(b, "INBOX").messages != 1) {
             /* Padding is not checked. */
@@ -419,6 +420,7 @@ static void test_damage(void **state)
     account_close(&b->acc);
     /* The second message's transaction was durable when the later ones were written: it is skipped, they are not. */
     assert_int_equal(pwrite(fd, "XXXX", 4, at + 20), 4);
+    box_rm_snapshots(b);
     assert_int_equal(box_open(b), 0);
     assert_int_equal(box_status(b, "INBOX").messages, 2);
     assert_int_equal(box_status(b, "INBOX").uidnext, 4);
