@@ -56,9 +56,10 @@ struct channels {
     int auth[2], master[2], keys[2]; /* [0] ours, [1] to be passed on */
 };
 
-static void channels_close(struct channels *ch)
+/* One end of each. */
+static void channels_close(struct channels *ch, unsigned end)
 {
-    int *fds[] = {&ch->auth[0], &ch->auth[1], &ch->master[0], &ch->master[1], &ch->keys[0], &ch->keys[1]};
+    int *fds[] = {&ch->auth[end], &ch->master[end], &ch->keys[end]};
 
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         if (*fds[i] >= 0)
@@ -172,6 +173,8 @@ static int accept_begin(struct login_parent *p, const struct login_listener *l, 
     struct channels ch = {{-1, -1}, {-1, -1}, {-1, -1}};
     int r = accept_announce(p, m, accept_wants_keys(p, l), &ch);
 
+    /* Before the fork: a child that held the far ends too would never see them close. */
+    channels_close(&ch, 1);
     if (r == 0) {
         struct conn_fds fds = {*fd, ch.auth[0], ch.master[0], ch.keys[0]};
 
@@ -182,7 +185,7 @@ static int accept_begin(struct login_parent *p, const struct login_listener *l, 
             r = accept_fork(p, l, m, child, &fds);
         }
     }
-    channels_close(&ch);
+    channels_close(&ch, 0);
     return r;
 }
 
