@@ -6,7 +6,10 @@
 #include "common/base/mem.h"
 #include "master/process.h"
 
-#define OVERTIME_MS 1000 /* auth gives up first */
+#define OVERTIME_MS 1000
+/* auth keeps to auth_helpers_max itself, and starts the next helper when the last one has closed its channel, which is a moment before
+ * we reap it; and an auth that is leaving after a reload may still have some. This bound is for an auth that does not. */
+#define HELPERS_MAX(m) (2 * (m)->setup->auth->auth_helpers_max + 8)
 
 struct helper {
     struct helper *next;
@@ -156,7 +159,7 @@ int helpers_start(struct master *m, struct ipc_msg *msg)
         return ERR_PROTO;
     if (m->stopping)
         return 0;
-    if (m->helpers->n >= m->setup->auth->auth_helpers_max) {
+    if (m->helpers->n >= HELPERS_MAX(m)) {
         LOG_WARN(0, "too many auth helpers", F_UINT("auth_helpers_max", m->setup->auth->auth_helpers_max));
         return 0;
     }
