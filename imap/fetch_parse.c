@@ -22,30 +22,28 @@ static struct imap_fetch_item *add(struct imap_parse *p, struct imap_fetch_reque
     return item;
 }
 
-static void parse_part(struct imap_parse *p, struct imap_fetch_item *item, struct buf *label)
+/* The numbers. True when a dot follows the last one, so that a word must come. */
+static bool parse_part(struct imap_parse *p, struct imap_fetch_item *item, struct buf *label)
 {
     int c = imap_parse_peek(p);
 
     if (c < '1' || c > '9')
-        return;
+        return false;
     item->part = imap_pool_alloc(p->pool, IMAP_PART_DEPTH_MAX * sizeof(*item->part));
-    if (item->part == NULL) {
-        imap_parse_fail(p, "Too many sections");
-        return;
-    }
+    if (item->part == NULL)
+        return imap_parse_fail(p, "Too many sections");
     do {
         c = imap_parse_peek(p);
         if (item->npart > 0 && (c < '1' || c > '9'))
-            return; /* the dot was before a word */
-        if (item->npart == IMAP_PART_DEPTH_MAX) {
-            imap_parse_fail(p, "Section too deep");
-            return;
-        }
+            return true;
+        if (item->npart == IMAP_PART_DEPTH_MAX)
+            return imap_parse_fail(p, "Section too deep");
         item->part[item->npart] = (uint32_t)imap_parse_number(p, 1, UINT32_MAX);
         if (item->npart > 0)
             buf_put_byte(label, '.');
         buf_put_dec(label, item->part[item->npart++]);
     } while (imap_parse_ok(p) && imap_parse_try(p, '.'));
+    return false;
 }
 
 /* header-fld-name, as it is answered: an atom, or quoted. */
@@ -147,6 +145,7 @@ static void parse_section(struct imap_parse *p, struct imap_fetch_request *r, en
 {
     struct imap_fetch_item *item = add(p, r, op, NULL);
     struct buf label;
+    bool dot;
     int c;
 
     if (item == NULL)
@@ -155,8 +154,10 @@ static void parse_section(struct imap_parse *p, struct imap_fetch_request *r, en
     buf_init(&label, LABEL_MAX);
     buf_put_str(&label, name);
     buf_put_byte(&label, '[');
-    parse_part(p, item, &label);
+    dot = parse_part(p, item, &label);
     c = imap_parse_peek(p);
+    if (dot != (item->npart > 0 && c != ']'))
+        imap_parse_fail(p, "Invalid section");
     if (op == FETCH_SECTION && c != ']')
         parse_text(p, item, &label);
     imap_parse_expect(p, ']', "Invalid section");

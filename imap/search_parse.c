@@ -106,10 +106,10 @@ static void add_child(struct imap_search_node *parent, struct imap_search_node *
 
 static struct imap_search_node *negated(struct imap_parse *p, struct imap_search_program *prog, struct imap_search_node *n)
 {
-    struct imap_search_node *not = n == NULL ? NULL : node_new(p, prog, SEARCH_NOT);
+    struct imap_search_node *inverse = n == NULL ? NULL : node_new(p, prog, SEARCH_NOT);
 
-    if (not != NULL)
-        add_child(not, n);
+    if (inverse != NULL)
+        add_child(inverse, n);
     return not ;
 }
 
