@@ -33,13 +33,13 @@ static void cmd_lhlo(struct lmtp_conn *c, struct view arg)
     lmtp_reset(c);
     free(c->helo);
     c->helo = view_dup(arg);
-    lmtp_reply_more(c, c->p->hostname);
+    lmtp_reply_more(c, c->p.hostname);
     lmtp_reply_more(c, "PIPELINING");
     lmtp_reply_more(c, "ENHANCEDSTATUSCODES");
     lmtp_reply_more(c, "8BITMIME");
     lmtp_reply_more(c, "SMTPUTF8");
     lmtp_reply_more(c, "CHUNKING");
-    snprintf(size, sizeof(size), "SIZE %llu", (unsigned long long)c->p->message_size_max);
+    snprintf(size, sizeof(size), "SIZE %llu", (unsigned long long)c->p.message_size_max);
     lmtp_reply(c, 250, "", size);
 }
 
@@ -62,7 +62,7 @@ static bool mail_param(struct lmtp_conn *c, struct view name, struct view value)
             syntax(c, "SIZE takes a number.");
             return false;
         }
-        if (size > c->p->message_size_max) {
+        if (size > c->p.message_size_max) {
             lmtp_reply(c, 552, "5.3.4", "The message is too large.");
             return false;
         }
@@ -122,7 +122,7 @@ static void cmd_rcpt(struct lmtp_conn *c, struct view arg)
         lmtp_reply(c, 503, "5.5.1", "Say MAIL first.");
         return;
     }
-    if (c->nrcpts >= c->p->set->lmtp_recipients_max) {
+    if (c->nrcpts >= c->p.set->lmtp_recipients_max) {
         lmtp_reply(c, 452, "4.5.3", "Too many recipients.");
         return;
     }

@@ -18,16 +18,6 @@
 #define OUT_MAX (1024 * 1024)
 #define OUT_HIGH (64 * 1024)
 
-struct lmtp_end {
-    void (*ended)(void *arg);
-    void *arg;
-};
-
-struct lmtp_outer {
-    struct lmtp_conn conn; /* first: the two are one object */
-    struct lmtp_end end;
-};
-
 void lmtp_enter(struct lmtp_conn *c, enum lmtp_state state)
 {
     if (c->state != LMTP_CLOSING)
@@ -47,12 +37,8 @@ void lmtp_reset(struct lmtp_conn *c)
     c->memfd = -1;
 }
 
-static void conn_free(void *arg)
+void lmtp_conn_free(struct lmtp_conn *c)
 {
-    struct lmtp_outer *o = arg;
-    struct lmtp_conn *c = &o->conn;
-    struct lmtp_end end = o->end;
-
     lmtp_reset(c);
     lmtp_rcpt_free(&c->looking_up);
     watch_free(&c->watch);
@@ -65,18 +51,27 @@ static void conn_free(void *arg)
     outq_free(&c->out);
     free(c->helo);
     free(c->sender);
-    free(o);
-    end.ended(end.arg);
+    free(c);
 }
 
+static void tell_owner(void *arg)
+{
+    struct lmtp_conn *c = arg;
+
+    c->ended(c->ended_arg, c->id);
+}
+
+/* The owner frees the connection at the end of the turn, when no callback stands on it. */
 static void conn_end(struct lmtp_conn *c, const char *reason)
 {
-    if (c->ended)
+    if (c->over)
         return;
-    c->ended = true;
+    c->over = true;
     watch_free(&c->watch);
+    timer_disarm(c->idle);
+    timer_disarm(c->deliver_timer);
     LOG_DEBUG(c->id, "connection ended", F_STR("reason", reason));
-    loop_defer(c->loop, conn_free, c);
+    loop_defer(c->loop, tell_owner, c);
 }
 
 /* One command line. False when there is none yet. */
@@ -86,7 +81,7 @@ static bool take_line(struct lmtp_conn *c)
     size_t eol = view_find(in, '\n');
 
     if (eol == in.len) {
-        if (in.len <= c->p->set->lmtp_line_max)
+        if (in.len <= c->p.set->lmtp_line_max)
             return false;
         if (!c->skipping)
             lmtp_reply(c, 500, "5.5.2", "The line is too long.");
@@ -95,7 +90,7 @@ static bool take_line(struct lmtp_conn *c)
         return false;
     }
     line = view_sub(in, 0, eol > 0 && in.ptr[eol - 1] == '\r' ? eol - 1 : eol);
-    if (!c->skipping && line.len > c->p->set->lmtp_line_max)
+    if (!c->skipping && line.len > c->p.set->lmtp_line_max)
         lmtp_reply(c, 500, "5.5.2", "The line is too long.");
     else if (!c->skipping)
         lmtp_command(c, line);
@@ -132,7 +127,7 @@ static void flush(struct lmtp_conn *c)
     bool reading = c->state == LMTP_COMMAND || c->state == LMTP_DATA || c->state == LMTP_CHUNK;
     int err = 0;
 
-    if (c->ended)
+    if (c->over)
         return;
     if (outq_len(c->out) > 0)
         err = outq_flush(c->out, c->fd, NULL);
@@ -153,7 +148,7 @@ static void resume_later(void *arg)
 {
     struct lmtp_conn *c = arg;
 
-    if (c->ended)
+    if (c->over)
         return;
     run(c);
     flush(c);
@@ -161,9 +156,9 @@ static void resume_later(void *arg)
 
 void lmtp_resume(struct lmtp_conn *c)
 {
-    if (c->ended)
+    if (c->over)
         return;
-    timer_arm(c->idle, c->p->set->lmtp_timeout);
+    timer_arm(c->idle, c->p.set->lmtp_timeout);
     loop_defer(c->loop, resume_later, c);
 }
 
@@ -183,7 +178,7 @@ static void read_input(struct lmtp_conn *c)
         return;
     }
     buf_commit(&c->in, (size_t)n);
-    timer_arm(c->idle, c->p->set->lmtp_timeout);
+    timer_arm(c->idle, c->p.set->lmtp_timeout);
 }
 
 static void on_socket(void *arg, int fd, unsigned events)
@@ -250,15 +245,24 @@ static void on_master_closed(void *arg, struct ipc *ch, int err)
     ipc_free(&c->master);
 }
 
-struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *params, const struct msg_conn *facts, int client_fd,
-                                int auth_fd, int master_fd, void (*ended)(void *arg), void *arg)
+static void open_channels(struct lmtp_conn *c, int auth_fd, int master_fd)
 {
-    struct lmtp_outer *o = xcalloc(1, sizeof(*o));
-    struct lmtp_conn *c = &o->conn;
-    char greeting[300];
+    c->auth = ipc_new(c->loop, auth_fd, ROLE_LCONN, ROLE_AUTH, on_auth, on_auth_closed, c);
+    c->master = ipc_new(c->loop, master_fd, ROLE_LCONN, ROLE_MASTER, on_master, on_master_closed, c);
+    ipc_set_sid(c->auth, c->id);
+    ipc_set_sid(c->master, c->id);
+    ipc_set_state(c->auth, IPC_STATE_READY);
+    ipc_set_state(c->master, IPC_STATE_READY);
+}
 
-    o->end = (struct lmtp_end){ended, arg};
-    c->p = params;
+struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *params, const struct msg_conn *facts, int client_fd,
+                                int auth_fd, int master_fd, void (*ended)(void *arg, uint64_t conn_id), void *arg)
+{
+    struct lmtp_conn *c = xcalloc(1, sizeof(*c));
+
+    c->ended = ended;
+    c->ended_arg = arg;
+    c->p = *params;
     c->loop = loop;
     c->id = facts->conn_id;
     c->peer = facts->peer;
@@ -267,16 +271,23 @@ struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *par
     c->memfd = -1;
     buf_init(&c->in, READ_SLICE + params->set->lmtp_line_max);
     c->out = outq_new(OUT_MAX);
-    c->auth = ipc_new(loop, auth_fd, ROLE_LCONN, ROLE_AUTH, on_auth, on_auth_closed, c);
-    c->master = ipc_new(loop, master_fd, ROLE_LCONN, ROLE_MASTER, on_master, on_master_closed, c);
-    ipc_set_sid(c->auth, c->id);
-    ipc_set_sid(c->master, c->id);
+    open_channels(c, auth_fd, master_fd);
     c->idle = timer_new(loop, on_idle, c);
     c->deliver_timer = timer_new(loop, lmtp_deliver_timeout, c);
     timer_arm(c->idle, params->set->lmtp_timeout);
     c->watch = loop_watch(loop, client_fd, LOOP_READ, on_socket, c);
-    snprintf(greeting, sizeof(greeting), "%.200s Culver LMTP ready", params->hostname);
+    if (c->watch == NULL) {
+        lmtp_conn_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void lmtp_conn_start(struct lmtp_conn *c)
+{
+    char greeting[300];
+
+    snprintf(greeting, sizeof(greeting), "%.200s Culver LMTP ready", c->p.hostname);
     lmtp_reply(c, 220, "", greeting);
     flush(c);
-    return c;
 }

@@ -14,8 +14,12 @@ struct lmtp_params {
     const char *hostname;
 };
 
-/* Greets the client. Takes over all descriptors. ended is called once, from the loop, when the connection is over and freed. */
+/* Takes over all descriptors. ended is called once, from the loop, when the connection is over: the owner then calls lmtp_conn_free(). NULL: no
+ * resources; the descriptors are closed then. */
 struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *params, const struct msg_conn *facts, int client_fd,
-                                int auth_fd, int master_fd, void (*ended)(void *arg), void *arg);
+                                int auth_fd, int master_fd, void (*ended)(void *arg, uint64_t conn_id), void *arg);
+/* Greets the client. */
+void lmtp_conn_start(struct lmtp_conn *c);
+void lmtp_conn_free(struct lmtp_conn *c);
 
 #endif

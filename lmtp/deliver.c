@@ -94,19 +94,19 @@ static void put_trace(const struct lmtp_conn *c, const struct lmtp_rcpt *r, stru
     buf_put_str(out, "Return-Path: <");
     buf_put_str(out, c->sender);
     buf_put_str(out, ">\r\n");
-    if (c->p->set->lmtp_delivered_to) {
+    if (c->p.set->lmtp_delivered_to) {
         buf_put_str(out, "Delivered-To: ");
         buf_put_str(out, r->address);
         buf_put_str(out, "\r\n");
     }
-    if (!c->p->set->lmtp_received)
+    if (!c->p.set->lmtp_received)
         return;
     net_addr_format(&c->peer, peer);
     buf_put_str(out, "Received: from ");
     buf_put_str(out, c->helo);
     buf_put_fmt(out, c->peer.family == 6 ? " ([IPv6:%s])" : c->peer.family == 4 ? " ([%s])" : " (%s)", peer);
     buf_put_str(out, "\r\n\tby ");
-    buf_put_str(out, c->p->hostname);
+    buf_put_str(out, c->p.hostname);
     buf_put_fmt(out, " with LMTP id %016llx;\r\n\t", (unsigned long long)c->id);
     time_put_rfc5322(out, (int64_t)time(NULL), 0);
     buf_put_str(out, "\r\n");

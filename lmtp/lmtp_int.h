@@ -33,7 +33,7 @@ struct lmtp_rcpt {
 };
 
 struct lmtp_conn {
-    const struct lmtp_params *p;
+    struct lmtp_params p;
     struct loop *loop;
     uint64_t id;
     struct net_addr peer, local;
@@ -44,7 +44,10 @@ struct lmtp_conn {
     struct buf in;
     struct outq *out;
     enum lmtp_state state;
-    bool eof, skipping, ended;
+    bool eof, skipping;
+    bool over; /* nothing happens any more; the owner will free it */
+    void (*ended)(void *arg, uint64_t conn_id);
+    void *ended_arg;
 
     char *helo;        /* of LHLO; NULL: not said yet */
     bool has_sender;

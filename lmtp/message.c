@@ -44,7 +44,7 @@ static void store(struct lmtp_conn *c, struct view v)
 {
     if (c->data_err != 0)
         return;
-    if (v.len > c->p->message_size_max - MIN_OF(c->size, c->p->message_size_max)) {
+    if (v.len > c->p.message_size_max - MIN_OF(c->size, c->p.message_size_max)) {
         c->data_err = ERR_LIMIT;
         return;
     }

@@ -46,7 +46,7 @@ static void accept_refuse(struct login_parent *p, const struct login_listener *l
     if (l->facts.tls == LISTENER_TLS_IMPLICIT)
         return;
     buf_init(&line, 512);
-    p->svc->protocol->refuse(&line, text);
+    p->kind->refuse(&line, text);
     if (buf_ok(&line) && send(fd, buf_view(&line).ptr, buf_len(&line), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         LOG_DEBUG(0, "refusal not sent", F_ERRNO(errno));
     buf_free(&line);
@@ -70,7 +70,7 @@ static void channels_close(struct channels *ch, unsigned end)
 
 static bool accept_wants_keys(const struct login_parent *p, const struct login_listener *l)
 {
-    return l->facts.tls != LISTENER_TLS_NONE && p->keys != NULL && tls_ctx_usable(p->svc->tls);
+    return l->facts.tls != LISTENER_TLS_NONE && p->keys != NULL && tls_ctx_usable(p->ctx->tls);
 }
 
 /* Tells everybody who needs to know. */
@@ -95,11 +95,11 @@ static int accept_announce(struct login_parent *p, const struct msg_conn *m, boo
 }
 
 /* The child's end, in its own process. */
-static void child_ended(void *arg, struct login_conn *c)
+static void child_ended(void *arg, uint64_t conn_id)
 {
     struct loop *loop = arg;
 
-    (void)c;
+    (void)conn_id;
     loop_stop(loop);
 }
 
@@ -108,11 +108,11 @@ static void child_ended(void *arg, struct login_conn *c)
 _Noreturn static void child_main(struct login_parent *p, const struct msg_conn *m, const struct login_listener *l,
                                  const struct conn_fds *fds)
 {
-    const struct sandbox_params sandbox = {.profile = SANDBOX_LOGIN_CONN};
+    const struct serve_kind *kind = p->kind;
+    const struct sandbox_params sandbox = {.profile = kind->conn};
     enum listener_tls tls = l->facts.tls;
-    const struct login_service *svc = p->svc;
     struct loop *parent_loop = p->loop, *loop;
-    struct login_conn *c;
+    void *c;
     sigset_t none;
 
     sigemptyset(&none);
@@ -128,13 +128,13 @@ _Noreturn static void child_main(struct login_parent *p, const struct msg_conn *
         LOG_ERROR(m->conn_id, "connection's process cannot enter its sandbox");
         _exit(1);
     }
-    c = login_conn_new(svc, loop, m, tls, fds, child_ended, loop);
+    c = kind->open(p->kind_arg, p->ctx, loop, m, tls, fds, child_ended, loop);
     if (c == NULL)
         _exit(1);
-    login_conn_step(c);
+    kind->start(c);
     if (loop_run(loop) < 0)
         _exit(1);
-    login_conn_free(&c);
+    kind->close(c);
     _exit(0);
 }
 
@@ -155,13 +155,11 @@ static int accept_fork(struct login_parent *p, const struct login_listener *l, c
 static int accept_serve(struct login_parent *p, const struct login_listener *l, const struct msg_conn *m,
                         struct login_child *child, const struct conn_fds *fds)
 {
-    struct login_conn *c = login_conn_new(p->svc, p->loop, m, l->facts.tls, fds, login_parent_conn_ended, p);
-
-    if (c == NULL)
+    child->conn = p->kind->open(p->kind_arg, p->ctx, p->loop, m, l->facts.tls, fds, login_parent_conn_ended, p);
+    if (child->conn == NULL)
         return ERR_SYSTEM;
-    child->conn = c;
     (void)login_children_add(p->children, child);
-    login_conn_step(c);
+    p->kind->start(child->conn);
     return 0;
 }
 
@@ -169,7 +167,7 @@ static int accept_serve(struct login_parent *p, const struct login_listener *l, 
 static int accept_begin(struct login_parent *p, const struct login_listener *l, const struct msg_conn *m,
                         struct login_child *child, int *fd)
 {
-    bool shared = p->svc->set->login_isolation == SET_ISOLATION_SHARED;
+    bool shared = p->set->login_isolation == SET_ISOLATION_SHARED;
     struct channels ch = {{-1, -1}, {-1, -1}, {-1, -1}};
     int r = accept_announce(p, m, accept_wants_keys(p, l), &ch);
 
@@ -225,7 +223,7 @@ static void accept_connection(struct login_parent *p, const struct login_listene
 
 static void accept_one(struct login_parent *p, const struct login_listener *l, int fd, const struct sockaddr *sa)
 {
-    struct msg_conn m = {.protocol = p->svc->protocol->id, .listener = l->facts.index};
+    struct msg_conn m = {.protocol = p->kind->id, .listener = l->facts.index};
     struct sockaddr_storage local;
     socklen_t len = sizeof(local);
     char peer[46];

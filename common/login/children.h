@@ -6,13 +6,11 @@
 
 #include "common/ipc/proto.h"
 
-struct login_conn;
-
 struct login_child {
     struct login_child *next_id, *next_pid;
     uint64_t id;
     pid_t pid;               /* 0 in shared mode */
-    struct login_conn *conn; /* in shared mode, owned */
+    void *conn;              /* in shared mode, owned: of serve_kind.open */
     struct net_addr peer;    /* of the TCP connection */
     bool by_address;         /* counted for its address, not only in all */
     bool before_login;       /* counted at all */
@@ -21,7 +19,7 @@ struct login_child {
 struct login_children;
 
 struct login_children *login_children_new(void);
-void login_children_free(struct login_children **set); /* the children's conn must be NULL by then */
+void login_children_free(struct login_children **set); /* the children's conn must be closed by then */
 /* A copy of *child is kept. */
 struct login_child *login_children_add(struct login_children *set, const struct login_child *child);
 struct login_child *login_children_by_id(struct login_children *set, uint64_t id);

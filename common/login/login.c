@@ -1,74 +1,91 @@
-/* The start of a login service; see common/proc/proc.h for the order. */
-#include <sodium.h>
+/* The log-in services as a kind of service that serve.c runs: their connections are conn.c's. */
+#include <stdlib.h>
 
-#include "common/log/log.h"
+#include "common/base/mem.h"
 #include "common/login/login_int.h"
-#include "common/proc/proc.h"
 
-struct login_main {
-    struct proc proc;
-    struct login_service svc;
-    struct login_parent *parent;
-    int status;
+struct login_kind {
+    const struct login_protocol *protocol;
 };
 
-static int main_receive(void *arg, struct ipc_msg *msg)
-{
-    struct login_main *m = arg;
+/* One connection with what conn.c wants to borrow for its life. */
+struct served {
+    struct login_service svc;
+    struct login_conn *conn;
+    serve_ended_fn *ended;
+    void *arg;
+};
 
-    return login_parent_message(m->parent, msg);
+static void served_ended(void *arg, struct login_conn *c)
+{
+    struct served *s = arg;
+
+    s->ended(s->arg, login_conn_id(c));
 }
 
-static void main_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
+static void *served_open(const void *kind_arg, const struct serve_context *ctx, struct loop *loop, const struct msg_conn *facts,
+                         enum listener_tls tls, const struct conn_fds *fds, serve_ended_fn *ended, void *arg)
 {
-    struct login_main *m = arg;
-    int r = login_parent_message(m->parent, msg);
+    const struct login_kind *kind = kind_arg;
+    struct served *s = xcalloc(1, sizeof(*s));
 
-    (void)ch;
-    if (r < 0)
-        LOG_ERROR(0, "message of master not understood", F_UINT("kind", msg->kind), F_ERR(r));
+    s->svc = (struct login_service){
+        .protocol = kind->protocol,
+        .set = conf_get(ctx->conf, &set_login_component),
+        .hostname = ctx->hostname,
+        .tls = ctx->tls,
+    };
+    s->ended = ended;
+    s->arg = arg;
+    s->conn = login_conn_new(&s->svc, loop, facts, tls, fds, served_ended, s);
+    if (s->conn == NULL) {
+        free(s);
+        return NULL;
+    }
+    return s;
 }
 
-/* Without master no log-in can be completed. Children that are only TLS ends go on as long as their workers do. */
-static void main_closed(void *arg, struct ipc *ch, int err)
+static void served_start(void *conn)
 {
-    struct login_main *m = arg;
+    struct served *s = conn;
 
-    (void)ch;
-    LOG_WARN(0, "master is gone", F_ERR(err));
-    login_parent_master_gone(m->parent);
+    login_conn_step(s->conn);
+}
+
+static void served_close(void *conn)
+{
+    struct served *s = conn;
+
+    login_conn_free(&s->conn);
+    free(s);
+}
+
+static void limits(const struct conf *conf, uint64_t *per_address, uint64_t *total)
+{
+    const struct set_login *set = conf_get(conf, &set_login_component);
+
+    *per_address = set->connections_per_address;
+    *total = set->connections_max;
 }
 
 int login_main(const struct login_protocol *protocol)
 {
-    static const struct conf_component *const components[1] = {&set_login_component};
-    struct login_main m = {.svc.protocol = protocol};
-    struct sandbox_params sandbox = {.profile = SANDBOX_LOGIN};
-    const struct set_general *general;
-    int r;
+    const struct login_kind arg = {protocol};
+    const struct serve_kind kind = {
+        .proc_name = protocol->proc_name,
+        .id = protocol->id,
+        .role = ROLE_LOGIN,
+        .alpn = protocol->id == PROTO_POP3 ? "pop3" : "imap",
+        .components = {&set_login_component},
+        .parent = SANDBOX_LOGIN,
+        .conn = SANDBOX_LOGIN_CONN,
+        .shared = SANDBOX_LOGIN_SHARED,
+        .limits = limits,
+        .refuse = protocol->refuse,
+        .open = served_open,
+        .start = served_start,
+        .close = served_close,
+    };
 
-    proc_start(&m.proc, protocol->proc_name, ROLE_LOGIN, components, 1);
-    if (sodium_init() < 0)
-        LOG_FATAL("libsodium cannot be used");
-    general = conf_get(m.proc.conf, &set_general_component);
-    m.svc.set = conf_get(m.proc.conf, &set_login_component);
-    m.svc.hostname = general->hostname;
-    m.proc.loop = loop_new();
-    if (m.proc.loop == NULL)
-        LOG_FATAL("no event loop");
-    m.parent = login_parent_new(&m.svc, m.proc.loop);
-    proc_receive(&m.proc, main_receive, &m);
-    if (m.svc.set->login_isolation == SET_ISOLATION_SHARED)
-        sandbox.profile = SANDBOX_LOGIN_SHARED;
-    proc_confine(&m.proc, &sandbox);
-    proc_serve(&m.proc, main_message, main_closed, &m);
-    r = login_parent_start(m.parent, m.proc.master);
-    if (r < 0)
-        LOG_FATAL("cannot accept connections", F_ERR(r));
-    r = loop_run(m.proc.loop);
-    if (r < 0)
-        LOG_ERROR(0, "event loop failed", F_ERR(r));
-    login_parent_free(&m.parent);
-    tls_ctx_free(&m.svc.tls);
-    return r < 0 ? 1 : 0;
+    return serve_main(&kind, &arg);
 }

@@ -12,6 +12,7 @@
 #include "common/io/loop.h"
 #include "common/ipc/ipc.h"
 #include "common/login/login.h"
+#include "common/login/serve.h"
 #include "common/tls/tls.h"
 
 /* --- PROXY protocol header, versions 1 and 2 (proxy.c) ------------------------------------------------------------------- */
@@ -73,11 +74,6 @@ enum conn_state {
     CONN_CLOSING,    /* the last output is being sent */
     CONN_LINGER,     /* our side is shut: wait for the client's end, so that it gets to read our last words */
     CONN_DEAD
-};
-
-/* Descriptors of a new connection; login_conn_new() takes them over. keys is -1 where there is no TLS. */
-struct conn_fds {
-    int client, auth, master, keys;
 };
 
 struct login_conn {
@@ -165,8 +161,9 @@ void login_relay_watch(struct login_conn *c);
 
 struct login_parent;
 
-/* svc's tls is filled in by IPC_MASTER_CERT. */
-struct login_parent *login_parent_new(struct login_service *svc, struct loop *loop);
+/* ctx's tls is filled in by IPC_MASTER_CERT. */
+struct login_parent *login_parent_new(const struct serve_kind *kind, const void *kind_arg, struct serve_context *ctx,
+                                      struct loop *loop);
 void login_parent_free(struct login_parent **p);
 /* Messages of master, before GO and after. */
 MUST_CHECK int login_parent_message(struct login_parent *p, struct ipc_msg *msg);

@@ -19,14 +19,20 @@
 /* A client whose process was killed by a signal may have found a bug. */
 #define CRASH_PENALTY_MS 90000
 
-struct login_parent *login_parent_new(struct login_service *svc, struct loop *loop)
+struct login_parent *login_parent_new(const struct serve_kind *kind, const void *kind_arg, struct serve_context *ctx,
+                                      struct loop *loop)
 {
     struct login_parent *p = xcalloc(1, sizeof(*p));
+    uint64_t per_address, total;
 
-    p->svc = svc;
+    p->kind = kind;
+    p->kind_arg = kind_arg;
+    p->ctx = ctx;
+    p->set = conf_get(ctx->conf, &set_login_component);
     p->loop = loop;
     p->auth_fd = p->keys_fd = -1;
-    p->limits = login_limits_new(svc->set->connections_per_address, svc->set->connections_max);
+    kind->limits(ctx->conf, &per_address, &total);
+    p->limits = login_limits_new(per_address, total);
     p->children = login_children_new();
     return p;
 }
@@ -64,7 +70,8 @@ void login_parent_free(struct login_parent **pp)
         return;
     login_parent_release(p);
     while ((child = login_children_any(p->children)) != NULL) {
-        login_conn_free(&child->conn);
+        if (child->conn != NULL)
+            p->kind->close(child->conn);
         login_children_remove(p->children, child);
     }
     login_children_free(&p->children);
@@ -138,14 +145,15 @@ static void parent_on_child(void *arg, int signo)
 }
 
 /* Shared mode. */
-void login_parent_conn_ended(void *arg, struct login_conn *c)
+void login_parent_conn_ended(void *arg, uint64_t conn_id)
 {
     struct login_parent *p = arg;
-    struct login_child *child = login_children_by_id(p->children, login_conn_id(c));
+    struct login_child *child = login_children_by_id(p->children, conn_id);
 
-    login_conn_free(&c);
-    if (child != NULL)
-        parent_forget(p, child);
+    if (child == NULL)
+        return;
+    p->kind->close(child->conn);
+    parent_forget(p, child);
 }
 
 /* --- start and master's messages
@@ -181,7 +189,7 @@ static int parent_peer(struct login_parent *p, struct ipc_msg *msg)
     fd = m.role == ROLE_AUTH ? &p->auth_fd : &p->keys_fd;
     if (p->master != NULL) {
         ipc_free(slot);
-        *slot = ipc_new(p->loop, msg->fds[0], ROLE_LOGIN, m.role, parent_no_message, parent_peer_closed, p);
+        *slot = ipc_new(p->loop, msg->fds[0], p->kind->role, m.role, parent_no_message, parent_peer_closed, p);
     } else {
         if (*fd >= 0)
             close(*fd);
@@ -230,13 +238,14 @@ static int parent_cert(struct login_parent *p, const struct ipc_msg *msg)
 
     if (r < 0)
         return r;
-    if (p->svc->tls == NULL) {
-        r = tls_ctx_new((unsigned)p->svc->set->tls_min, p->svc->set->tls_ciphers, &p->svc->tls);
+    if (p->ctx->tls == NULL) {
+        r = tls_ctx_new((unsigned)p->set->tls_min, p->set->tls_ciphers, &p->ctx->tls);
         if (r < 0)
             return r;
-        tls_ctx_set_alpn(p->svc->tls, p->svc->protocol->id == PROTO_POP3 ? "pop3" : "imap");
+        if (p->kind->alpn != NULL)
+            tls_ctx_set_alpn(p->ctx->tls, p->kind->alpn);
     }
-    if (tls_ctx_add_cert(p->svc->tls, m.index, m.name, msg->fds[0]) < 0)
+    if (tls_ctx_add_cert(p->ctx->tls, m.index, m.name, msg->fds[0]) < 0)
         LOG_WARN(0, "going on without this certificate", F_UINT("index", m.index), F_VIEW("name", m.name));
     return 0;
 }
@@ -288,17 +297,17 @@ int login_parent_start(struct login_parent *p, struct ipc *master)
 {
     p->master = master;
     p->pause = timer_new(p->loop, login_accept_resume, p);
-    if (login_nets_new(&p->svc->set->proxy_networks, &p->proxies) < 0 || loop_signal(p->loop, SIGCHLD, parent_on_child, p) < 0)
+    if (login_nets_new(&p->set->proxy_networks, &p->proxies) < 0 || loop_signal(p->loop, SIGCHLD, parent_on_child, p) < 0)
         return ERR_SYSTEM;
     if (p->auth_fd >= 0)
-        p->auth = ipc_new(p->loop, p->auth_fd, ROLE_LOGIN, ROLE_AUTH, parent_no_message, parent_peer_closed, p);
+        p->auth = ipc_new(p->loop, p->auth_fd, p->kind->role, ROLE_AUTH, parent_no_message, parent_peer_closed, p);
     if (p->keys_fd >= 0)
-        p->keys = ipc_new(p->loop, p->keys_fd, ROLE_LOGIN, ROLE_KEYS, parent_no_message, parent_peer_closed, p);
+        p->keys = ipc_new(p->loop, p->keys_fd, p->kind->role, ROLE_KEYS, parent_no_message, parent_peer_closed, p);
     p->auth_fd = p->keys_fd = -1; /* transferred */
     for (size_t i = 0; i < p->nlisteners; i++) {
         struct login_listener *l = &p->listeners[i];
 
-        if (l->facts.tls == LISTENER_TLS_IMPLICIT && !tls_ctx_usable(p->svc->tls)) {
+        if (l->facts.tls == LISTENER_TLS_IMPLICIT && !tls_ctx_usable(p->ctx->tls)) {
             LOG_ERROR(0, "listener needs a certificate and there is none", F_STR("listener", l->name));
             close(l->fd);
             l->fd = -1;

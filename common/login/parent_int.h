@@ -14,7 +14,10 @@ struct login_listener {
 };
 
 struct login_parent {
-    struct login_service *svc;
+    const struct serve_kind *kind;
+    const void *kind_arg;
+    struct serve_context *ctx;
+    const struct set_login *set;
     struct loop *loop;
     struct ipc *master; /* not owned */
     struct ipc *auth, *keys;
@@ -34,7 +37,7 @@ void login_parent_release(struct login_parent *p);
 /* This connection no longer counts as one before log-in. */
 void login_parent_uncount(struct login_parent *p, struct login_child *child);
 /* The end of a connection in shared mode. */
-void login_parent_conn_ended(void *arg, struct login_conn *c);
+void login_parent_conn_ended(void *arg, uint64_t conn_id);
 
 /* accept.c */
 loop_watch_fn login_accept_ready;

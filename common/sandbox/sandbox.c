@@ -33,7 +33,7 @@ static const struct sandbox_profile_def profiles[SANDBOX_PROFILE_COUNT] = {
     [SANDBOX_HELPER_NSS] = {"helper-nss", SANDBOX_FS_READ_ALL, {256 * MIB, 0, 256, true}, false},
     [SANDBOX_HELPER_PAM] = {"helper-pam", SANDBOX_FS_OPEN, {512 * MIB, RLIM_INFINITY, 256, true}, false},
     [SANDBOX_LMTP] = {"lmtp", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 0, true}, false},
-    [SANDBOX_LMTP_CONN] = {"lmtp-conn", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 64, false}, true},
+    [SANDBOX_LMTP_CONN] = {"lmtp-conn", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 0, false}, true},
     [SANDBOX_WORKER] = {"worker", SANDBOX_FS_PATHS, {512 * MIB, 8 * GIB, 1024, false}, false},
 };
 
