@@ -7,8 +7,8 @@
 #include "master/process.h"
 
 #define OVERTIME_MS 1000
-/* auth keeps to auth_helpers_max itself, and starts the next helper when the last one has closed its channel, which is a moment before
- * we reap it; and an auth that is leaving after a reload may still have some. This bound is for an auth that does not. */
+/* auth keeps to auth_helpers_max itself, and starts the next helper when the last one has closed its channel, which is a moment
+ * before we reap it; and an auth that is leaving after a reload may still have some. This bound is for an auth that does not. */
 #define HELPERS_MAX(m) (2 * (m)->setup->auth->auth_helpers_max + 8)
 
 struct helper {
