@@ -110,7 +110,7 @@ static struct imap_search_node *negated(struct imap_parse *p, struct imap_search
 
     if (inverse != NULL)
         add_child(inverse, n);
-    return not ;
+    return inverse;
 }
 
 static void take_find(struct imap_parse *p, struct imap_search_node *n)
