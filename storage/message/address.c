@@ -141,7 +141,7 @@ static uint8_t last_byte(const struct buf *b)
     return v.len == 0 ? 0 : v.ptr[v.len - 1];
 }
 
-/* In angle brackets blanks around dots and "@" mean nothing (RFC 5322 4.4). */
+/* In angle brackets (and, in text_word(), in a domain) blanks around dots and "@" mean nothing (RFC 5322 4.4). */
 static void angle_word(struct address_parser *p, struct view word)
 {
     uint8_t last = last_byte(&p->angle);
@@ -158,7 +158,9 @@ static void text_word(struct address_parser *p, struct view word)
         p->stray = true;
     }
     size_t len = buf_len(&p->text);
-    if (p->gap && len > 0 && p->at != len - 1) {
+    bool in_domain = p->at != NOWHERE && p->end == NOWHERE && word.len > 0;
+    bool dotted = in_domain && (word.ptr[0] == '.' || last_byte(&p->text) == '.');
+    if (p->gap && len > 0 && p->at != len - 1 && !dotted) {
         if (p->at != NOWHERE && p->end == NOWHERE)
             p->end = len;
         buf_put_byte(&p->text, ' ');

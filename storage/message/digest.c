@@ -398,13 +398,16 @@ static bool link_part(struct mime_part *parts, uint32_t i, uint64_t up)
     return true;
 }
 
-/* Part i lies within its parent and behind its sibling. */
+/* Part i lies within its parent (a message: is the parent's body) and behind its sibling. */
 static bool placed_well(const struct mime_part *parts, uint32_t i, const struct mime_part *sibling)
 {
     const struct mime_part *p = &parts[i], *parent = &parts[p->parent];
     if (sibling != NULL && p->header_off < sibling->body_off + sibling->body_len)
         return false;
-    return p->header_off >= parent->body_off && p->body_off + p->body_len <= parent->body_off + parent->body_len;
+    uint64_t end = p->body_off + p->body_len, parent_end = parent->body_off + parent->body_len;
+    if (parent->kind == MIME_MESSAGE)
+        return p->header_off == parent->body_off && end == parent_end;
+    return p->header_off >= parent->body_off && end <= parent_end;
 }
 
 static const struct mime_part *sibling_before(const struct mime_part *parts, uint32_t i)
