@@ -15,7 +15,7 @@ static enum imap_step step(struct imap_job *job)
 
     if (!a->begun)
         imap_put_continue(s, "idling");
-    if (!a->begun || s->news || a->telling) {
+    while (!a->begun || s->news || a->telling) { /* news may come while others are still being told */
         a->begun = true;
         if (!a->telling)
             imap_tell_begin(s, true);

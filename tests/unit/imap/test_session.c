@@ -98,6 +98,53 @@ static void test_append_select_fetch(void **state)
     client_close(&c);
 }
 
+#define MULTIPART                                                                                                            \
+    "Subject: outer\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\npreamble\r\n--q\r\n\r\none\r\n--q\r\nContent-Type: " \
+    "message/rfc822\r\n"                                                                                                     \
+    "Content-Disposition: attachment; filename=\"a \\\"b.eml\"\r\n\r\nSubject: inner\r\nFrom: x@y\r\n\r\ninner "             \
+    "body\r\n--q\r\nContent-Type: "                                                                                          \
+    "application/x; name=z\r\nContent-Transfer-Encoding: base64\r\nContent-ID: "                                             \
+    "<i@d>\r\n\r\nAAEC\r\n--q\r\nContent-Transfer-Encoding: x-odd\r\n\r\n"                                                   \
+    "odd\r\n--q--\r\n"
+
+static void test_mime(void **state)
+{
+    struct client c;
+
+    client_open(&c, *state);
+    client_append(&c, "INBOX", MULTIPART);
+    client_send(&c, "s EXAMINE INBOX\r\n");
+    client_received(&c);
+    EXPECT(&c, "a FETCH 1 (BODY[1] BODY[1.MIME] BODY[2.MIME]<0.13>)",
+           "* 1 FETCH (BODY[1] {3}\r\none BODY[1.MIME] {2}\r\n\r\n BODY[2.MIME]<0> {13}\r\nContent-Type:)\r\na OK FETCH "
+           "completed\r\n");
+    EXPECT(&c, "b FETCH 1 (BODY[2.HEADER] BODY[2.TEXT] BODY[2.1] BODY[2.HEADER.FIELDS.NOT (From)])",
+           "* 1 FETCH (BODY[2.HEADER] {29}\r\nSubject: inner\r\nFrom: x@y\r\n\r\n BODY[2.TEXT] {10}\r\ninner body BODY[2.1] "
+           "{10}\r\ninner body "
+           "BODY[2.HEADER.FIELDS.NOT (From)] {18}\r\nSubject: inner\r\n\r\n)\r\nb OK FETCH completed\r\n");
+    EXPECT(&c, "c FETCH 1 (BODY[1.HEADER] BODY[1.1] BODY[5] BODY[2.2])",
+           "* 1 FETCH (BODY[1.HEADER] NIL BODY[1.1] NIL BODY[5] NIL BODY[2.2] NIL)\r\nc OK FETCH completed\r\n");
+    client_send(&c, "d FETCH 1 (BINARY.SIZE[3] BINARY[3])\r\n");
+    assert_true(
+        view_eq(buf_view(&c.out), VIEW("* 1 FETCH (BINARY.SIZE[3] 3 BINARY[3] ~{3}\r\n\0\1\2)\r\nd OK FETCH completed\r\n")));
+    client_received(&c);
+    EXPECT(&c, "e FETCH 1 BINARY.PEEK[4]", "* 1 FETCH (BINARY[4] NIL)\r\ne NO [UNKNOWN-CTE] Unknown transfer encoding\r\n");
+    EXPECT(&c, "f FETCH 1 BODYSTRUCTURE",
+           "* 1 FETCH (BODYSTRUCTURE ((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1 NIL NIL NIL "
+           "NIL)(\"message\" \"rfc822\" NIL NIL "
+           "NIL \"7bit\" 39 (NIL \"inner\" ((NIL NIL \"x\" \"y\")) ((NIL NIL \"x\" \"y\")) ((NIL NIL \"x\" \"y\")) NIL NIL NIL "
+           "NIL NIL) (\"text\" "
+           "\"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 10 1 NIL NIL NIL NIL) 4 NIL (\"attachment\" (\"filename\" \"a "
+           "\\\"b.eml\")) NIL "
+           "NIL)(\"application\" \"x\" (\"name\" \"z\") \"<i@d>\" NIL \"base64\" 4 NIL NIL NIL NIL)(\"text\" \"plain\" "
+           "(\"charset\" \"us-ascii\") NIL "
+           "NIL \"x-odd\" 3 1 NIL NIL NIL NIL) \"mixed\" (\"boundary\" \"q\") NIL NIL NIL))\r\nf OK FETCH completed\r\n");
+    EXPECT(&c, "g SEARCH BODY \"inner b\" NOT TEXT preamble", "* SEARCH 1\r\ng OK SEARCH completed\r\n");
+    EXPECT(&c, "h SEARCH BODY \"Subject: inner\"", "* SEARCH 1\r\nh OK SEARCH completed\r\n");
+    EXPECT(&c, "i SEARCH BODY outer", "* SEARCH\r\ni OK SEARCH completed\r\n");
+    client_close(&c);
+}
+
 static void test_store_expunge(void **state)
 {
     struct client c;
@@ -486,6 +533,7 @@ int main(void)
         T(test_greeting),
         T(test_unavailable),
         T(test_append_select_fetch),
+        T(test_mime),
         T(test_store_expunge),
         T(test_examine),
         T(test_copy_move),
