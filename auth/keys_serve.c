@@ -10,14 +10,14 @@
 
 struct peer {
     struct keys_service *svc;
-    struct peer *next, **self;
+    struct peer *next, *prev;
     struct ipc *ch;
     enum ipc_role role;
 };
 
 struct conn {
     struct keys_service *svc;
-    struct conn *next, **self;
+    struct conn *next, *prev;
     struct ipc *ch;
     uint64_t id;
     unsigned signatures;
@@ -42,9 +42,12 @@ struct keys_service *keys_service_new(struct loop *loop, struct keys_store *stor
 
 static void conn_free(struct conn *conn)
 {
-    *conn->self = conn->next;
+    if (conn->prev != NULL)
+        conn->prev->next = conn->next;
+    else
+        conn->svc->conns = conn->next;
     if (conn->next != NULL)
-        conn->next->self = conn->self;
+        conn->next->prev = conn->prev;
     conn->svc->nconns--;
     ipc_free(&conn->ch);
     free(conn);
@@ -52,9 +55,12 @@ static void conn_free(struct conn *conn)
 
 static void peer_free(struct peer *peer)
 {
-    *peer->self = peer->next;
+    if (peer->prev != NULL)
+        peer->prev->next = peer->next;
+    else
+        peer->svc->peers = peer->next;
     if (peer->next != NULL)
-        peer->next->self = peer->self;
+        peer->next->prev = peer->prev;
     ipc_free(&peer->ch);
     free(peer);
 }
@@ -65,10 +71,16 @@ void keys_service_free(struct keys_service **svcp)
 
     if (svc == NULL)
         return;
-    while (svc->conns != NULL)
-        conn_free(svc->conns);
-    while (svc->peers != NULL)
-        peer_free(svc->peers);
+    for (struct conn *conn = svc->conns, *next; conn != NULL; conn = next) {
+        next = conn->next;
+        ipc_free(&conn->ch);
+        free(conn);
+    }
+    for (struct peer *peer = svc->peers, *next; peer != NULL; peer = next) {
+        next = peer->next;
+        ipc_free(&peer->ch);
+        free(peer);
+    }
     free(svc);
     *svcp = NULL;
 }
@@ -154,9 +166,8 @@ static int peer_conn(struct peer *peer, struct ipc_msg *msg)
     msg->fds[0] = -1; /* transferred */
     ipc_set_sid(conn->ch, m.conn_id);
     conn->next = svc->conns;
-    conn->self = &svc->conns;
     if (conn->next != NULL)
-        conn->next->self = &conn->next;
+        conn->next->prev = conn;
     svc->conns = conn;
     svc->nconns++;
     return 0;
@@ -197,9 +208,8 @@ void keys_service_add_peer(struct keys_service *svc, enum ipc_role role, int fd)
     peer->ch = ipc_new(svc->loop, fd, ROLE_KEYS, role, peer_message, peer_closed, peer);
     ipc_set_state(peer->ch, IPC_STATE_READY);
     peer->next = svc->peers;
-    peer->self = &svc->peers;
     if (peer->next != NULL)
-        peer->next->self = &peer->next;
+        peer->next->prev = peer;
     svc->peers = peer;
 }
 

@@ -9,11 +9,11 @@
 struct login_child {
     struct login_child *next_id, *next_pid;
     uint64_t id;
-    pid_t pid;               /* 0 in shared mode */
-    void *conn;              /* in shared mode, owned: of serve_kind.open */
-    struct net_addr peer;    /* of the TCP connection */
-    bool by_address;         /* counted for its address, not only in all */
-    bool before_login;       /* counted at all */
+    pid_t pid;            /* 0 in shared mode */
+    void *conn;           /* in shared mode, owned: of serve_kind.open */
+    struct net_addr peer; /* of the TCP connection */
+    bool by_address;      /* counted for its address, not only in all */
+    bool before_login;    /* counted at all */
 };
 
 struct login_children;

@@ -22,14 +22,12 @@
 static void conn_on_socket(void *arg, int fd, unsigned events)
 {
     struct login_conn *c = arg;
+    bool reset = (events & LOOP_HANGUP) != 0;
 
     (void)fd;
-    if ((events & LOOP_HANGUP) != 0 && c->state != CONN_COMMAND) {
-        /* Reset by the client while nothing is read: nobody is left to talk to. */
+    /* After a reset a connection that is not read has nobody left to talk to. */
+    if ((reset && c->state != CONN_COMMAND) || ((reset || (events & LOOP_READ) != 0) && !login_conn_fill(c)))
         login_conn_kill(c);
-    } else if ((events & (LOOP_READ | LOOP_HANGUP)) != 0 && !login_conn_fill(c)) {
-        login_conn_kill(c);
-    }
     login_conn_step(c);
 }
 

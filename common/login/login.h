@@ -1,7 +1,7 @@
 /*
- * The shared body of culver-imap-login and culver-pop3-login: accepting, connection limits, fork, TLS, PROXY protocol, the channels
- * to auth and master, hand-over. A protocol adds its grammar through struct login_protocol and never sees TLS, descriptors or
- * processes.
+ * The shared body of culver-imap-login and culver-pop3-login: accepting, connection limits, fork, TLS, PROXY protocol, the
+ * channels to auth and master, hand-over. A protocol adds its grammar through struct login_protocol and never sees TLS,
+ * descriptors or processes.
  *
  * Thread/loop rules: everything runs in the one loop of the process; callbacks never block.
  */
@@ -15,9 +15,9 @@
 struct login_conn; /* one client */
 
 struct login_protocol {
-    const char *proc_name;       /* "imap-login" */
+    const char *proc_name; /* "imap-login" */
     enum proto_protocol id;
-    size_t state_size;           /* of the protocol's own struct, zeroed at the start of each connection */
+    size_t state_size; /* of the protocol's own struct, zeroed at the start of each connection */
     /* The connection is ready to talk (after PROXY and an implicit TLS handshake): send the greeting. */
     void (*greet)(struct login_conn *c, void *state);
     /* Unread input has grown, or the answer to a request has been given: parse and consume what is whole. Called again after each

@@ -200,12 +200,14 @@ static int parent_peer(struct login_parent *p, struct ipc_msg *msg)
 }
 
 /* Accepted sockets inherit TCP_NODELAY: answers are written whole, waiting to fill packets would only delay them. */
-static int parent_prepare(int fd)
+static int parent_prepare(int fd, const struct net_addr *local)
 {
     int flags = fcntl(fd, F_GETFL), on = 1;
 
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
         return ERR_SYSTEM;
+    if (local->family == 0)
+        return 0;
     return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 ? 0 : ERR_SYSTEM;
 }
 
@@ -219,7 +221,7 @@ static int parent_listener(struct login_parent *p, struct ipc_msg *msg)
         return r;
     if (p->nlisteners == LOGIN_LISTENERS_MAX || p->master != NULL)
         return ERR_LIMIT;
-    r = parent_prepare(msg->fds[0]);
+    r = parent_prepare(msg->fds[0], &m.local);
     if (r < 0)
         return r;
     l = &p->listeners[p->nlisteners];

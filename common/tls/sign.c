@@ -418,11 +418,14 @@ static int op_sign(void *opctx, unsigned char *sig, size_t *siglen, size_t sigsi
     if (request.tbs.len > PROTO_TBS_MAX)
         return 0;
     buf_init(&answer, PROTO_SIG_MAX);
-    if (signer->fn(signer->arg, &request, &answer) == 0 && buf_ok(&answer) && buf_len(&answer) > 0 &&
-        buf_len(&answer) <= sigsize) {
-        memcpy(sig, buf_view(&answer).ptr, buf_len(&answer));
-        *siglen = buf_len(&answer);
-        good = 1;
+    if (signer->fn(signer->arg, &request, &answer) == 0 && buf_ok(&answer)) {
+        struct view bytes = buf_view(&answer);
+
+        if (bytes.ptr != NULL && bytes.len > 0 && bytes.len <= sigsize) {
+            memcpy(sig, bytes.ptr, bytes.len);
+            *siglen = bytes.len;
+            good = 1;
+        }
     }
     buf_free(&answer);
     return good;

@@ -283,7 +283,7 @@ out:
 
 static bool tls_has_private_key(struct view pem)
 {
-    return pem.len > 0 && memmem(pem.ptr, pem.len, "PRIVATE KEY-----", 16) != NULL;
+    return pem.ptr != NULL && memmem(pem.ptr, pem.len, "PRIVATE KEY-----", 16) != NULL;
 }
 
 int tls_ctx_add_cert(struct tls_ctx *ctx, uint32_t index, struct view name, int fd)

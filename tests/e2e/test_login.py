@@ -26,6 +26,7 @@ def imap_server(extra="", more_listeners="", **kwargs):
         os.chown(server.conf, st.st_uid, st.st_gid)
     server.start()
     wait_for(lambda: server._greets(server.ports["imap"]), 15, "IMAP listener")
+    time.sleep(0.3)  # until the server has seen the end of that connection
     return server
 
 
