@@ -686,9 +686,9 @@ static void test_helper_limit(void **state)
     helper_gone(&w.helpers[0]);
     turns(10);
     assert_int_equal(w.nhelpers, 3);
-    await(c[1], 1, 4000);
-    await(c[2], 1, 4000);
-    await(c[3], 1, 4000);
+    await(c[1], 1, 6000);
+    await(c[2], 1, 6000);
+    await(c[3], 1, 6000);
     assert_int_equal(c[1]->fail, AUTH_FAIL_TEMPORARY);
     assert_int_equal(c[2]->fail, AUTH_FAIL_TEMPORARY);
     assert_int_equal(c[3]->fail, AUTH_FAIL_TEMPORARY);
