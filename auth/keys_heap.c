@@ -16,8 +16,8 @@
 
 #define HEAP_HEADER 16
 #define HEAP_MAGIC 0x6b657973u
-/* OpenSSL with its default provider needs about 1 MiB, a key a few KiB. Pages are taken when they are touched. */
-#define HEAP_REGION (6u * 1024 * 1024)
+/* OpenSSL with its default provider uses about half a MiB, a key a few KiB; unprivileged processes may lock 8 MiB as a rule. */
+#define HEAP_REGION (2u * 1024 * 1024)
 
 struct block {
     uint32_t magic;
