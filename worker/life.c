@@ -83,8 +83,11 @@ int worker_account_open(struct worker *w)
     return 0;
 }
 
-static void exit_worker(struct worker *w)
+/* Runs deferred, after the sessions that ended in this turn have given back their views. */
+static void exit_worker(void *arg)
 {
+    struct worker *w = arg;
+
     if (w->acc != NULL)
         account_close(&w->acc);
     loop_stop(w->proc.loop);
@@ -118,7 +121,9 @@ void worker_life_update(struct worker *w)
         return;
     }
     if (w->stopping) {
-        exit_worker(w);
+        if (!w->exiting)
+            loop_defer(w->proc.loop, exit_worker, w);
+        w->exiting = true;
         return;
     }
     if (!timer_armed(w->linger) && !w->idle_told)

@@ -40,7 +40,7 @@ struct worker {
 
     struct timer *linger, *background, *leave;
     bool idle_told; /* master knows that nothing is left to serve */
-    bool stopping;
+    bool stopping, exiting;
 };
 
 /* life.c */

@@ -17,4 +17,5 @@ def with_attachment(n):
     m["Date"], m["Message-ID"] = "Mon, 23 Nov 2026 10:00:00 +0000", f"<a{n}@example.org>"
     m.set_content(f"Zeile eins: äöü €.\n.Punkt am Anfang\n..\n{'x' * rng.randrange(1, 200)}\n", cte="8bit")
     m.add_attachment(rng.randbytes(rng.randrange(1, 60000)), maintype="application", subtype="octet-stream", filename=f"d{n}.bin")
+    m.set_boundary(f"=_part_{n}")
     return m.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

@@ -153,7 +153,7 @@ def test_curl_imaps(server, home):
 def test_curl_pop3s(server, home):
     server.deliver("alice", with_attachment(43))
     base = f"pop3s://localhost:{server.ports['pop3s']}"
-    listing = curl(server, home, base + "/").stdout.split("\r\n")
+    listing = curl(server, home, base + "/").stdout.splitlines()
     last = [l for l in listing if l.strip()][-1].split()[0]
     got = home / "got"
     curl(server, home, f"{base}/{last}", "-o", got)
@@ -165,10 +165,12 @@ def test_curl_pop3s(server, home):
 def test_mutt_reads_a_mailbox(server, home):
     server.deliver("alice", simple(77))
     rc = home / "muttrc"
-    rc.write_text(f"set ssl_force_tls=yes\nset ssl_starttls=yes\nset certificate_file={server.folder}/etc/tls.crt\n"
-                  f"set imap_user=alice\nset imap_pass={server.password('alice')}\nset header_cache=\nset ssl_verify_host=no\n"
-                  "set sort=date\nset quit=yes\nset wait_key=no\nset delete=no\nset move=no\n"
-                  f"push '<last-entry><pipe-message>cat >{home}/piped<enter><quit>'\n")
+    (home / "Mail").mkdir()
+    rc.write_text(f"set ssl_force_tls=yes\nset ssl_ca_certificates_file={server.folder}/etc/tls.crt\nset certificate_file={home}/certificates\n"
+                  f"set imap_user=alice\nset imap_pass={server.password('alice')}\nset sort=date\nset quit=yes\nset wait_key=no\n"
+                  "set delete=no\nset move=no\nset pipe_decode=no\n"
+                  f"folder-hook . 'push <last-entry><pipe-message>cat>{home}/piped<enter><quit>'\n")
+    # script(1) gives mutt the terminal that it insists on.
     r = subprocess.run(["script", "-qec", f"mutt -n -F {rc} -f imaps://localhost:{server.ports['imaps']}/INBOX", "/dev/null"],
                        env={**os.environ, "HOME": str(home), "TERM": "vt100", "LC_ALL": "C.UTF-8"}, capture_output=True, timeout=60)
     piped = home / "piped"

@@ -196,9 +196,14 @@ def test_message_sizes_through_lmtp(any_server):
 
 
 def test_lmtp_one_reply_per_recipient(any_server):
-    with any_server.lmtp() as client:
-        refused = client.sendmail("s@example.org", ["alice", "nobody-here", "bob"], simple(1))
-    assert list(refused) == ["nobody-here"] and refused["nobody-here"][0] == 550
+    with any_server.raw("lmtp") as c:
+        c.line()
+        c.send("LHLO test\r\n")
+        c.until(rb"^250 ")
+        c.send("MAIL FROM:<s@example.org>\r\nRCPT TO:<alice>\r\nRCPT TO:<nobody-here>\r\nRCPT TO:<bob>\r\nDATA\r\n")
+        assert [c.line()[:3] for _ in range(5)] == [b"250", b"250", b"550", b"250", b"354"]
+        c.send(simple(1) + b".\r\nQUIT\r\n")
+        assert [c.line()[:3] for _ in range(3)] == [b"250", b"250", b"221"]
 
 
 def test_server_stop_says_bye():

@@ -1,0 +1,174 @@
+"""Log-ins against real databases: schemes, files that change, helpers under load, what the log says and what memory keeps."""
+
+import base64
+import os
+import re
+import statistics
+import threading
+import time
+
+import pytest
+
+from harness import ROOT, Raw, Server, wait_for
+
+SYSTEM = "userdb system {\n    driver = system\n    mail_path = ~/culver\n}\n"
+
+
+def login(server, user, password):
+    with Raw(server.ports["imap"]) as c:
+        c.line()
+        return c.ask(f'LOGIN "{user}" "{password}"')[-1]
+
+
+def hashed(server, password, scheme=None):
+    args = ["hash-password"] + ([scheme] if scheme else [])
+    return server.ctl(*args, input=password + "\n").stdout.strip().splitlines()[-1]
+
+
+def test_schemes_and_changes():
+    server = Server(users=[])
+    schemes = ["ARGON2ID", "BLF-CRYPT", "SHA512-CRYPT", "CRYPT", "PBKDF2", "SSHA256", "SSHA"]
+    lines = [f"u{i}:{hashed(server, f'secret {i}', s)}::::::" for i, s in enumerate(schemes)]
+    server.write_passwd(lines)
+    with server:
+        for i, _ in enumerate(schemes):
+            assert login(server, f"u{i}", f"secret {i}").startswith(b"t OK"), schemes[i]
+            assert login(server, f"U{i}", f"secret {i + 1}").startswith(b"t NO [AUTHENTICATIONFAILED]"), schemes[i]
+        # Replaced by rename, with a broken line: seen at the next log-in.
+        server.write_passwd(["# comment", ":no name", "u0:{PLAIN}new::::::", "new:{PLAIN}x:::"])
+        assert login(server, "u0", "secret 0").startswith(b"t NO [AUTHENTICATIONFAILED]")
+        assert login(server, "u0", "new").startswith(b"t OK")
+        assert login(server, "new", "x").startswith(b"t OK")
+        assert login(server, "u1", "secret 1").startswith(b"t NO [AUTHENTICATIONFAILED]")
+        # Gone: nobody's password is wrong.
+        os.rename(server.folder / "etc/users", server.folder / "etc/away")
+        assert login(server, "u0", "new").startswith(b"t NO [UNAVAILABLE]")
+        os.rename(server.folder / "etc/away", server.folder / "etc/users")
+        assert login(server, "u0", "new").startswith(b"t OK")
+
+
+def test_many_slow_checks():
+    """More log-ins at once than helpers: they wait for one another, and none fails."""
+    server = Server(users=[], extra="auth_helpers_max = 3\nconnections_per_address = 100\n")
+    server.write_passwd([f"u{i}:{hashed(server, f'secret {i}', 'SHA256-CRYPT')}::::::" for i in range(24)])
+    answers = {}
+
+    def one(i):
+        answers[i] = login(server, f"u{i}", f"secret {i}")
+
+    with server:
+        threads = [threading.Thread(target=one, args=(i,)) for i in range(24)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert [a for a in answers.values() if not a.startswith(b"t OK")] == []
+        wait_for(lambda: not server.pids_of("culver-auth-helper"), what="end of the helpers")
+        assert "too many auth helpers" not in server.log_text()
+
+
+def test_log_lines():
+    with Server() as server:
+        assert login(server, "Alice", "pw-alice").startswith(b"t OK")
+        assert login(server, "alice", "hunter2-wrong").startswith(b"t NO")
+        assert login(server, "no\\\\body user=root", "hunter2-wrong").startswith(b"t NO")
+        log = wait_for(lambda: t if (t := server.log_text()).count('"authentication failed"') == 2 else None, what="log")
+        good = re.search(r'level=info proc=auth .*sid=[0-9a-f]{16} msg="?authenticated"? user=alice mech=PLAIN peer=127.0.0.1 protocol=imap '
+                         r"secured=yes", log)
+        assert good, log
+        assert re.search(r'level=warn proc=auth .*msg="authentication failed" peer=127.0.0.1 user=alice reason="wrong password"', log)
+        # A name cannot fake a field.
+        assert re.search(r'msg="authentication failed" peer=127.0.0.1 user="[^"]*user=root" reason="unknown user"', log), log
+        assert "hunter2-wrong" not in log and "pw-alice" not in log
+
+
+def test_sasl_login_and_authzid():
+    with Server() as server:
+        with Raw(server.ports["imap"]) as c:
+            c.line()
+            c.send("t AUTHENTICATE LOGIN\r\n")
+            assert base64.b64decode(c.line()[2:]) == b"Username:"
+            c.send(base64.b64encode(b"alice") + b"\r\n")
+            assert base64.b64decode(c.line()[2:]) == b"Password:"
+            c.send(base64.b64encode(b"pw-alice") + b"\r\n")
+            assert c.until(b"^t ")[-1].startswith(b"t OK")
+        for authzid, want in (("bob", b"t NO [AUTHENTICATIONFAILED]"), ("ALICE", b"t OK")):
+            with Raw(server.ports["imap"]) as c:
+                c.line()
+                c.send("t AUTHENTICATE PLAIN\r\n")
+                c.line()
+                c.send(base64.b64encode(f"{authzid}\0alice\0pw-alice".encode()) + b"\r\n")
+                assert c.until(b"^t ")[-1].startswith(want)
+
+
+def test_unknown_and_wrong_take_the_same_time():
+    server = Server(users=[])
+    server.write_passwd([f"alice:{hashed(server, 'right', 'SHA512-CRYPT')}::::::"])
+    times = {"alice": [], "nobody": [], "al/ice": []}
+    with server:
+        for _ in range(5):
+            for user in times:
+                start = time.monotonic()
+                assert login(server, user, "wrong").startswith(b"t NO [AUTHENTICATIONFAILED] ")
+                times[user].append(time.monotonic() - start)
+    medians = [statistics.median(t) for t in times.values()]
+    assert min(medians) >= 0.1 and max(medians) - min(medians) < 0.05, times
+
+
+@pytest.mark.skipif(not ROOT, reason="reads other processes' memory")
+def test_no_password_in_memory():
+    password, wrong = "Xq7-not-in-any-memory-91", "Zk3-not-in-any-memory-17"
+    server = Server(users=[])
+    server.write_passwd([f"alice:{hashed(server, password)}::::::", "bob:{SSHA}+RsuSTrEcIi8C6kPYWVF79KkcYVzYWx0c2FsdA==::::::"])
+    with server:
+        assert login(server, "alice", password).startswith(b"t OK")
+        assert login(server, "alice", wrong).startswith(b"t NO")
+        assert login(server, "bob", "secret Pass1").startswith(b"t OK")
+        with Raw(server.ports["imap"]) as c:
+            c.line()
+            assert c.ask(f'LOGIN alice "{password}"')[-1].startswith(b"t OK")
+            time.sleep(1)
+            for pid, name in server.pids().items():
+                memory = read_memory(pid)
+                for secret in (password, wrong, "secret Pass1"):
+                    assert secret.encode() not in memory, (name, secret)
+                    assert base64.b64encode(secret.encode())[:20] not in memory, (name, secret)
+
+
+def read_memory(pid):
+    out = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            m = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line)
+            if m is None or not m[3].startswith("rw"):
+                continue
+            start, end = int(m[1], 16), int(m[2], 16)
+            try:
+                mem.seek(start)
+                out.append(mem.read(end - start))
+            except (OSError, ValueError, OverflowError):
+                continue
+    return b"\0".join(out)
+
+
+@pytest.mark.skipif(not ROOT, reason="system accounts of the test's own")
+def test_system_users():
+    passdbs = "passdb file {\n    driver = passwd-file\n    file = %s\n}\n"
+    server = Server(rootless=False, users=["sysuser", "root", "daemon", "ghost"], system_users=["sysuser"], userdbs=SYSTEM)
+    server.passdbs = passdbs % (server.folder / "etc/users")
+    server.write_conf()
+    with server:
+        assert login(server, "sysuser", "pw-sysuser").startswith(b"t OK")
+        assert (server.folder / "home/sysuser/culver").is_dir()
+        for user in ("root", "daemon", "ghost"):
+            assert login(server, user, f"pw-{user}").startswith(b"t NO [UNAVAILABLE]"), user
+        assert not os.path.exists("/root/culver")
+        log = server.log_text()
+        assert "uid or gid is 0" in log and "authenticated user is in no userdb" in log
+        # Recipients are looked up there too.
+        with server.lmtp() as c:
+            c.ehlo("test")
+            assert c.mail("a@example.org")[0] == 250
+            assert c.rcpt("sysuser+lists")[0] == 250
+            assert c.rcpt("no-such-user")[0] == 550
+            assert c.rcpt("root")[0] // 100 == 4
