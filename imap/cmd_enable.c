@@ -41,6 +41,8 @@ static enum imap_step step(struct imap_job *job)
         buf_put_str(out, extensions[i].name);
     }
     buf_put_str(out, "\r\n");
+    if ((a->wanted & IMAP_ENABLED_CONDSTORE) != 0)
+        imap_session_condstore(s);
     s->enabled |= a->wanted;
     return imap_job_ok(job, "ENABLE completed");
 }

@@ -403,7 +403,7 @@ static enum imap_step step(struct imap_job *job)
         if (imap_job_seqs(job, &a->set, &a->seqs) != 0)
             return imap_job_bad(job, "Invalid message set");
         if (asks_modseq(&a->request))
-            s->enabled |= IMAP_ENABLED_CONDSTORE;
+            imap_session_condstore(s);
         a->resolved = true;
     }
     for (;;) {

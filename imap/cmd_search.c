@@ -165,7 +165,7 @@ static enum imap_step begin(struct imap_job *job, struct search_args *a)
     if (a->program.bad_charset)
         return imap_job_no(job, "BADCHARSET (US-ASCII UTF-8)", "Charset is not supported");
     if (a->program.uses_modseq)
-        s->enabled |= IMAP_ENABLED_CONDSTORE;
+        imap_session_condstore(s);
     imap_search_resolve(&a->program, count, count == 0 ? 0 : mailbox_view_uid(s->view, count));
     a->now.now = (int64_t)time(NULL);
     a->begun = true;

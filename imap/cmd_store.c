@@ -59,7 +59,7 @@ static enum imap_step stage(struct imap_job *job, struct store_args *a)
     if (a->targets.uids.n == 0)
         return IMAP_STEP_COMMIT;
     if (a->change.has_unchangedsince)
-        s->enabled |= IMAP_ENABLED_CONDSTORE;
+        imap_session_condstore(s);
     t = txn_begin(s->acc);
     err = txn_flags(t, m, &a->targets.uids, &a->change);
     if (err != 0) {

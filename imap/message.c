@@ -1,7 +1,5 @@
 #include "imap/message.h"
 
-#include "common/log/log.h"
-
 void imap_message_open(struct imap_session *s, struct imap_message *m, uint32_t seq)
 {
     *m = (struct imap_message){.seq = seq};
@@ -24,8 +22,6 @@ int imap_message_data(struct imap_session *s, struct imap_message *m)
         return m->data_err;
     m->data_err = mailbox_view_data(s->view, m->seq, &m->data);
     m->has_data = m->data_err == 0;
-    if (m->data_err != 0)
-        LOG_ERROR(s->host->id, "message cannot be read", F_UINT("uid", m->info.uid), F_ERR(m->data_err));
     return m->data_err;
 }
 

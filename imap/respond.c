@@ -43,6 +43,19 @@ void imap_put_untagged(struct imap_session *s, enum imap_answer answer, const ch
     imap_put_tagged(s, (struct view){NULL, 0}, answer, view_str(code), text);
 }
 
+void imap_put_code_number(struct imap_session *s, const char *code, uint64_t n, const char *text)
+{
+    struct buf *out = imap_out(s);
+
+    buf_put_str(out, "* OK [");
+    buf_put_str(out, code);
+    buf_put_byte(out, ' ');
+    buf_put_dec(out, n);
+    buf_put_str(out, "] ");
+    buf_put_str(out, text);
+    buf_put_str(out, "\r\n");
+}
+
 void imap_put_continue(struct imap_session *s, const char *text)
 {
     struct buf *out = imap_out(s);

@@ -15,6 +15,8 @@ struct buf *imap_out(struct imap_session *s);
 void imap_put_tagged(struct imap_session *s, struct view tag, enum imap_answer answer, struct view code, const char *text);
 /* "* OK [code] text" */
 void imap_put_untagged(struct imap_session *s, enum imap_answer answer, const char *code, const char *text);
+/* "* OK [code n] text" */
+void imap_put_code_number(struct imap_session *s, const char *code, uint64_t n, const char *text);
 /* "+ text" */
 void imap_put_continue(struct imap_session *s, const char *text);
 

@@ -19,17 +19,6 @@ void imap_select_parse(struct imap_parse *p, struct imap_job *job)
     a->condstore = true;
 }
 
-static void put_code(struct buf *out, const char *code, uint64_t n, const char *text)
-{
-    buf_put_str(out, "* OK [");
-    buf_put_str(out, code);
-    buf_put_byte(out, ' ');
-    buf_put_dec(out, n);
-    buf_put_str(out, "] ");
-    buf_put_str(out, text);
-    buf_put_str(out, "\r\n");
-}
-
 /* unseen: sequence number of the first message without \Seen, 0: none. */
 static void put_selected(struct imap_session *s, const struct imap_select_args *a, uint32_t unseen)
 {
@@ -42,10 +31,10 @@ static void put_selected(struct imap_session *s, const struct imap_select_args *
     buf_put_dec(out, mailbox_view_recent(s->view));
     buf_put_str(out, " RECENT\r\n");
     if (unseen != 0)
-        put_code(out, "UNSEEN", unseen, "First unseen");
-    put_code(out, "UIDVALIDITY", a->status.uidvalidity, "UIDs valid");
-    put_code(out, "UIDNEXT", a->status.uidnext, "Predicted next UID");
-    put_code(out, "HIGHESTMODSEQ", a->status.highestmodseq, "Highest");
+        imap_put_code_number(s, "UNSEEN", unseen, "First unseen");
+    imap_put_code_number(s, "UIDVALIDITY", a->status.uidvalidity, "UIDs valid");
+    imap_put_code_number(s, "UIDNEXT", a->status.uidnext, "Predicted next UID");
+    imap_put_code_number(s, "HIGHESTMODSEQ", a->status.highestmodseq, "Highest");
     if (mailbox_view_mailbox(s->view) != NULL) {
         buf_put_str(out, "* OK [MAILBOXID (");
         mailbox_put_objectid(out, mailbox_view_mailbox(s->view));
@@ -68,7 +57,7 @@ static enum imap_step open_mailbox(struct imap_job *job, struct imap_select_args
     if (m == NULL)
         return imap_job_fail(job, ERR_NOTFOUND);
     if (a->condstore)
-        s->enabled |= IMAP_ENABLED_CONDSTORE;
+        imap_session_condstore(s);
     imap_session_select(s, m, examine);
     mailbox_status(m, &a->status);
     if (a->status.unseen == 0)

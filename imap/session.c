@@ -69,6 +69,20 @@ void imap_session_select(struct imap_session *s, struct mailbox *m, bool examine
     mailbox_view_set_notify(s->view, on_news, s);
 }
 
+void imap_session_condstore(struct imap_session *s)
+{
+    const struct mailbox *m = s->view == NULL ? NULL : mailbox_view_mailbox(s->view);
+    struct mailbox_status status;
+
+    if ((s->enabled & IMAP_ENABLED_CONDSTORE) != 0)
+        return;
+    s->enabled |= IMAP_ENABLED_CONDSTORE;
+    if (m == NULL)
+        return;
+    mailbox_status(m, &status);
+    imap_put_code_number(s, "HIGHESTMODSEQ", status.highestmodseq, "CONDSTORE is on");
+}
+
 void imap_session_close(struct imap_session *s, const char *code, const char *text)
 {
     struct buf *out = imap_out(s);

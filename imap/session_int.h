@@ -118,6 +118,8 @@ bool imap_slice_spent(struct imap_session *s);
 void imap_session_close(struct imap_session *s, const char *code, const char *text);
 void imap_session_unselect(struct imap_session *s);
 void imap_session_select(struct imap_session *s, struct mailbox *m, bool examine);
+/* CONDSTORE is on from now on (RFC 7162 3.1); the first time HIGHESTMODSEQ of the selected mailbox is told. */
+void imap_session_condstore(struct imap_session *s);
 /* Counts a command that was answered BAD; closes the session when there were too many. */
 void imap_session_count_bad(struct imap_session *s);
 /* Separator shown to the client. */

@@ -36,7 +36,7 @@ unsigned imap_status_parse(struct imap_parse *p)
 void imap_status_enable(struct imap_session *s, unsigned items)
 {
     if ((items & (1u << HIGHESTMODSEQ)) != 0)
-        s->enabled |= IMAP_ENABLED_CONDSTORE;
+        imap_session_condstore(s);
 }
 
 static uint64_t item_value(const struct imap_session *s, const struct mailbox_status *st, enum item i)

@@ -301,7 +301,8 @@ static void test_idle_two_sessions(void **state)
     EXPECT(&a, "DONE", "i OK IDLE completed\r\n");
     EXPECT(&b, "y EXPUNGE", "* 1 EXPUNGE\r\ny OK EXPUNGE completed\r\n");
     EXPECT(&a, "f FETCH 1 UID", "* 1 FETCH (UID 1)\r\nf OK FETCH completed\r\n");
-    EXPECT(&a, "n NOOP", "* 1 EXPUNGE\r\nn OK NOOP completed\r\n");
+    EXPECT(&a, "g COPY 1 Trash", "* 1 EXPUNGE\r\ng NO [EXPUNGEISSUED] Some of the messages were removed\r\n");
+    EXPECT(&a, "n NOOP", "n OK NOOP completed\r\n");
     EXPECT(&a, "o IDLE", "+ idling\r\n");
     EXPECT(&a, "nonsense", "o BAD Expected DONE\r\n");
     client_close(&a);
@@ -447,6 +448,132 @@ static void test_condstore(void **state)
     client_close(&c);
 }
 
+static void test_condstore_first_use(void **state)
+{
+    struct client c;
+
+    client_open(&c, *state);
+    client_append(&c, "INBOX", MESSAGE_1);
+    client_send(&c, "s SELECT INBOX\r\n");
+    client_received(&c);
+    EXPECT_HAS(&c, "a FETCH 1 MODSEQ", "* OK [HIGHESTMODSEQ ");
+    EXPECT_HAS(&c, "b FETCH 1 BODY[TEXT]<0.5>",
+               "First FLAGS (\\Seen \\Recent))\r\n* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent) MODSEQ (");
+    EXPECT(&c, "c ENABLE CONDSTORE", "* ENABLED\r\nc OK ENABLE completed\r\n");
+    client_close(&c);
+}
+
+/* Two pipelined APPENDs and a STORE are staged in one turn and share its commit. */
+static void test_shared_commit(void **state)
+{
+    struct client c;
+    const char *got;
+
+    client_open(&c, *state);
+    client_append(&c, "INBOX", MESSAGE_1);
+    client_send(&c, "s SELECT INBOX\r\n");
+    client_received(&c);
+    buf_put_str(&c.in,
+                "a APPEND INBOX {3+}\r\nX\r\n\r\nb APPEND INBOX {3+}\r\nY\r\n\r\nc STORE 1 +FLAGS.SILENT (\\Seen)\r\nd NOOP\r\n");
+    assert_int_equal(imap_session_run(c.session), SESSION_WAIT);
+    assert_int_equal(outq_len(c.host.out), 0); /* nothing is answered before the commit */
+    assert_int_equal(account_commit(c.f->acc), 0);
+    assert_true(c.woken);
+    client_settle(&c);
+    got = client_received(&c);
+    assert_non_null(strstr(got, "APPEND completed\r\nb OK"));
+    assert_non_null(strstr(got, "APPEND completed\r\nc OK STORE completed\r\nd OK NOOP completed\r\n"));
+    client_close(&c);
+}
+
+static void test_utf8_append(void **state)
+{
+    struct client c;
+
+    client_open(&c, *state);
+    client_received(&c);
+    EXPECT(&c, "a APPEND INBOX UTF8 (~{3+}\r\nabc)", "a BAD Missing message literal\r\n");
+    EXPECT(&c, "b ENABLE UTF8=ACCEPT", "* ENABLED UTF8=ACCEPT\r\nb OK ENABLE completed\r\n");
+    EXPECT_HAS(&c, "c APPEND INBOX (\\Seen) UTF8 (~{16+}\r\nSubject: \xc3\xbc\r\n\r\nx)", "c OK [APPENDUID ");
+    EXPECT_HAS(&c, "d APPEND INBOX {3+}\r\nabc", "d OK [APPENDUID ");
+    client_send(&c, "s EXAMINE INBOX\r\n");
+    client_received(&c);
+    EXPECT_HAS(&c, "e FETCH 1 ENVELOPE", "(ENVELOPE (NIL \"\xc3\xbc\" ");
+    EXPECT(&c, "f SEARCH CHARSET UTF-8 ALL", "f BAD CHARSET is not allowed with UTF8=ACCEPT\r\n");
+    client_close(&c);
+}
+
+static void test_nul_and_binary(void **state)
+{
+    struct client c;
+
+    client_open(&c, *state);
+    client_received(&c);
+    client_send_view(&c, VIEW("a APPEND INBOX {3+}\r\na\0b\r\n"), SIZE_MAX);
+    expect_at(&c, "a BAD Messages with NUL octets cannot be stored\r\n", __FILE__, __LINE__);
+    client_send_view(&c, VIEW("b APPEND INBOX ~{3+}\r\na\0b\r\n"), SIZE_MAX);
+    expect_at(&c, "b NO [UNKNOWN-CTE] Messages with NUL octets cannot be stored\r\n", __FILE__, __LINE__);
+    EXPECT_HAS(&c, "c APPEND INBOX ~{3+}\r\nabc", "c OK [APPENDUID ");
+    client_send_view(&c, VIEW("d NO\0OP\r\ne LIST \"\" {2+}\r\na\0\r\n"), SIZE_MAX);
+    expect_at(&c, "d BAD Unknown command\r\ne BAD NUL in a literal\r\n", __FILE__, __LINE__);
+    client_close(&c);
+}
+
+/* The server's last SASL data need an answer of the client before the tagged OK. */
+static void test_final_sasl(void **state)
+{
+    struct client c;
+
+    client_open(&c, *state);
+    imap_session_free(&c.session);
+    client_received(&c);
+    c.session = imap_session_new(&c.host, c.f->acc, VIEW("t"), VIEW("v=1"));
+    client_settle(&c);
+    expect_at(&c, "+ dj0x\r\n", __FILE__, __LINE__);
+    EXPECT_HAS(&c, "\r\nn NOOP", "t OK [CAPABILITY IMAP4rev1");
+    client_close(&c);
+}
+
+/* A damaged message costs itself only. */
+static void test_damaged(void **state)
+{
+    struct fixture *f = *state;
+    char path[128], *log;
+    struct client c;
+    const char *got;
+    size_t n;
+    FILE *file;
+
+    client_open(&c, f);
+    client_append(&c, "INBOX", MESSAGE_1);
+    client_append(&c, "INBOX", "Subject: two\r\n\r\nUNIQUE-TEXT\r\n");
+    client_append(&c, "INBOX", MESSAGE_1);
+    snprintf(path, sizeof(path), "%s/log.00000001", f->dir);
+    file = fopen(path, "r+");
+    assert_non_null(file);
+    log = calloc(1, 1 << 20);
+    n = fread(log, 1, 1 << 20, file);
+    {
+        char *at = memmem(log, n, "\r\n\r\nUNIQUE-TEXT", 15); /* not the preview in the digest */
+
+        assert_non_null(at);
+        assert_int_equal(fseek(file, at + 4 - log, SEEK_SET), 0);
+        assert_int_equal(fputc('X', file), 'X');
+    }
+    fclose(file);
+    free(log);
+    client_send(&c, "s EXAMINE INBOX\r\n");
+    client_received(&c);
+    client_send(&c, "a FETCH 1:3 BODY.PEEK[]\r\n");
+    got = client_received(&c);
+    assert_non_null(strstr(got, "* 1 FETCH (BODY[] {179}\r\n"));
+    assert_non_null(strstr(got, "* 2 FETCH (BODY[] NIL)\r\n"));
+    assert_non_null(strstr(got, "* 3 FETCH (BODY[] {179}\r\n"));
+    assert_non_null(strstr(got, "a NO [SERVERBUG] "));
+    EXPECT_HAS(&c, "b FETCH 2 ENVELOPE", "\"two\"");
+    client_close(&c);
+}
+
 static void test_timeout_and_bye(void **state)
 {
     struct client c;
@@ -547,6 +674,12 @@ int main(void)
         T(test_limits),
         T(test_bad_commands),
         T(test_condstore),
+        T(test_condstore_first_use),
+        T(test_shared_commit),
+        T(test_utf8_append),
+        T(test_nul_and_binary),
+        T(test_final_sasl),
+        T(test_damaged),
         T(test_timeout_and_bye),
         T(test_eof),
         T(test_free_while_staged),
