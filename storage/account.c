@@ -7,6 +7,8 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 
+#define SMALL_MAILBOX 64
+
 static int replay(void *arg, const struct txlog_txn *t)
 {
     struct account *acc = arg;
@@ -95,6 +97,7 @@ static struct account *account_new(const struct account_params *params)
     acc->vfs = params->vfs;
     acc->queue_end = &acc->queue;
     acc->next_mailbox_id = 1;
+    acc->small_mailbox = SMALL_MAILBOX;
     buf_init(&acc->scratch, (size_t)8 << 20);
     txlog_init(&acc->log, params->vfs, params->segment_max);
     return acc;
@@ -121,7 +124,7 @@ static int load(struct account *acc)
     }
     if (report.cut > 0)
         LOG_WARN(0, "cut off what a crash left unfinished", F_UINT("octets", report.cut));
-    if (acc->log.next_seq > 1 && (!acc->clean || report.cut > 0 || report.damaged > 0))
+    if (acc->log.next_seq > 1 && (!acc->clean || report.damaged > 0))
         jump_modseqs(acc);
     return create_autos(acc, acc->log.next_seq == 1 && report.damaged == 0);
 }

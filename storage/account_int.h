@@ -126,6 +126,7 @@ struct account {
     bool clean;   /* the last transaction says that the account was closed in order */
     bool closing; /* the next one will say so */
     unsigned damaged_mailboxes;
+    uint32_t small_mailbox; /* records that stay in the state file whatever their share */
 };
 
 /* names.c: the order of names is bytewise with '/' lowest, INBOX and what is below it first. */

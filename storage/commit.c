@@ -80,7 +80,9 @@ static struct txn *take_batch(struct txn **queue)
 
 static int write_batch(struct account *acc, struct txn *first)
 {
-    bool sync = acc->params.flag_sync_ms == 0 || acc->jump != 0 || acc->closing, any = false;
+    /* The first thing after a clean end must be durable even if it is only flags: from then on a crash finds the account unclean,
+     * and allows for the unsynced changes that it lost. */
+    bool sync = acc->params.flag_sync_ms == 0 || acc->jump != 0 || acc->closing || acc->clean, any = false;
     struct txlog_batch b;
     int err = txlog_batch_begin(&acc->log, &b);
 

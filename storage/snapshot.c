@@ -14,7 +14,6 @@
 #include "common/log/log.h"
 #include "storage/snapshot_int.h"
 
-#define SMALL_MAILBOX 64               /* records that stay in the state file whatever their share */
 #define TAIL_MIN ((uint64_t)256 << 10) /* of log operations before a snapshot is worth its syncs */
 #define RETRY_MS 60000
 
@@ -52,7 +51,7 @@ static bool wants_file(const struct mailbox *m)
 {
     uint64_t differing = (uint64_t)(mailbox_nrecs(m) - m->nfile) + m->dirty.n;
 
-    return m->loaded && differing > SMALL_MAILBOX && differing > m->file_recs / 4;
+    return m->loaded && differing > m->acc->small_mailbox && differing > m->file_recs / 4;
 }
 
 static void set_dirty_flags(struct mailbox *m, bool on)
@@ -240,6 +239,9 @@ static int write_state(struct snapshot *s)
     err = vfs_file_open(s->acc->vfs, name, VFS_CREATE, &s->file);
     if (err == 0)
         err = append_synced(s, 0, buf_view(&s->body));
+    /* The names of all files of this snapshot are durable before the trailer makes it count. */
+    if (err == 0)
+        err = vfs_sync_dir(s->acc->vfs);
     if (err != 0)
         return err;
     buf_init(&end, STATE_TRAILER_SIZE);
@@ -247,7 +249,7 @@ static int write_state(struct snapshot *s)
     ASSERT(buf_ok(&end) && buf_len(&end) == STATE_TRAILER_SIZE);
     err = append_synced(s, buf_len(&s->body), buf_view(&end));
     buf_free(&end);
-    return err != 0 ? err : vfs_sync_dir(s->acc->vfs);
+    return err;
 }
 
 /* --- afterwards ----------------------------------------------------------------------------------------------------------- */
@@ -321,19 +323,21 @@ static void snapshot_done(struct snapshot *s)
     remove_segments(acc, &s->pos);
 }
 
-/* Nothing refers to what was written: it goes now or at the next open. */
+/* What was written goes, now or at the next open: the state file first, and what it refers to only when that is sure. When a
+ * failed sync wrote the trailer all the same, the snapshot is as good as any and the log goes on from it. */
 static void snapshot_failed(struct snapshot *s, int err)
 {
     struct account *acc = s->acc;
 
     LOG_ERROR(0, "cannot write a snapshot", F_UINT("number", s->num), F_ERR(err));
     vfs_file_close(&s->file);
-    (void)!vfs_remove(acc->vfs, (struct vfs_name){VFS_STATE, 0, s->num});
+    acc->snapshot_after = account_now_ms(acc) + RETRY_MS;
+    if (vfs_remove(acc->vfs, (struct vfs_name){VFS_STATE, 0, s->num}) != 0 || vfs_sync_dir(acc->vfs) != 0)
+        return;
     for (size_t i = 0; i < acc->nmailboxes; i++) {
         if (s->entries[i].new_file)
             (void)!vfs_remove(acc->vfs, (struct vfs_name){VFS_MBOX, s->entries[i].m->id, s->num});
     }
-    acc->snapshot_after = account_now_ms(acc) + RETRY_MS;
 }
 
 int snapshot_write(struct account *acc)

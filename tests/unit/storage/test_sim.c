@@ -1,0 +1,46 @@
+/* A bounded number of simulated histories; tests/sim/storage_sim.c runs as many as one likes. */
+#include "storage_helper.h"
+
+#include "tests/sim/storage_sim.h"
+
+static int quiet(void **state)
+{
+    (void)state;
+    log_init("test", open("/dev/null", O_WRONLY | O_APPEND | O_CLOEXEC), LOG_SINK_STREAM, LOG_LVL_ERROR);
+    return 0;
+}
+
+static void test_histories(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++)
+        sim_history(seed, 150, 10);
+}
+
+static void test_crash_at_every_operation(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++)
+        sim_every_op(seed, 12, 0, 0);
+}
+
+static void test_fail_at_every_operation(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        sim_every_op(seed, 10, ERR_NOSPACE, 1);
+        sim_every_op(seed, 10, ERR_NOSPACE, 5);
+        sim_every_op(seed, 10, ERR_IO, 1);
+        sim_every_op(seed, 10, ERR_IO, 3);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_histories, quiet),
+        cmocka_unit_test_setup(test_crash_at_every_operation, quiet),
+        cmocka_unit_test_setup(test_fail_at_every_operation, quiet),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
