@@ -187,16 +187,16 @@ static void attempt_verify(struct auth_conn *c)
     verify_start(&a->verify, &c->server->dbs, &a->name, secret_view(a->x.password), &c->peer, c->id, on_verified, c);
 }
 
-/* Who the claim is about. RFC 4422 3.4.1: an authorisation identity, where one is given, must be one that this user may act as,
- * and here that is nobody but the user. */
-static bool attempt_names(struct auth_conn *c)
+/* Who the claim is about. An impossible name leaves a->name empty. RFC 4422 3.4.1: an authorisation identity, where one is given,
+ * must be one that this user may act as, and here that is nobody but the user. */
+static void attempt_take_name(struct attempt *a, const struct set_auth *set)
 {
-    struct attempt *a = c->attempt;
-    const struct set_auth *set = c->server->dbs.set;
+    a->named = auth_name_normalise(set, mech_name_view(&a->x.authcid), &a->name) == 0;
+}
+
+static bool attempt_acts_as_self(const struct attempt *a, const struct set_auth *set)
+{
     struct auth_name as;
-    if (auth_name_normalise(set, mech_name_view(&a->x.authcid), &a->name) != 0)
-        return false;
-    a->named = true;
     return a->x.authzid.len == 0 ||
            (auth_name_normalise(set, mech_name_view(&a->x.authzid), &as) == 0 && auth_name_equal(&as, &a->name));
 }
@@ -208,8 +208,9 @@ static void attempt_password(struct auth_conn *c)
         attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "out of guarded memory");
         return;
     }
-    if (!attempt_names(c)) {
-        attempt_fail_credentials(c, a->named ? "not allowed to act as another user" : "unknown user");
+    attempt_take_name(a, c->server->dbs.set);
+    if (!attempt_acts_as_self(a, c->server->dbs.set)) {
+        attempt_fail_credentials(c, "not allowed to act as another user");
         return;
     }
     uint64_t wait = penalty_admit(c->server->penalty, loop_now(c->server->loop), &c->peer);
@@ -242,8 +243,9 @@ static void attempt_step(struct auth_conn *c, bool has_data, struct view data)
         return;
     case MECH_PROVEN:
         a->proven = true;
-        if (!attempt_names(c)) {
-            attempt_fail_credentials(c, "not allowed to act as another user");
+        attempt_take_name(a, c->server->dbs.set);
+        if (!a->named || !attempt_acts_as_self(a, c->server->dbs.set)) {
+            attempt_fail_credentials(c, a->named ? "not allowed to act as another user" : "unknown user");
             return;
         }
         auth_conn_enter(c, CONN_CHECKING);

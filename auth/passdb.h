@@ -51,7 +51,8 @@ struct passdb_driver {
 extern const struct passdb_driver passdb_file_driver;
 extern const struct passdb_driver passdb_pam_driver;
 
-/* Calls done exactly once, possibly before it returns, unless verify_cancel comes first. */
+/* Calls done exactly once, possibly before it returns, unless verify_cancel comes first. An empty name: what was tried is no
+ * possible name, and fails as an unknown one does. */
 void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, struct view password,
                   const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg);
 /* Accepts a struct verify that is zeroed or done. */
