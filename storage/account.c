@@ -126,6 +126,7 @@ static int load(struct account *acc)
         LOG_WARN(0, "cut off what a crash left unfinished", F_UINT("octets", report.cut));
     if (acc->log.next_seq > 1 && (!acc->clean || report.damaged > 0))
         jump_modseqs(acc);
+    snapshot_clean(acc);
     return create_autos(acc, acc->log.next_seq == 1 && report.damaged == 0);
 }
 

@@ -122,7 +122,7 @@ struct account {
     uint64_t tail_bytes;       /* operations in the log since */
     uint64_t snapshot_after;   /* ms; not before, after a failure */
     struct vfs_name *obsolete; /* files that the next snapshot makes needless */
-    size_t nobsolete, cobsolete;
+    size_t nobsolete, cobsolete, nleftover;
     bool clean;   /* the last transaction says that the account was closed in order */
     bool closing; /* the next one will say so */
     unsigned damaged_mailboxes;
@@ -188,6 +188,8 @@ bool snapshot_due(const struct account *acc);
 /* At a close: whether writing it is worth more than replaying the log's tail. */
 bool snapshot_worth(const struct account *acc);
 void snapshot_obsolete(struct account *acc, struct vfs_name name);
+/* After a good open: what an unfinished snapshot left goes. */
+void snapshot_clean(struct account *acc);
 /* snapshot_load.c */
 /* Finds the newest whole snapshot; start_out is where the log goes on. Nothing there: start_out is the beginning. ERR_CORRUPT:
  * there are snapshots, none of them whole; ERR_UNSUPPORTED: it is of a newer version. */

@@ -280,14 +280,23 @@ static void entry_done(struct snapshot *s, struct snapshot_entry *e)
         mailbox_unload(m);
 }
 
-static void remove_obsolete(struct account *acc)
+static void remove_files(struct account *acc, size_t n)
 {
-    for (size_t i = 0; i < acc->nobsolete; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (vfs_remove(acc->vfs, acc->obsolete[i]) != 0)
             LOG_WARN(0, "cannot remove an old file", F_UINT("kind", acc->obsolete[i].kind),
                      F_UINT("number", acc->obsolete[i].num));
     }
-    acc->nobsolete = 0;
+    acc->nobsolete -= n;
+    if (acc->nobsolete > 0)
+        memmove(acc->obsolete, acc->obsolete + n, acc->nobsolete * sizeof(*acc->obsolete));
+    acc->nleftover = 0;
+}
+
+void snapshot_clean(struct account *acc)
+{
+    if (!acc->damaged && acc->nleftover > 0)
+        remove_files(acc, acc->nleftover);
 }
 
 /* Segments before the snapshot's position to which no message refers. */
@@ -319,7 +328,7 @@ static void snapshot_done(struct snapshot *s)
     acc->clean = true;
     for (size_t i = 0; i < acc->nmailboxes; i++)
         entry_done(s, &s->entries[i]);
-    remove_obsolete(acc);
+    remove_files(acc, acc->nobsolete);
     remove_segments(acc, &s->pos);
 }
 

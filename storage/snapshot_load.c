@@ -96,18 +96,18 @@ static int find_state(struct account *acc, const struct found *f, struct txlog_p
     }
 }
 
-/* Files that the snapshot does not name are left from one that was not finished, or were to be removed when a crash came. */
-static void remove_leftovers(struct account *acc, const struct found *f)
+/* Files that the snapshot does not name are left from one that was not finished, or were to be removed when a crash came. They go
+ * once it is known that the account can be opened without them. */
+static void note_leftovers(struct account *acc, const struct found *f)
 {
     for (size_t i = 0; i < f->n; i++) {
         const struct vfs_name *n = &f->v[i];
         const struct mailbox *m = n->kind == VFS_MBOX ? account_find_id(acc, n->id) : NULL;
 
-        if ((n->kind == VFS_STATE && n->num == acc->state_num) || (m != NULL && m->file_num == n->num))
-            continue;
-        if (vfs_remove(acc->vfs, *n) != 0)
-            LOG_WARN(0, "cannot remove a left-over file", F_UINT("kind", n->kind), F_UINT("number", n->num));
+        if ((n->kind != VFS_STATE || n->num != acc->state_num) && (m == NULL || m->file_num != n->num))
+            snapshot_obsolete(acc, *n);
     }
+    acc->nleftover = acc->nobsolete;
 }
 
 int snapshot_load(struct account *acc, struct txlog_pos *start_out)
@@ -127,7 +127,7 @@ int snapshot_load(struct account *acc, struct txlog_pos *start_out)
         acc->state_num = num;
         acc->clean = num != 0;
         *start_out = pos;
-        remove_leftovers(acc, &f);
+        note_leftovers(acc, &f);
     }
     free(f.v);
     return err;

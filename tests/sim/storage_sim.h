@@ -676,7 +676,7 @@ static inline void sim_rest(struct sim_run *r)
         if (!vfs_sim_crashed(r->vfs)) {
             if (sim_open_account(r) != 0 && !vfs_sim_crashed(r->vfs))
                 SIM_FAIL(r, "cannot open again");
-            if (r->acc != NULL && !vfs_sim_crashed(r->vfs))
+            if (r->acc != NULL && !vfs_sim_crashed(r->vfs) && !account_read_only(r->acc))
                 sim_durable(r);
         }
         break;
