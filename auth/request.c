@@ -12,8 +12,8 @@
 
 /* A helper that has answered but does not end is given up after this; master kills it at its own deadline. */
 #define REQUEST_EXIT_MS 5000
-/* Master kills a helper one second after the deadline, which closes the channel: only then is there room for another. This is for a
- * master that does not. */
+/* Master kills a helper one second after the deadline, which closes the channel: only then is there room for another. This is for
+ * a master that does not. */
 #define REQUEST_GRACE_MS 3000
 
 enum request_state { REQUEST_QUEUED, REQUEST_RUNNING, REQUEST_ANSWERED };
