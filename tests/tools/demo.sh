@@ -142,7 +142,7 @@ or with mutt:
 Send mail to it:
     postfix: mailbox_transport = lmtp:inet:$host:1024
 Look inside:
-    $bin/culverctl -c $run/etc/culver.conf status        (or: who, kick demo, reload, stop)
+    $bin/culverctl -s $run/run/control status        (or: who, kick demo, reload, stop)
 
 EOF
 }
