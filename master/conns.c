@@ -134,15 +134,6 @@ static void take_done(void *arg, const struct request *r, enum take_fail code, c
     services_taken(l->m, l->parent, r->id);
 }
 
-static void deliver_done(void *arg, const struct request *r, enum take_fail code, const char *text)
-{
-    (void)arg;
-    if (code == 0)
-        return;
-    LOG_WARN(r->id, "delivery refused", F_STR("reason", text));
-    request_reply(r->fds[1], r->id, 451, "4.3.0", text);
-}
-
 /* --- TAKE ---------------------------------------------------------------------------------------------------------------- */
 
 static void session_encode(struct request *r, const struct conn *c, const struct msg_take *t)
@@ -284,7 +275,7 @@ static void deliver_with(struct link *l, struct ipc_msg *msg, const struct msg_d
     msg_deliver_encode(&r->body, &out);
     r->protocol = PROTO_LMTP;
     r->peer = l->conn->peer;
-    r->done = deliver_done;
+    r->done = request_deliver_done;
     r->arg = l;
     workers_submit(l->m, user, r);
 }

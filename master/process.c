@@ -31,7 +31,10 @@ int process_start(struct master *m, const struct process_spec *spec, pid_t *pid_
         ex.path = (const char *)path.data;
         ex.channel_fd = fds[1];
         rc = exec_child(&ex, pid_out);
-        (void)close(fds[1]);
+        if (rc == 0 && spec->peer_fd_out != NULL)
+            *spec->peer_fd_out = fds[1];
+        else
+            (void)close(fds[1]);
         if (rc != 0)
             (void)close(fds[0]);
     }

@@ -14,7 +14,8 @@ struct process_spec {
     ipc_handler_fn *handler;
     ipc_closed_fn *closed;
     child_exited_fn *exited;
-    void *arg; /* of the three */
+    void *arg;        /* of the three */
+    int *peer_fd_out; /* not NULL: master keeps the child's end of the channel open too, and this is it */
 };
 
 /* ERR_SYSTEM: no descriptors, no process. */

@@ -45,3 +45,12 @@ void request_reply(int fd, uint64_t id, uint16_t code, const char *enhanced, con
         LOG_WARN(id, "cannot answer a delivery");
     buf_free(&body);
 }
+
+void request_deliver_done(void *arg, const struct request *r, enum take_fail code, const char *text)
+{
+    (void)arg;
+    if (code == 0)
+        return;
+    LOG_WARN(r->id, "delivery refused", F_STR("reason", text));
+    request_reply(r->fds[1], r->id, 451, "4.3.0", text);
+}

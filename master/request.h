@@ -32,6 +32,9 @@ struct request {
     void *arg;
 };
 
+/* The usual `done` of a delivery: refuses it on its reply channel. arg is not used. */
+void request_deliver_done(void *arg, const struct request *r, enum take_fail code, const char *text);
+
 /* Descriptors are taken over from msg (its slots become -1). */
 struct request *request_new(enum request_kind kind, uint64_t id, struct ipc_msg *msg);
 void request_free(struct request **r);

@@ -148,6 +148,7 @@ static void exited(void *arg, pid_t pid, int status)
                   F_UINT("lived_ms", lived));
     else
         LOG_DEBUG(0, "worker left", F_STR("user", w->user->name), F_INT("child", pid));
+    worker_recover_unread(w);
     while (w->sessions != NULL)
         worker_session_end(w, &w->sessions);
     w->pid = 0;
@@ -214,7 +215,8 @@ static void start(struct worker *w)
                                 .handler = on_message,
                                 .closed = on_closed,
                                 .exited = exited,
-                                .arg = w};
+                                .arg = w,
+                                .peer_fd_out = &w->peer_fd};
     int rc = process_start(w->m, &spec, &w->pid, &w->ch);
 
     if (rc != 0) {

@@ -2,8 +2,10 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/secret/secret.h"
 #include "master/supervise.h"
 
 #define SWEEP_EVERY_MS 1000
@@ -153,6 +155,68 @@ static void sweep(void *arg)
         timer_arm(m->workers->sweep, SWEEP_EVERY_MS);
 }
 
+/* --- what a dead worker had not read -----------------------------------------------------------------------------------------
+ */
+
+/* Takes a session back from the list of those that the worker has. False: it is not there. */
+static bool session_withdraw(struct worker *w, const struct msg_session *m, struct request *r)
+{
+    struct session **link = &w->sessions;
+    struct session *s;
+
+    while (*link != NULL && (*link)->id != m->session_id)
+        link = &(*link)->next;
+    s = *link;
+    if (s == NULL)
+        return false;
+    r->protocol = s->protocol;
+    r->peer = s->peer;
+    r->tls = s->tls;
+    r->counted = true; /* the count goes with it */
+    *link = s->next;
+    w->nsessions--;
+    free(s);
+    return true;
+}
+
+static struct request *request_again(struct worker *w, struct ipc_msg *msg)
+{
+    bool session = msg->kind == IPC_MASTER_SESSION;
+    struct request *r = NULL;
+    struct msg_session s;
+    struct msg_deliver d;
+
+    if (session ? msg_session_decode(msg->body, &s) != 0 : msg_deliver_decode(msg->body, &d) != 0)
+        return NULL;
+    r = request_new(session ? REQUEST_SESSION : REQUEST_DELIVER, session ? s.session_id : d.session_id, msg);
+    buf_put_view(&r->body, msg->body);
+    if (!session)
+        r->done = request_deliver_done;
+    else if (!session_withdraw(w, &s, r))
+        request_free(&r);
+    return r;
+}
+
+void worker_recover_unread(struct worker *w)
+{
+    static uint8_t storage[IPC_MAX_MSG];
+    struct request *r;
+    struct ipc_msg msg;
+
+    while (w->peer_fd >= 0 && ipc_recv_wait(w->peer_fd, ROLE_WORKER, ROLE_MASTER, IPC_STATE_READY, storage, &msg, 0) == 0) {
+        r = NULL;
+        if ((msg.kind == IPC_MASTER_SESSION || msg.kind == IPC_MASTER_DELIVER) && !w->m->stopping)
+            r = request_again(w, &msg);
+        if (r != NULL)
+            queue_push(w, r);
+        ipc_msg_close_fds(&msg);
+    }
+    secret_wipe(storage, sizeof(storage));
+    if (w->peer_fd >= 0)
+        (void)close(w->peer_fd);
+    w->peer_fd = -1;
+}
+
 /* --- the table ------------------------------------------------------------------------------------------------------------ */
 
 static struct worker *worker_new(struct master *m, struct user **user, struct ids ids)
@@ -163,6 +227,7 @@ static struct worker *worker_new(struct master *m, struct user **user, struct id
     w->m = m;
     w->user = *user;
     w->ids = ids;
+    w->peer_fd = -1;
     w->queue_end = &w->queue;
     w->timer = timer_new(m->loop, worker_on_timer, w);
     if (table_put(ws->by_name, view_str(w->user->name), w) != 0) {
@@ -197,6 +262,8 @@ void worker_forget(struct worker **wp)
         w->next->prev = w->prev;
     else
         ws->last = w->prev;
+    if (w->peer_fd >= 0)
+        (void)close(w->peer_fd);
     timer_free(&w->timer);
     ipc_free(&w->ch);
     user_free(&w->user);

@@ -22,6 +22,7 @@ struct worker {
     enum worker_state state;
     pid_t pid; /* 0: none */
     struct ipc *ch;
+    int peer_fd; /* its end of the channel, kept so that what it has not read survives it; -1: none */
     struct request *queue, **queue_end;
     size_t nqueue;
     struct session *sessions;
@@ -45,6 +46,8 @@ struct workers {
 void worker_dispatch(struct worker *w);
 /* Refuses what waits. */
 void worker_refuse_all(struct worker *w, enum take_fail code, const char *text);
+/* The worker is dead: what it had not read yet waits for the next one. */
+void worker_recover_unread(struct worker *w);
 void worker_session_end(struct worker *w, struct session **link);
 void worker_forget(struct worker **w);
 

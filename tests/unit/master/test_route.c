@@ -346,6 +346,7 @@ static void test_session(void **state)
     assert_int_equal(greeting(&b, "alice"), first); /* one user, one worker */
     peer_close(&a);
     peer_close(&b);
+    settle(1, 1);
     assert_int_equal(workers_kick(&m, VIEW("alice"), 0), 1);
     assert_int_equal(workers_kick(&m, VIEW("nobody"), 0), 0);
     supervise_kill(&m, first, SIGKILL);
@@ -438,7 +439,8 @@ static void test_limit(void **state)
         else
             assert_int_equal(refusal(&p[i]), TAKE_FAIL_LIMIT);
     }
-    supervise_kill(&m, greeting(&p[0], "alice"), SIGKILL);
+    (void)greeting(&p[0], "alice");
+    supervise_kill(&m, greeting(&p[1], "alice"), SIGKILL);
     settle(0, 0);
     for (int i = 0; i < 3; i++)
         peer_close(&p[i]);
@@ -467,6 +469,34 @@ static void test_death(void **state)
     supervise_kill(&m, pid, SIGKILL);
     settle(0, 0);
     peer_close(&other);
+    peer_close(&p);
+    peer_close(&q);
+}
+
+/* What a worker had not read when it was killed goes to the next one. */
+static void test_unread_survives(void **state)
+{
+    struct peer p = peer_new(ROLE_CONN), q = peer_new(ROLE_CONN);
+    int pid;
+
+    (void)state;
+    grant(&p, 0, "henry");
+    take(&p, "stay");
+    assert_int_equal(answer(&p), IPC_MASTER_TAKE_OK);
+    pid = greeting(&p, "henry");
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    grant(&q, 0, "henry");
+    take(&q, "stay");
+    assert_int_equal(answer(&q), IPC_MASTER_TAKE_OK);
+    supervise_kill(&m, pid, SIGKILL);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(loop_turn(m.loop, 5), 0);
+    assert_int_not_equal(greeting(&q, "henry"), pid);
+    settle(1, 1);
+    assert_int_equal(session_limits_total(m.limits), 1);
+    supervise_kill_all(&m, SIGKILL);
+    settle(0, 0);
+    assert_int_equal(session_limits_total(m.limits), 0);
     peer_close(&p);
     peer_close(&q);
 }
@@ -576,7 +606,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_session), cmocka_unit_test(test_late_grant),       cmocka_unit_test(test_no_grant),
         cmocka_unit_test(test_replay),  cmocka_unit_test(test_wrong_descriptor), cmocka_unit_test(test_limit),
         cmocka_unit_test(test_death),   cmocka_unit_test(test_places),           cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_deliver),
+        cmocka_unit_test(test_deliver), cmocka_unit_test(test_unread_survives),
     };
 
     if (argc > 0 && strcmp(argv[0], "culver-worker") == 0)
