@@ -278,7 +278,7 @@ int attempt_on_auth(struct auth_conn *c, struct view body)
         send_fail(c, AUTH_FAIL_MECHANISM, "");
         return 0;
     }
-    if (mech->needs_protection && !secured) {
+    if (mech->needs_protection && !secured && !c->server->cleartext) {
         log_failure(c, view_make(NULL, 0), mech->name, "connection not protected");
         send_fail(c, AUTH_FAIL_MECHANISM, "This mechanism needs TLS");
         return 0;

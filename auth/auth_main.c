@@ -85,10 +85,11 @@ static void confine(struct auth_ctx *ctx, const struct set_auth *set)
 
 int main(void)
 {
-    static const struct conf_component *const components[] = {&set_auth_component};
+    static const struct conf_component *const components[] = {&set_auth_component, &set_login_component};
     static struct auth_ctx ctx;
-    proc_start(&ctx.proc, "auth", ROLE_AUTH, components, 1);
+    proc_start(&ctx.proc, "auth", ROLE_AUTH, components, 2);
     const struct set_auth *set = conf_get(ctx.proc.conf, &set_auth_component);
+    const struct set_login *login = conf_get(ctx.proc.conf, &set_login_component);
     proc_receive(&ctx.proc, receive, &ctx);
     if (password_init() != 0)
         LOG_FATAL("cryptography cannot be used");
@@ -100,7 +101,7 @@ int main(void)
         LOG_FATAL("databases cannot be opened");
     ctx.proc.loop = loop_new();
     proc_serve(&ctx.proc, on_master, on_master_closed, &ctx);
-    ctx.server = auth_server_new(ctx.proc.loop, ctx.proc.master, &ctx.dbs);
+    ctx.server = auth_server_new(ctx.proc.loop, ctx.proc.master, &ctx.dbs, login->cleartext_auth);
     for (size_t i = 0; i < ctx.npeers; i++) {
         if (auth_server_add_parent(ctx.server, &ctx.peers[i], ctx.peer_fds[i]) != 0)
             LOG_FATAL("master sent a channel to a service that has no business here");

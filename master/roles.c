@@ -22,7 +22,7 @@ static const struct role roles[ROLE_ID_COUNT] = {
                       .program = "culver-auth",
                       .ipc_role = ROLE_AUTH,
                       USER(auth_user),
-                      .components = {&set_auth_component},
+                      .components = {&set_auth_component, &set_login_component},
                       .peers = FRONTS,
                       .job = "checks passwords, looks users up, tells master whom a connection belongs to"},
     [ROLE_ID_IMAP_LOGIN] = {.id = ROLE_ID_IMAP_LOGIN,

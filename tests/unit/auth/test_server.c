@@ -322,7 +322,7 @@ static void world_new(const char *conf_text, const char *user_lines, enum ipc_ro
     ipc_set_state(w.master, IPC_STATE_READY);
     assert_int_equal(auth_dbs_init(&dbs, set), 0);
     assert_int_equal(auth_dbs_open(&dbs), 0);
-    w.server = auth_server_new(w.loop, w.auth_master, &dbs);
+    w.server = auth_server_new(w.loop, w.auth_master, &dbs, false);
     assert_int_equal(ipc_pair(fds), 0);
     assert_int_equal(auth_server_add_parent(w.server, &peer, fds[0]), 0);
     w.login = ipc_new(w.loop, fds[1], parent, ROLE_AUTH, on_login, on_closed, &w.login_closed);
@@ -453,6 +453,21 @@ static void test_mechanisms(void **state)
     await(c, 7, 500);
     send_response(c, good);
     await(c, 8, 500);
+    assert_int_equal(c->last, IPC_AUTH_PASS);
+    conn_free(c);
+    world_free();
+}
+
+/* cleartext_auth = yes */
+static void test_cleartext(void **state)
+{
+    const struct view good = BYTES("\0alice\0pw");
+    (void)state;
+    world_new(FILE_CONF, "alice:pw\n", ROLE_LOGIN);
+    w.server->cleartext = true;
+    struct conn *c = conn_new();
+    send_auth(c, "PLAIN", false, &good);
+    await(c, 1, 500);
     assert_int_equal(c->last, IPC_AUTH_PASS);
     conn_free(c);
     world_free();
@@ -922,6 +937,7 @@ int main(void)
         cmocka_unit_test(test_again_after_failure),
         cmocka_unit_test(test_mechanisms),
         cmocka_unit_test(test_login_mechanism),
+        cmocka_unit_test(test_cleartext),
         cmocka_unit_test(test_protocol_errors),
         cmocka_unit_test(test_conn_ids),
         cmocka_unit_test(test_proxied),
