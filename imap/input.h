@@ -12,8 +12,9 @@
 
 struct imap_session;
 
-#define IMAP_LITERAL_SWALLOW_MAX (256u * 1024 * 1024) /* of a refused non-synchronizing literal; a larger one ends the session \
-                                                       */
+#define IMAP_LITERAL_SWALLOW_MAX                                                                  \
+    (256u * 1024 * 1024) /* of a refused non-synchronizing literal; a larger one ends the session \
+                          */
 #define IMAP_LINE_SLACK 4096
 
 enum imap_input_state {

@@ -7,9 +7,9 @@
 
 struct imap_session;
 
-/* The client was authenticated with the command tagged `tag`: puts its tagged OK with CAPABILITY to the output. With acc NULL (the mail cannot be
- * opened) puts "tag NO [UNAVAILABLE] …" and BYE, and run() gives SESSION_CLOSE. final: last SASL data, put before the OK as "+ base64"
- * is not needed for IMAP when empty. */
+/* The client was authenticated with the command tagged `tag`: puts its tagged OK with CAPABILITY to the output. With acc NULL
+ * (the mail cannot be opened) puts "tag NO [UNAVAILABLE] …" and BYE, and run() gives SESSION_CLOSE. final: last SASL data, put
+ * before the OK as "+ base64" is not needed for IMAP when empty. */
 struct imap_session *imap_session_new(struct session_host *host, struct account *acc, struct view tag, struct view final);
 void imap_session_free(struct imap_session **s);
 enum session_run imap_session_run(struct imap_session *s);

@@ -55,7 +55,7 @@ static void open_account(void)
                                "Content-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nbody\r\n--q--\r\n";
     struct account_params p = {.mailboxes_max = 100, .autos = autos, .nautos = 2, .now_ms = wall};
 
-    strcpy(dir, "/tmp/culver-fuzz-XXXXXX");
+    snprintf(dir, sizeof(dir), "/tmp/culver-fuzz-XXXXXX");
     require(mkdtemp(dir) != NULL);
     require(vfs_posix_open(dir, &vfs) == 0);
     p.vfs = vfs;

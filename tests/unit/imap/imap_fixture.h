@@ -48,7 +48,7 @@ static inline void fixture_open(struct fixture *f)
     static const struct auto_mailbox autos[] = {{"Sent", USE_SENT}, {"Trash", USE_TRASH}};
     struct account_params p = {.mailboxes_max = 1000, .autos = autos, .nautos = 2, .now_ms = fixture_now};
 
-    strcpy(f->dir, "/tmp/culver-imap-XXXXXX");
+    snprintf(f->dir, sizeof(f->dir), "/tmp/culver-imap-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     assert_int_equal(vfs_posix_open(f->dir, &f->vfs), 0);
     p.vfs = f->vfs;
@@ -152,18 +152,25 @@ static inline void client_send(struct client *c, const char *text)
     client_send_view(c, view_str(text), SIZE_MAX);
 }
 
+static inline bool fixture_remove(void *arg, struct vfs_name name)
+{
+    assert_int_equal(vfs_remove(((struct fixture *)arg)->vfs, name), 0);
+    return true;
+}
+
 static inline void fixture_close(struct fixture *f)
 {
-    char cmd[128];
+    char lock[96];
 
     for (size_t i = 0; i < ARRAY_LEN(f->clients); i++)
         if (f->clients[i] != NULL)
             return; /* the test has failed and its client's memory is gone */
-
     account_close(&f->acc);
+    assert_int_equal(vfs_list(f->vfs, fixture_remove, f), 0);
     vfs_free(&f->vfs);
-    snprintf(cmd, sizeof(cmd), "rm -rf %s", f->dir);
-    assert_int_equal(system(cmd), 0);
+    snprintf(lock, sizeof(lock), "%s/lock", f->dir);
+    assert_int_equal(unlink(lock), 0);
+    assert_int_equal(rmdir(f->dir), 0);
 }
 
 /* Everything received since the last call, as a string that lives until the next. */
