@@ -74,6 +74,7 @@ static int create_autos(struct account *acc, bool is_new)
 
 static void account_free(struct account *acc)
 {
+    compact_free(acc);
     for (size_t i = 0; i < acc->nmailboxes; i++)
         mailbox_free(acc->by_id[i]);
     for (size_t i = 0; i < acc->nsubs; i++)

@@ -126,7 +126,9 @@ struct account {
     bool clean;   /* the last transaction says that the account was closed in order */
     bool closing; /* the next one will say so */
     unsigned damaged_mailboxes;
-    uint32_t small_mailbox; /* records that stay in the state file whatever their share */
+    struct compact *compact; /* compact.c; NULL: none is going on */
+    uint64_t compact_after;  /* ms */
+    uint32_t small_mailbox;  /* records that stay in the state file whatever their share */
 };
 
 /* names.c: the order of names is bytewise with '/' lowest, INBOX and what is below it first. */
@@ -161,6 +163,11 @@ struct msg_rec *mailbox_rec_find(const struct mailbox *m, uint32_t uid);
 void mailbox_rec_add(struct mailbox *m, const struct msg_rec *rec);
 /* To be called before a record that is in the mailbox's file changes. */
 void mailbox_rec_dirty(struct mailbox *m, uint32_t idx);
+/* Octets of the log that a record keeps alive. */
+static inline uint64_t rec_live(const struct msg_rec *rec)
+{
+    return blob_space(rec->size) + (rec->dig_len > 0 && rec->dig_mbox == 0 ? blob_space(rec->dig_len) : 0);
+}
 void mailbox_rec_flags(struct mailbox *m, uint32_t idx, unsigned flags, const struct keyword_set *kw, uint64_t modseq);
 void mailbox_rec_expunge(struct mailbox *m, uint32_t idx, uint64_t modseq);
 uint64_t mailbox_bump(struct mailbox *m, uint64_t seq);
@@ -200,6 +207,11 @@ MUST_CHECK int mailbox_load(struct mailbox *m);
 void mailbox_need(struct mailbox *m);
 /* Records that are all in the snapshot leave memory. No view may be open. */
 void mailbox_unload(struct mailbox *m);
+
+/* compact.c */
+/* A piece of work; false: there is none now. */
+bool compact_slice(struct account *acc);
+void compact_free(struct account *acc);
 
 /* commit.c */
 /* Commits an empty transaction: carries what the account itself has to say. */

@@ -88,7 +88,7 @@ void mailbox_destroy(struct account *acc, struct mailbox *m)
         struct seg *s = (rec->flags & REC_GONE) == 0 ? txlog_seg(&acc->log, rec->seg) : NULL;
 
         if (s != NULL)
-            s->live -= blob_space(rec->size);
+            s->live -= rec_live(rec);
     }
     acc->bytes -= m->size;
     acc->messages -= m->messages;
@@ -326,18 +326,18 @@ static void apply_relocate(const struct apply *a, const struct op *op)
         return;
     s = txlog_seg(&a->acc->log, rec->seg);
     if (s != NULL)
-        s->live -= blob_space(rec->size);
+        s->live -= rec_live(rec);
     mailbox_rec_dirty(m, mailbox_rec_at(m, op->uid));
     rec->seg = a->t->seg;
     rec->off = a->t->blobs + op->blob;
-    s = txlog_seg(&a->acc->log, rec->seg);
-    if (s != NULL)
-        s->live += blob_space(rec->size);
-    if (op->digest_len != 0) {
-        rec->dig_mbox = 0;
+    if (rec->dig_mbox == 0) {
+        rec->dig_len = op->digest_len;
         rec->dig_num = a->t->seg;
         rec->dig_off = a->t->blobs + op->digest;
     }
+    s = txlog_seg(&a->acc->log, rec->seg);
+    if (s != NULL)
+        s->live += rec_live(rec);
 }
 
 static void apply_op(const struct apply *a, const struct op *op)

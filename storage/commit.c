@@ -167,13 +167,11 @@ static void save_recent(struct account *acc)
         acc->recent_unsaved = false; /* not worth trying again: without it they are recent twice */
 }
 
-uint64_t account_background(struct account *acc)
+/* Writes what was not synced in time; returns milliseconds until it has to be. */
+static uint64_t sync_late(struct account *acc)
 {
     uint64_t now, due;
 
-    save_recent(acc);
-    if (acc->queue == NULL && snapshot_due(acc))
-        (void)!snapshot_write(acc); /* logged; tried again later */
     if (!acc->log.unsynced || acc->log.broken)
         return UINT64_MAX;
     now = account_now_ms(acc);
@@ -186,4 +184,19 @@ uint64_t account_background(struct account *acc)
         LOG_ERROR(0, "sync failed: the account is read-only until it is opened again");
     account_mark_unsynced(acc);
     return UINT64_MAX;
+}
+
+uint64_t account_background(struct account *acc)
+{
+    uint64_t wait;
+
+    save_recent(acc);
+    wait = sync_late(acc);
+    if (acc->queue != NULL)
+        return wait;
+    if (snapshot_due(acc)) {
+        (void)!snapshot_write(acc); /* logged; tried again later */
+        account_mark_unsynced(acc);
+    }
+    return compact_slice(acc) ? 0 : acc->log.unsynced ? wait : UINT64_MAX;
 }

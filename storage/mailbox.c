@@ -130,7 +130,7 @@ static void count_flags(struct mailbox *m, const struct msg_rec *rec, int sign)
 static void count_live(struct account *acc, const struct msg_rec *rec, int sign)
 {
     struct seg *s = txlog_seg(&acc->log, rec->seg);
-    uint64_t len = blob_space(rec->size);
+    uint64_t len = rec_live(rec);
 
     if (s != NULL)
         s->live += sign > 0 ? len : -len;

@@ -170,8 +170,11 @@ static void recent_range(struct mailbox_view *v, uint32_t from_idx)
     struct mailbox *m = v->m;
     uint32_t first = MAX_OF(m->first_recent, from_idx < mailbox_nrecs(m) ? mailbox_rec(m, from_idx)->uid : m->uidnext);
 
-    for (uint32_t i = mailbox_rec_at(m, first); i < v->known_end; i++)
-        v->nrecent += (mailbox_rec(m, i)->flags & REC_GONE) == 0;
+    if (first == m->first_recent)
+        v->nrecent += m->recent;
+    else
+        for (uint32_t i = mailbox_rec_at(m, first); i < v->known_end; i++)
+            v->nrecent += (mailbox_rec(m, i)->flags & REC_GONE) == 0;
     if (m->uidnext > first)
         uidset_add_range(&v->recent, first, m->uidnext - 1);
     if (v->take_recent && m->first_recent < m->uidnext) {

@@ -24,8 +24,8 @@ enum op_kind {
     OP_COPY,       /* mailbox, to, uid (of the first copy, the others follow), savedate, on (move), uids */
     OP_RECENT,     /* mailbox, uid: the first that nobody was told of as \Recent */
     OP_JUMP,       /* modseq: every mailbox's modseq grows by this (what a crash lost may have been told to clients) */
-    OP_RELOCATE,   /* mailbox, uid, seg, blob: the bytes of this message now lie there; digest_len 1: and its digest at digest */
-    OP_CLEAN,    /* the account was closed in order: nothing unsynced was lost before this */
+    OP_RELOCATE,   /* mailbox, uid, blob, digest, digest_len: the bytes of this message are now those of this transaction */
+    OP_CLEAN,      /* the account was closed in order: nothing unsynced was lost before this */
     OP_KIND_END
 };
 

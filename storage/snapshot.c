@@ -17,11 +17,23 @@
 #define TAIL_MIN ((uint64_t)256 << 10) /* of log operations before a snapshot is worth its syncs */
 #define RETRY_MS 60000
 
+/* Segments that could go: nothing refers to them but the log's past. */
+static bool has_empty_segment(const struct account *acc)
+{
+    for (size_t i = 0; i < acc->log.nsegs; i++) {
+        const struct seg *s = acc->log.segs[i];
+
+        if (s != acc->log.active && s->live == 0 && !s->removed)
+            return true;
+    }
+    return false;
+}
+
 bool snapshot_due(const struct account *acc)
 {
     if (acc->log.broken || acc->damaged_mailboxes > 0 || account_now_ms(acc) < acc->snapshot_after)
         return false;
-    return acc->tail_bytes > TAIL_MIN && acc->tail_bytes > acc->state_bytes / 4;
+    return (acc->tail_bytes > TAIL_MIN && acc->tail_bytes > acc->state_bytes / 4) || has_empty_segment(acc);
 }
 
 bool snapshot_worth(const struct account *acc)

@@ -38,6 +38,7 @@ static void stage_free(struct account *acc, struct stage *s)
     if (s->message.map != NULL)
         munmap(s->message.map, s->message.bytes.len);
     free(s->message.mem);
+    relocation_free(&s->relocation);
     buf_free(&s->keywords);
     buf_free(&s->digest);
     uidset_free(&s->uids);
@@ -252,6 +253,66 @@ int txn_append(struct txn *t, struct mailbox *m, const struct message_source *sr
         return err;
     }
     fill_append(t, s, m, opt);
+    stage_add(t, s);
+    return 0;
+}
+
+/* --- relocation ---------------------------------------------------------------------------------------------------- */
+
+void relocation_add(struct relocation *r, const struct mailbox *m, const struct msg_rec *rec)
+{
+    if (r->n == r->cap) {
+        r->cap = MAX_OF(r->cap * 2, (size_t)2);
+        r->refs = xreallocarray(r->refs, r->cap, sizeof(*r->refs));
+    }
+    r->rec = *rec;
+    r->refs[r->n].mailbox = m->id;
+    r->refs[r->n++].uid = rec->uid;
+}
+
+void relocation_free(struct relocation *r)
+{
+    free(r->refs);
+    memset(r, 0, sizeof(*r));
+}
+
+int txn_relocate(struct txn *t, struct relocation *r)
+{
+    struct stage *s = stage_new(OP_RELOCATE);
+    struct msg_data data;
+    int err = message_data(t->acc, &r->rec, &data);
+
+    if (err != 0) {
+        stage_free(t->acc, s);
+        return err;
+    }
+    s->message.mem = malloc(data.bytes.len > 0 ? data.bytes.len : 1);
+    if (s->message.mem == NULL) {
+        err = ERR_NOMEM;
+    } else {
+        if (data.bytes.len > 0)
+            memcpy(s->message.mem, data.bytes.ptr, data.bytes.len);
+        s->message.bytes = view_make(s->message.mem, data.bytes.len);
+        blob_head_make(BLOB_MESSAGE, r->rec.emailid, s->message.bytes, s->message_head);
+    }
+    msg_data_close(&data);
+    if (err == 0 && r->rec.dig_len > 0 && r->rec.dig_mbox == 0) {
+        struct view digest;
+
+        /* One that is damaged is made again, and may be longer then: without one, it is made when it is asked for. */
+        if (message_digest(t->acc, &r->rec, &digest) == 0 && digest.len == r->rec.dig_len)
+            buf_put_view(&s->digest, digest);
+        s->op.digest_len = (uint32_t)buf_len(&s->digest);
+        if (s->op.digest_len > 0)
+            blob_head_make(BLOB_DIGEST, NULL, buf_view(&s->digest), s->digest_head);
+    }
+    if (err != 0) {
+        stage_free(t->acc, s);
+        return err;
+    }
+    s->relocation = *r; /* transferred */
+    r->refs = NULL;
+    r->n = r->cap = 0;
     stage_add(t, s);
     return 0;
 }

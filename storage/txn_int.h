@@ -11,6 +11,19 @@ struct staged_bytes {
     void *map;    /* or mapped */
 };
 
+/* A message's bytes and digest on their way to another segment, and the records that refer to them. */
+struct relocation {
+    struct msg_rec rec; /* any of the records: where the bytes are now */
+    struct {
+        uint32_t mailbox, uid;
+    } * refs;
+    size_t n, cap;
+};
+void relocation_add(struct relocation *r, const struct mailbox *m, const struct msg_rec *rec);
+void relocation_free(struct relocation *r);
+/* Reads the bytes and stages their relocation; takes over r's references. ERR_CORRUPT, ERR_IO, ERR_NOMEM. */
+MUST_CHECK int txn_relocate(struct txn *t, struct relocation *r);
+
 struct stage {
     struct stage *next;
     enum op_kind kind;
@@ -21,6 +34,7 @@ struct stage {
     char *name, *to_name;  /* canonical */
     struct staged_bytes message;
     struct buf digest;
+    struct relocation relocation;
     uint8_t message_head[BLOB_HEADER_SIZE], digest_head[BLOB_HEADER_SIZE];
 };
 

@@ -48,6 +48,26 @@ static int take_uids(struct account *acc, struct mailbox *m, uint64_t n, uint32_
     return 0;
 }
 
+/* The digest before the message: both are written once, and the small one is read far more often, with those around it. */
+static void add_message(struct txn *t, struct stage *s)
+{
+    s->op.digest = t->blob_bytes;
+    if (s->op.digest_len > 0)
+        add_blob(t, s->digest_head, buf_view(&s->digest));
+    s->op.blob = t->blob_bytes;
+    add_blob(t, s->message_head, s->message.bytes);
+}
+
+static void prepare_relocate(struct prepare *p, struct stage *s)
+{
+    add_message(p->t, s);
+    for (size_t i = 0; i < s->relocation.n; i++) {
+        s->op.mailbox = s->relocation.refs[i].mailbox;
+        s->op.uid = s->relocation.refs[i].uid;
+        op_put(&p->t->ops, &s->op);
+    }
+}
+
 static int prepare_append(struct prepare *p, struct stage *s)
 {
     struct mailbox *m = account_find_id(p->acc, s->op.mailbox);
@@ -58,12 +78,7 @@ static int prepare_append(struct prepare *p, struct stage *s)
     err = take_uids(p->acc, m, 1, &s->op.uid);
     if (err != 0)
         return err;
-    /* The digest before the message: both are written once, and the small one is read far more often, with those around it. */
-    s->op.digest = p->t->blob_bytes;
-    if (s->op.digest_len > 0)
-        add_blob(p->t, s->digest_head, buf_view(&s->digest));
-    s->op.blob = p->t->blob_bytes;
-    add_blob(p->t, s->message_head, s->message.bytes);
+    add_message(p->t, s);
     s->op.keywords = buf_view(&s->keywords);
     op_put(&p->t->ops, &s->op);
     return 0;
@@ -251,9 +266,11 @@ static int prepare_stage(struct prepare *p, struct stage *s)
         s->op.name = view_str(s->name);
         op_put(&p->t->ops, &s->op);
         return 0;
+    case OP_RELOCATE:
+        prepare_relocate(p, s);
+        return 0;
     case OP_RECENT:
     case OP_JUMP:
-    case OP_RELOCATE:
     case OP_CLEAN:
     case OP_KIND_END:
         break;
