@@ -29,6 +29,8 @@
 #include "common/base/mem.h"
 
 #define END_OF_CALLS INT32_MIN
+/* More than descriptors can have. */
+#define DESCRIPTOR_BITS 24
 
 enum group {
     GROUP_BASE = 1 << 0,
@@ -41,7 +43,8 @@ enum group {
     GROUP_LOCKED = 1 << 7,   /* locked and secret memory */
     GROUP_READS = 1 << 8,    /* opening files for reading, inotify */
     GROUP_MAIL = 1 << 9,     /* everything that keeping mail takes */
-    GROUP_SELF_SIGNAL = 1 << 10
+    GROUP_SELF_SIGNAL = 1 << 10,
+    GROUP_TRUNCATE = 1 << 11 /* changing the size of files and memory files, the log's excepted */
 };
 
 struct filter {
@@ -59,7 +62,8 @@ static const struct filter filters[SANDBOX_PROFILE_COUNT] = {
                             GROUP_BASE | GROUP_NO_FILES | GROUP_PAIRS | GROUP_SOCKOPTS | GROUP_SELF_SIGNAL},
     [SANDBOX_LOGIN_SHARED] = {SCMP_ACT_KILL_PROCESS,
                               GROUP_BASE | GROUP_NO_FILES | GROUP_LISTENS | GROUP_PAIRS | GROUP_SOCKOPTS | GROUP_SELF_SIGNAL},
-    [SANDBOX_KEYS] = {SCMP_ACT_KILL_PROCESS, GROUP_BASE | GROUP_NO_FILES | GROUP_MEMFD | GROUP_LOCKED | GROUP_SELF_SIGNAL},
+    [SANDBOX_KEYS] = {SCMP_ACT_KILL_PROCESS,
+                      GROUP_BASE | GROUP_NO_FILES | GROUP_MEMFD | GROUP_LOCKED | GROUP_TRUNCATE | GROUP_SELF_SIGNAL},
     [SANDBOX_AUTH] = {SCMP_ACT_ERRNO(EPERM), GROUP_BASE | GROUP_READS | GROUP_PAIRS | GROUP_LOCKED | GROUP_SELF_SIGNAL},
     [SANDBOX_HELPER_HASH] = {SCMP_ACT_KILL_PROCESS, GROUP_BASE | GROUP_NO_FILES | GROUP_LOCKED | GROUP_SELF_SIGNAL},
     [SANDBOX_HELPER_NSS] = {SCMP_ACT_ALLOW, DENY_LIST},
@@ -68,7 +72,8 @@ static const struct filter filters[SANDBOX_PROFILE_COUNT] = {
                       GROUP_BASE | GROUP_NO_FILES | GROUP_LISTENS | GROUP_FORKS | GROUP_PAIRS | GROUP_SOCKOPTS | GROUP_MEMFD},
     [SANDBOX_LMTP_CONN] = {SCMP_ACT_KILL_PROCESS,
                            GROUP_BASE | GROUP_NO_FILES | GROUP_PAIRS | GROUP_SOCKOPTS | GROUP_MEMFD | GROUP_SELF_SIGNAL},
-    [SANDBOX_WORKER] = {SCMP_ACT_ERRNO(EPERM), GROUP_BASE | GROUP_READS | GROUP_MAIL | GROUP_SOCKOPTS | GROUP_SELF_SIGNAL},
+    [SANDBOX_WORKER] = {SCMP_ACT_ERRNO(EPERM),
+                        GROUP_BASE | GROUP_READS | GROUP_MAIL | GROUP_TRUNCATE | GROUP_SOCKOPTS | GROUP_SELF_SIGNAL},
 };
 
 #define C(name) SCMP_SYS(name)
@@ -134,9 +139,6 @@ static const int base_calls[] = {
     C(rseq),
     C(set_robust_list),
     C(sched_yield),
-    C(dup),
-    C(dup2),
-    C(dup3),
     C(exit),
     C(exit_group),
     END_OF_CALLS,
@@ -159,10 +161,9 @@ static const int fork_calls[] = {
     END_OF_CALLS,
 };
 static const int memfd_calls[] = {
-    C(memfd_create), C(ftruncate), C(fallocate), C(pread64),  C(pwrite64),
-    C(preadv),       C(pwritev),   C(fstat),     C(sendfile), END_OF_CALLS,
+    C(memfd_create), C(pread64), C(pwrite64), C(preadv), C(pwritev), C(fstat), C(sendfile), END_OF_CALLS,
 };
-static const int locked_calls[] = {C(mlock), C(mlock2), C(munlock), C(memfd_secret), C(ftruncate), END_OF_CALLS};
+static const int locked_calls[] = {C(mlock), C(mlock2), C(munlock), C(memfd_secret), END_OF_CALLS};
 static const int read_calls[] = {
     C(pread64),
     C(preadv),
@@ -181,11 +182,11 @@ static const int read_calls[] = {
 };
 /* Landlock says where; the kinds of files that must not be made (links by name, devices, FIFOs) are missing here too. */
 static const int mail_calls[] = {
-    C(openat),          C(openat2),   C(open),      C(pwrite64),  C(pwritev),   C(pwritev2), C(preadv2),   C(getdents64),
-    C(ftruncate),       C(fallocate), C(fadvise64), C(readahead), C(flock),     C(fsync),    C(fdatasync), C(sync_file_range),
-    C(msync),           C(mincore),   C(rename),    C(renameat),  C(renameat2), C(link),     C(linkat),    C(unlink),
-    C(unlinkat),        C(rmdir),     C(mkdir),     C(mkdirat),   C(utimensat), C(fstatfs),  C(statfs),    C(sendfile),
-    C(copy_file_range), C(splice),    C(getcwd),    END_OF_CALLS,
+    C(openat),    C(openat2),   C(open),      C(pwrite64), C(pwritev),   C(pwritev2),        C(preadv2),         C(getdents64),
+    C(fadvise64), C(readahead), C(flock),     C(fsync),    C(fdatasync), C(sync_file_range), C(msync),           C(mincore),
+    C(rename),    C(renameat),  C(renameat2), C(link),     C(linkat),    C(unlink),          C(unlinkat),        C(rmdir),
+    C(mkdir),     C(mkdirat),   C(utimensat), C(fstatfs),  C(statfs),    C(sendfile),        C(copy_file_range), C(splice),
+    C(getcwd),    END_OF_CALLS,
 };
 
 /* For PAM and NSS: what no look-up of a user needs. */
@@ -294,14 +295,17 @@ static const int denied_nss_calls[] = {
 };
 #undef C
 
-static const int fcntl_commands[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GET_SEALS, F_ADD_SEALS};
+/* Not F_SETFL: O_APPEND and O_NONBLOCK belong to the open file, which the log shares with all other processes, and a client's
+ * socket with the process that it is handed to. */
+static const int fcntl_commands[] = {F_GETFD, F_SETFD, F_GETFL, F_GET_SEALS, F_ADD_SEALS};
+/* Not SO_LINGER: it makes close() wait, and the last close may be another process's. */
 static const struct {
     int level, option;
 } sockopts[] = {
-    {SOL_SOCKET, SO_KEEPALIVE},      {SOL_SOCKET, SO_LINGER},          {SOL_SOCKET, SO_SNDBUF},    {SOL_SOCKET, SO_RCVBUF},
-    {SOL_SOCKET, SO_SNDTIMEO},       {SOL_SOCKET, SO_RCVTIMEO},        {IPPROTO_TCP, TCP_NODELAY}, {IPPROTO_TCP, TCP_CORK},
-    {IPPROTO_TCP, TCP_KEEPIDLE},     {IPPROTO_TCP, TCP_KEEPINTVL},     {IPPROTO_TCP, TCP_KEEPCNT}, {IPPROTO_TCP, TCP_QUICKACK},
-    {IPPROTO_TCP, TCP_USER_TIMEOUT}, {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+    {SOL_SOCKET, SO_KEEPALIVE},       {SOL_SOCKET, SO_SNDBUF},    {SOL_SOCKET, SO_RCVBUF},     {SOL_SOCKET, SO_SNDTIMEO},
+    {SOL_SOCKET, SO_RCVTIMEO},        {IPPROTO_TCP, TCP_NODELAY}, {IPPROTO_TCP, TCP_CORK},     {IPPROTO_TCP, TCP_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL},     {IPPROTO_TCP, TCP_KEEPCNT}, {IPPROTO_TCP, TCP_QUICKACK}, {IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
 };
 
 static struct scmp_arg_cmp arg_is(unsigned arg, uint64_t value)
@@ -329,7 +333,44 @@ static int allow_if(scmp_filter_ctx ctx, int call, struct scmp_arg_cmp cmp)
     return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, 1, &cmp);
 }
 
-static int add_base(scmp_filter_ctx ctx)
+/* A call on any descriptor but that of the log, as a rule for every bit in which a number can differ from it: what the kernel
+ * ignores of the register must not count as a difference. more: another argument to look at, or NULL. */
+static int allow_but_log(scmp_filter_ctx ctx, int call, const struct scmp_arg_cmp *more)
+{
+    struct scmp_arg_cmp cmp[2];
+    unsigned bit;
+    int err = 0;
+
+    if (more != NULL)
+        cmp[1] = *more;
+    for (bit = 0; err == 0 && bit < DESCRIPTOR_BITS; bit++) {
+        uint64_t mask = 1u << bit;
+
+        cmp[0] = arg_masked(0, mask, ~(uint64_t)STDERR_FILENO & mask);
+        err = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, more == NULL ? 1 : 2, cmp);
+    }
+    return err;
+}
+
+/* Where files can be cut, a copy of the log's descriptor would be one that allow_but_log() does not know. */
+static int add_copies(scmp_filter_ctx ctx, unsigned groups)
+{
+    const struct scmp_arg_cmp copy = arg_is(1, F_DUPFD_CLOEXEC);
+    int err = groups & GROUP_TRUNCATE ? allow_but_log(ctx, SCMP_SYS(fcntl), &copy) : allow_if(ctx, SCMP_SYS(fcntl), copy);
+
+    if (err == 0) /* a new log takes the place of the old one */
+        err = allow_if(ctx, SCMP_SYS(dup2), arg_is(1, STDERR_FILENO));
+    return err;
+}
+
+static int add_truncate(scmp_filter_ctx ctx)
+{
+    int err = allow_but_log(ctx, SCMP_SYS(ftruncate), NULL);
+
+    return err == 0 ? allow_but_log(ctx, SCMP_SYS(fallocate), NULL) : err;
+}
+
+static int add_base(scmp_filter_ctx ctx, unsigned groups)
 {
     /* PR_SET_VMA: newer libcs name their memory. */
     static const unsigned long prctls[] = {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS, 0x53564d41};
@@ -343,6 +384,8 @@ static int add_base(scmp_filter_ctx ctx)
         err = allow_if(ctx, SCMP_SYS(mprotect), arg_masked(2, PROT_EXEC, 0));
     if (err == 0) /* limits: the own ones, which can only fall */
         err = allow_if(ctx, SCMP_SYS(prlimit64), arg_is(0, 0));
+    if (err == 0)
+        err = add_copies(ctx, groups);
     /* F_SETOWN and its kin could make the kernel send signals. */
     for (i = 0; err == 0 && i < ARRAY_LEN(fcntl_commands); i++)
         err = allow_if(ctx, SCMP_SYS(fcntl), arg_is(1, (unsigned)fcntl_commands[i]));
@@ -409,7 +452,7 @@ static int add_reads(scmp_filter_ctx ctx, unsigned groups)
 
 static int add_groups(scmp_filter_ctx ctx, unsigned groups)
 {
-    int err = add_base(ctx);
+    int err = add_base(ctx, groups);
 
     if (err == 0 && (groups & GROUP_NO_FILES))
         err = add_no_files(ctx, groups);
@@ -429,6 +472,8 @@ static int add_groups(scmp_filter_ctx ctx, unsigned groups)
         err = add_reads(ctx, groups);
     if (err == 0 && (groups & GROUP_MAIL))
         err = add_calls(ctx, SCMP_ACT_ALLOW, mail_calls);
+    if (err == 0 && (groups & GROUP_TRUNCATE))
+        err = add_truncate(ctx);
     if (err == 0 && (groups & GROUP_SELF_SIGNAL))
         err = allow_if(ctx, SCMP_SYS(tgkill), arg_is(0, (unsigned)getpid()));
     return err;

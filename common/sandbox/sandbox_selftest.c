@@ -361,10 +361,57 @@ static long try_mprotect_exec(const struct stage *st)
     return page == MAP_FAILED ? 0 : mprotect(page, 4096, PROT_READ | PROT_EXEC);
 }
 
+/* The log is shared with every other process. */
+static long try_truncate_log(const struct stage *st)
+{
+    (void)st;
+    return ftruncate(STDERR_FILENO, -1);
+}
+/* The same number to the kernel, another one to a filter that compares whole registers. */
+static long try_truncate_log_wide(const struct stage *st)
+{
+    (void)st;
+    return syscall(SYS_ftruncate, 0x100000000L | STDERR_FILENO, -1L);
+}
+static long try_punch_log(const struct stage *st)
+{
+    (void)st;
+    return fallocate(STDERR_FILENO, 0, 0, 0);
+}
+static long try_copy_log(const struct stage *st)
+{
+    (void)st;
+    return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+static long try_copy_log_wide(const struct stage *st)
+{
+    (void)st;
+    return syscall(SYS_fcntl, 0x100000000L | STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+static long try_dup_log(const struct stage *st)
+{
+    (void)st;
+    return dup(STDERR_FILENO);
+}
+static long try_rewrite_log(const struct stage *st)
+{
+    (void)st;
+    return fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL));
+}
+/* With this set, whoever closes the socket last may wait for its client. */
+static long try_linger(const struct stage *st)
+{
+    const struct linger l = {1, 3600};
+
+    return setsockopt(st->tcp, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+}
+
 #define P(profile) (1u << SANDBOX_##profile)
 #define PAM P(HELPER_PAM)
 #define LOOK_UP (P(HELPER_PAM) | P(HELPER_NSS))
 #define FORKING (P(LOGIN) | P(LMTP))
+/* They cannot change any file, by whatever descriptor. */
+#define NO_FILES (P(LOGIN) | P(LOGIN_CONN) | P(LOGIN_SHARED) | P(AUTH) | P(HELPER_HASH) | P(LMTP) | P(LMTP_CONN))
 
 static const struct {
     const char *name;
@@ -429,6 +476,14 @@ static const struct {
     {"setresuid 0", try_setuid, PAM},
     {"setgroups", try_setgroups, PAM},
     {"become dumpable", try_dumpable, LOOK_UP},
+    {"ftruncate of the log", try_truncate_log, LOOK_UP},
+    {"ftruncate of the log, wide number", try_truncate_log_wide, LOOK_UP},
+    {"fallocate in the log", try_punch_log, LOOK_UP},
+    {"copy the log's descriptor", try_copy_log, LOOK_UP | NO_FILES},
+    {"copy the log's descriptor, wide number", try_copy_log_wide, LOOK_UP | NO_FILES},
+    {"dup the log's descriptor", try_dup_log, LOOK_UP},
+    {"change the flags of the log", try_rewrite_log, LOOK_UP},
+    {"SO_LINGER", try_linger, LOOK_UP},
     {"mmap of executable memory", try_mmap_exec, LOOK_UP},
     {"mprotect to executable", try_mprotect_exec, LOOK_UP},
 };
