@@ -1,6 +1,7 @@
 /*
- * The commands of a client that has not logged in. The state is small: the tag of the command that waits for auth, and whether the
- * next line belongs to an AUTHENTICATE exchange. Everything that a client may say is bounded by the input buffer of common/login.
+ * The commands of a client that has not logged in. The state is small: the tag of the command that waits for auth, and whether
+ * the next line belongs to an AUTHENTICATE exchange. Everything that a client may say is bounded by the input buffer of
+ * common/login.
  */
 #include "imap/login.h"
 
@@ -294,9 +295,12 @@ struct command {
     bool password; /* not even prompted for without protection */
 };
 static const struct command commands[] = {
-    {"CAPABILITY", cmd_capability, false}, {"NOOP", cmd_noop, false},
-    {"LOGOUT", cmd_logout, false},         {"ID", cmd_id, false},
-    {"STARTTLS", cmd_starttls, false},     {"LOGIN", cmd_login, true},
+    {"CAPABILITY", cmd_capability, false},
+    {"NOOP", cmd_noop, false},
+    {"LOGOUT", cmd_logout, false},
+    {"ID", cmd_id, false},
+    {"STARTTLS", cmd_starttls, false},
+    {"LOGIN", cmd_login, true},
     {"AUTHENTICATE", cmd_authenticate, true},
 };
 

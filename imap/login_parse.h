@@ -1,6 +1,6 @@
 /*
- * The grammar of IMAP before log-in: a command is one line with at most a few literals, all together bounded by the login process's
- * input limit. No lists but ID's. Nothing is allocated from a number that a client sends.
+ * The grammar of IMAP before log-in: a command is one line with at most a few literals, all together bounded by the login
+ * process's input limit. No lists but ID's. Nothing is allocated from a number that a client sends.
  */
 #ifndef CULVER_IMAP_LOGIN_PARSE_H
 #define CULVER_IMAP_LOGIN_PARSE_H
@@ -20,8 +20,8 @@ struct frame {
     bool client_sends; /* FRAME_TOO_BIG: the literal was a LITERAL+ and follows unasked */
 };
 
-/* Finds the end of the first command of `in`. prompted: how many octets at the front contain literals that were prompted for already.
- * max: the most octets of one command (line and literals together). */
+/* Finds the end of the first command of `in`. prompted: how many octets at the front contain literals that were prompted for
+ * already. max: the most octets of one command (line and literals together). */
 enum frame_result login_frame(struct view in, size_t prompted, size_t max, struct frame *frame);
 
 /* The tag at the front (RFC 9051: 1*<any ASTRING-CHAR except "+">); fails the cursor. */

@@ -5,8 +5,9 @@
 #include "common/base/cursor.h"
 #include "common/ipc/proto.h"
 
-/* "<local@domain>", a source route ignored; *address_out is a part of the input, without the angle brackets, quotes kept. allow_empty: "<>"
- * is good (MAIL). Control characters, blanks outside quotes, invalid UTF-8 and more than PROTO_ADDR_MAX octets fail the cursor. */
+/* "<local@domain>", a source route ignored; *address_out is a part of the input, without the angle brackets, quotes kept.
+ * allow_empty: "<>" is good (MAIL). Control characters, blanks outside quotes, invalid UTF-8 and more than PROTO_ADDR_MAX octets
+ * fail the cursor. */
 void lmtp_take_path(struct cursor *c, bool allow_empty, struct view *address_out);
 
 /* The next " KEYWORD[=value]", or false at the end of the line; a malformed one fails the cursor. */

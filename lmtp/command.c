@@ -1,4 +1,5 @@
-/* The commands of LMTP in one table. Every command line gets exactly one answer, in order, so that pipelining works (RFC 2920). */
+/* The commands of LMTP in one table. Every command line gets exactly one answer, in order, so that pipelining works (RFC 2920).
+ */
 #include "lmtp/lmtp_int.h"
 
 #include <stdio.h>
@@ -68,8 +69,7 @@ static bool mail_param(struct lmtp_conn *c, struct view name, struct view value)
         }
         return true;
     }
-    if (view_eq_nocase(name, VIEW("BODY")) &&
-        (view_eq_nocase(value, VIEW("7BIT")) || view_eq_nocase(value, VIEW("8BITMIME"))))
+    if (view_eq_nocase(name, VIEW("BODY")) && (view_eq_nocase(value, VIEW("7BIT")) || view_eq_nocase(value, VIEW("8BITMIME"))))
         return true;
     if ((view_eq_nocase(name, VIEW("SMTPUTF8")) && value.len == 0) || view_eq_nocase(name, VIEW("AUTH")))
         return true;

@@ -1,4 +1,5 @@
-/* One LMTP client connection: RFC 2033, 5321, 1870, 2034, 2920, 3030, 3463, 6152, 6531. Runs in a process (or loop) that holds nothing but it. */
+/* One LMTP client connection: RFC 2033, 5321, 1870, 2034, 2920, 3030, 3463, 6152, 6531. Runs in a process (or loop) that holds
+ * nothing but it. */
 #ifndef CULVER_LMTP_CONN_H
 #define CULVER_LMTP_CONN_H
 
@@ -14,8 +15,8 @@ struct lmtp_params {
     const char *hostname;
 };
 
-/* Takes over all descriptors. ended is called once, from the loop, when the connection is over: the owner then calls lmtp_conn_free(). NULL: no
- * resources; the descriptors are closed then. */
+/* Takes over all descriptors. ended is called once, from the loop, when the connection is over: the owner then calls
+ * lmtp_conn_free(). NULL: no resources; the descriptors are closed then. */
 struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *params, const struct msg_conn *facts, int client_fd,
                                 int auth_fd, int master_fd, void (*ended)(void *arg, uint64_t conn_id), void *arg);
 /* Greets the client. */

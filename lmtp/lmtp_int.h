@@ -1,6 +1,6 @@
 /*
- * The inside of one LMTP connection (RFC 2033): conn.c is its life and input, command.c the commands, message.c the data on its way to
- * the memfd, deliver.c the recipients' look-ups and deliveries, reply.c the answers.
+ * The inside of one LMTP connection (RFC 2033): conn.c is its life and input, command.c the commands, message.c the data on its
+ * way to the memfd, deliver.c the recipients' look-ups and deliveries, reply.c the answers.
  */
 #ifndef CULVER_LMTP_LMTP_INT_H
 #define CULVER_LMTP_LMTP_INT_H
@@ -14,11 +14,11 @@
 #include "lmtp/dotstream.h"
 
 enum lmtp_state {
-    LMTP_COMMAND,  /* the next line is a command */
-    LMTP_LOOKUP,   /* RCPT waits for auth */
-    LMTP_DATA,     /* message bytes until the end of data */
-    LMTP_CHUNK,    /* message bytes of a BDAT chunk */
-    LMTP_DELIVER,  /* waiting for the workers */
+    LMTP_COMMAND, /* the next line is a command */
+    LMTP_LOOKUP,  /* RCPT waits for auth */
+    LMTP_DATA,    /* message bytes until the end of data */
+    LMTP_CHUNK,   /* message bytes of a BDAT chunk */
+    LMTP_DELIVER, /* waiting for the workers */
     LMTP_CLOSING
 };
 
@@ -49,7 +49,7 @@ struct lmtp_conn {
     void (*ended)(void *arg, uint64_t conn_id);
     void *ended_arg;
 
-    char *helo;        /* of LHLO; NULL: not said yet */
+    char *helo; /* of LHLO; NULL: not said yet */
     bool has_sender;
     char *sender;
     struct lmtp_rcpt *rcpts; /* those that were accepted */
@@ -57,13 +57,13 @@ struct lmtp_conn {
     struct lmtp_rcpt looking_up;
     uint32_t next_rcpt_id;
 
-    int memfd;         /* -1: no message under way */
-    uint64_t size;     /* octets in it */
-    int data_err;      /* why the message cannot be kept: ERR_LIMIT, ERR_NOSPACE */
+    int memfd;     /* -1: no message under way */
+    uint64_t size; /* octets in it */
+    int data_err;  /* why the message cannot be kept: ERR_LIMIT, ERR_NOSPACE */
     struct dotstream dots;
     uint64_t chunk_left;
     bool chunk_last;
-    size_t waiting;    /* deliveries without an answer */
+    size_t waiting; /* deliveries without an answer */
 };
 
 /* reply.c */

@@ -1,9 +1,9 @@
 /*
  * Multi-line answers in slices: LIST, UIDL, and messages with their dot-stuffing (RFC 1939 3).
  *
- * A whole message that needs neither stuffing nor line-end repair goes from the page cache to the socket (sendfile). Otherwise it is
- * copied: a line that begins with a dot gets a second one, and a bare LF becomes CRLF, because a client that takes a bare LF for a line end
- * could otherwise be shown an end of message that is not one.
+ * A whole message that needs neither stuffing nor line-end repair goes from the page cache to the socket (sendfile). Otherwise it
+ * is copied: a line that begins with a dot gets a second one, and a bare LF becomes CRLF, because a client that takes a bare LF
+ * for a line end could otherwise be shown an end of message that is not one.
  */
 #include "pop3/session_int.h"
 

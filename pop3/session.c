@@ -1,6 +1,7 @@
 /*
- * The life of a POP3 session: the maildrop is a view of INBOX that is never synchronised, so other sessions' changes do not reach it
- * and messages that they expunge can still be read. Nothing is removed before QUIT, and QUIT removes everything in one transaction.
+ * The life of a POP3 session: the maildrop is a view of INBOX that is never synchronised, so other sessions' changes do not reach
+ * it and messages that they expunge can still be read. Nothing is removed before QUIT, and QUIT removes everything in one
+ * transaction.
  */
 #include "pop3/session_int.h"
 

@@ -23,19 +23,19 @@ struct pop3_session {
     struct account *acc;
     struct mailbox_view *view; /* the maildrop: never synchronised, so it does not change (RFC 1939 4) */
     enum pop3_state state;
-    uint64_t *deleted;         /* bit seq-1: marked by DELE */
+    uint64_t *deleted; /* bit seq-1: marked by DELE */
     uint32_t ndeleted;
     uint64_t deleted_size;
     uint64_t total_size;
     unsigned bad_commands;
-    bool skipping;             /* the rest of a line that was too long */
+    bool skipping; /* the rest of a line that was too long */
 
     enum pop3_job job;
-    uint32_t job_seq;          /* LIST and UIDL: the next message; RETR and TOP: the message */
-    struct msg_data data;      /* of POP3_JOB_MESSAGE */
-    uint64_t offset;           /* octets of it done */
-    uint64_t lines_left;       /* TOP: body lines still to send; UINT64_MAX: all */
-    bool in_body;              /* the empty line after the header has passed */
+    uint32_t job_seq;     /* LIST and UIDL: the next message; RETR and TOP: the message */
+    struct msg_data data; /* of POP3_JOB_MESSAGE */
+    uint64_t offset;      /* octets of it done */
+    uint64_t lines_left;  /* TOP: body lines still to send; UINT64_MAX: all */
+    bool in_body;         /* the empty line after the header has passed */
     bool line_start;
 };
 

@@ -1,6 +1,6 @@
 /*
- * One delivery: the message in a sealed memfd, the trace fields for this recipient, and the channel on which the LMTP process waits
- * for this recipient's reply. 250 is said in the completion of the transaction, that is after its commit.
+ * One delivery: the message in a sealed memfd, the trace fields for this recipient, and the channel on which the LMTP process
+ * waits for this recipient's reply. 250 is said in the completion of the transaction, that is after its commit.
  */
 #include "worker/worker_int.h"
 
@@ -63,7 +63,8 @@ static void finish(struct delivery *d, int err)
     if (err == 0)
         LOG_INFO(d->sid, "delivered", F_STR("user", w->user), F_STR("sender", d->sender), F_UINT("size", d->size));
     else
-        LOG_WARN(d->sid, "delivery refused", F_STR("user", w->user), F_STR("sender", d->sender), F_UINT("size", d->size), F_ERR(err));
+        LOG_WARN(d->sid, "delivery refused", F_STR("user", w->user), F_STR("sender", d->sender), F_UINT("size", d->size),
+                 F_ERR(err));
     close(d->reply_fd);
     close(d->memfd);
     free(d);

@@ -1,9 +1,9 @@
 /*
- * One client connection of the worker's user: the socket (or the worker's end of the pair to the login process that ends TLS), its
- * buffers and timers. The protocol sees only struct session_host.
+ * One client connection of the worker's user: the socket (or the worker's end of the pair to the login process that ends TLS),
+ * its buffers and timers. The protocol sees only struct session_host.
  *
- * Back-pressure: nothing is read while the input buffer is full or more than SESSION_OUT_HIGH octets wait to be sent, and a client
- * that takes no output for output_stall_timeout is cut.
+ * Back-pressure: nothing is read while the input buffer is full or more than SESSION_OUT_HIGH octets wait to be sent, and a
+ * client that takes no output for output_stall_timeout is cut.
  */
 #include "worker/worker_int.h"
 
@@ -16,7 +16,8 @@
 #include "common/log/log.h"
 
 #define READ_SLICE (64 * 1024)
-/* Of answers held in memory; message data are file ranges and do not count. A job stops at SESSION_OUT_HIGH, one answer may pass it. */
+/* Of answers held in memory; message data are file ranges and do not count. A job stops at SESSION_OUT_HIGH, one answer may pass
+ * it. */
 #define OUT_MEMORY_MAX (128 * 1024 * 1024)
 
 struct hosted {

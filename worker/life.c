@@ -1,7 +1,7 @@
 /*
- * The worker's own life: opening the account (waiting while a predecessor still holds its lock), lingering after the last session,
- * leaving when master says so. A worker never exits while a session may be on its way: it tells master that it is idle, and master
- * answers with IPC_MASTER_STOP once nothing more will come.
+ * The worker's own life: opening the account (waiting while a predecessor still holds its lock), lingering after the last
+ * session, leaving when master says so. A worker never exits while a session may be on its way: it tells master that it is idle,
+ * and master answers with IPC_MASTER_STOP once nothing more will come.
  */
 #include "worker/worker_int.h"
 

@@ -25,18 +25,18 @@ struct worker {
     struct auto_mailbox *autos;
     size_t nautos;
 
-    int spool_dir;              /* directory descriptor of the mail path, for unlinked spool files */
+    int spool_dir; /* directory descriptor of the mail path, for unlinked spool files */
     struct vfs *vfs;
-    struct account *acc;        /* NULL: not open (yet) */
-    struct timer *open_retry;   /* armed while another process still holds the account */
+    struct account *acc;      /* NULL: not open (yet) */
+    struct timer *open_retry; /* armed while another process still holds the account */
     uint64_t open_deadline;
-    bool commit_failing;        /* the last commit failed: logged once until one succeeds */
+    bool commit_failing; /* the last commit failed: logged once until one succeeds */
 
-    struct hosted *sessions;    /* all, newest first */
+    struct hosted *sessions; /* all, newest first */
     size_t nsessions;
-    size_t ndeliveries;         /* staged or waiting for the account */
-    struct delivery *waiting;   /* deliveries that came before the account was open, oldest first */
-    bool had_session;           /* it has served more than deliveries */
+    size_t ndeliveries;       /* staged or waiting for the account */
+    struct delivery *waiting; /* deliveries that came before the account was open, oldest first */
+    bool had_session;         /* it has served more than deliveries */
 
     struct timer *linger, *background, *leave;
     bool idle_told; /* master knows that nothing is left to serve */

@@ -1,6 +1,6 @@
 /*
- * culver-worker: the process of one user, running as that user. It gets client connections and deliveries from master, and it is the
- * only process that touches this user's mail.
+ * culver-worker: the process of one user, running as that user. It gets client connections and deliveries from master, and it is
+ * the only process that touches this user's mail.
  */
 #include <fcntl.h>
 #include <signal.h>

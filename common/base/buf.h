@@ -13,11 +13,11 @@
 
 struct buf {
     uint8_t *data;
-    size_t off;  /* consumed bytes at the front */
-    size_t len;  /* end of the content, counted from data (content = [off, len)) */
+    size_t off; /* consumed bytes at the front */
+    size_t len; /* end of the content, counted from data (content = [off, len)) */
     size_t cap;
-    size_t max;  /* most content bytes at any time */
-    bool wipe;   /* overwrite memory before it is given back or moved */
+    size_t max; /* most content bytes at any time */
+    bool wipe;  /* overwrite memory before it is given back or moved */
     bool failed;
 };
 

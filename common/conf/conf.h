@@ -20,15 +20,15 @@
 #include "common/base/buf.h"
 
 enum conf_type {
-    CONF_BOOL,     /* bool: yes, no */
-    CONF_UINT,     /* uint64_t in [min, max] */
-    CONF_SIZE,     /* uint64_t bytes: 10, 64K, 64M, 2G (powers of 1024) */
-    CONF_TIME,     /* uint64_t milliseconds: 500ms, 30s, 2min, 1h, 1d; a bare number is seconds */
-    CONF_STRING,   /* const char *, never NULL; "" when unset; min and max bound its length */
-    CONF_PATH,     /* const char *: "" or absolute (a relative one is taken from the file's folder); min and max as above */
-    CONF_ENUM,     /* int: one of the words */
-    CONF_LIST      /* struct conf_list: items separated by blanks or commas, each may be quoted; min and max bound their number;
-                    * with words set, each item must be one of them */
+    CONF_BOOL,   /* bool: yes, no */
+    CONF_UINT,   /* uint64_t in [min, max] */
+    CONF_SIZE,   /* uint64_t bytes: 10, 64K, 64M, 2G (powers of 1024) */
+    CONF_TIME,   /* uint64_t milliseconds: 500ms, 30s, 2min, 1h, 1d; a bare number is seconds */
+    CONF_STRING, /* const char *, never NULL; "" when unset; min and max bound its length */
+    CONF_PATH,   /* const char *: "" or absolute (a relative one is taken from the file's folder); min and max as above */
+    CONF_ENUM,   /* int: one of the words */
+    CONF_LIST    /* struct conf_list: items separated by blanks or commas, each may be quoted; min and max bound their number;
+                  * with words set, each item must be one of them */
 };
 
 struct conf_list {
@@ -53,23 +53,23 @@ struct conf_setting { /* a table ends with name NULL */
 
 struct conf_section { /* a table ends with kind NULL */
     const char *kind;
-    bool labelled;                        /* a label is required and unique within the kind */
+    bool labelled; /* a label is required and unique within the kind */
     const struct conf_setting *settings;
-    size_t size;                          /* of one element's struct */
-    size_t label_offset;                  /* const char * in that struct; used when labelled */
-    size_t array_offset;                  /* in the component's struct: T *elements; */
-    size_t count_offset;                  /* in the component's struct: size_t count; */
+    size_t size;         /* of one element's struct */
+    size_t label_offset; /* const char * in that struct; used when labelled */
+    size_t array_offset; /* in the component's struct: T *elements; */
+    size_t count_offset; /* in the component's struct: size_t count; */
     size_t max_count;
     const char *help;
-    const char *sample;                   /* example sections for conf/culver.conf, in the grammar; may be NULL */
+    const char *sample; /* example sections for conf/culver.conf, in the grammar; may be NULL */
 };
 
 /* What one component may read of the file. */
 struct conf_component {
-    const char *name;                     /* "imap", "auth" */
-    const struct conf_setting *settings;  /* top-level settings, may be NULL */
-    const struct conf_section *sections;  /* may be NULL */
-    size_t size;                          /* of the component's struct */
+    const char *name;                    /* "imap", "auth" */
+    const struct conf_setting *settings; /* top-level settings, may be NULL */
+    const struct conf_section *sections; /* may be NULL */
+    size_t size;                         /* of the component's struct */
     const char *help;
 };
 
@@ -80,11 +80,12 @@ struct conf; /* parsed values of one or more components */
 #define CONF_DEPTH_MAX 8             /* files that include files */
 #define CONF_ERRORS_MAX 100          /* lines of errors; a last line says when there were more */
 
-/* Parses the file (or, with path NULL, `text`, which may hold neither an include nor a relative path) for these components. On success
- * *out is set. On an error `errors` (owned by the caller, 64 KiB are enough) holds one line of text for each ("culver.conf:12: …") and the
- * result is ERR_SYNTAX, or why the file could not be read. A setting of a component not in the list is an unknown name. */
-MUST_CHECK int conf_parse(const char *path, struct view text, const struct conf_component *const *components,
-                          size_t ncomponents, struct conf **out, struct buf *errors);
+/* Parses the file (or, with path NULL, `text`, which may hold neither an include nor a relative path) for these components. On
+ * success *out is set. On an error `errors` (owned by the caller, 64 KiB are enough) holds one line of text for each
+ * ("culver.conf:12: …") and the result is ERR_SYNTAX, or why the file could not be read. A setting of a component not in the list
+ * is an unknown name. */
+MUST_CHECK int conf_parse(const char *path, struct view text, const struct conf_component *const *components, size_t ncomponents,
+                          struct conf **out, struct buf *errors);
 void conf_free(struct conf **conf);
 
 /* The values: the component's struct; valid until conf_free. NULL when the component was not asked for. */
@@ -94,8 +95,8 @@ const void *conf_get(const struct conf *conf, const struct conf_component *compo
  * child is this text in a sealed memfd, and `culver -n` prints it. */
 void conf_write(const struct conf *conf, const struct conf_component *component, bool only_changed, struct buf *out);
 
-/* Writes a commented sample (every setting with its help and default): conf/culver.conf. Lines of help begin with "##", settings are
- * commented out with one "#". */
+/* Writes a commented sample (every setting with its help and default): conf/culver.conf. Lines of help begin with "##", settings
+ * are commented out with one "#". */
 void conf_write_sample(const struct conf_component *const *components, size_t ncomponents, struct buf *out);
 
 #endif

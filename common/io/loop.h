@@ -5,9 +5,9 @@
  * Callbacks may remove any watch or timer, their own included: objects are reaped at the end of the turn, and no callback
  * of a removed watch is called any more.
  *
- * fork(): the epoll instance is shared with the parent. A child may do nothing with an inherited loop but free its watches, timers
- * and signals with watch_free, timer_free, ipc_free and loop_free, even inside a callback (then it must never return into the
- * turn); the parent's registrations stay. It makes a loop of its own.
+ * fork(): the epoll instance is shared with the parent. A child may do nothing with an inherited loop but free its watches,
+ * timers and signals with watch_free, timer_free, ipc_free and loop_free, even inside a callback (then it must never return into
+ * the turn); the parent's registrations stay. It makes a loop of its own.
  */
 #ifndef CULVER_COMMON_IO_LOOP_H
 #define CULVER_COMMON_IO_LOOP_H

@@ -30,7 +30,8 @@ bool outq_ok(const struct outq *q);
  * could not be read (the stream is then broken: close it). *sent_out (may be NULL) is increased by the bytes sent. */
 MUST_CHECK int outq_flush(struct outq *q, int sock, uint64_t *sent_out);
 
-/* Removes everything queued and returns it as bytes in `into` (file ranges are read); for freezing a session, COMPRESS and tests. */
+/* Removes everything queued and returns it as bytes in `into` (file ranges are read); for freezing a session, COMPRESS and tests.
+ */
 MUST_CHECK int outq_drain(struct outq *q, struct buf *into);
 
 #endif

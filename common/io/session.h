@@ -3,8 +3,8 @@
  * tick; the session owns the protocol's state. A session never reads or writes a descriptor and never blocks.
  *
  * In each turn: the host puts what it has read into `in`, calls run(); the session parses, does a slice of work, stages
- * transactions and appends answers to `out`. The host then commits the account (completions of transactions run here and append the
- * tagged answers), and only after that sends `out`. So no answer leaves before what it says is durable.
+ * transactions and appends answers to `out`. The host then commits the account (completions of transactions run here and append
+ * the tagged answers), and only after that sends `out`. So no answer leaves before what it says is durable.
  */
 #ifndef CULVER_COMMON_IO_SESSION_H
 #define CULVER_COMMON_IO_SESSION_H
@@ -26,17 +26,17 @@ enum session_run {
 /* The host's side, lives as long as the session. */
 struct session_host {
     uint64_t id;
-    struct buf *in;                      /* unread client bytes; the session consumes. Its max is the session's to choose (buf.max) */
+    struct buf *in; /* unread client bytes; the session consumes. Its max is the session's to choose (buf.max) */
     struct outq *out;
-    bool eof;                            /* the client has closed its sending side; in may still hold bytes */
+    bool eof; /* the client has closed its sending side; in may still hold bytes */
     bool tls;
     struct net_addr peer, local;
     const struct set_worker *set;
     const char *hostname;
     const char *user;
-    int spool_dir;                       /* O_PATH-like directory descriptor of the user's own spool folder (O_TMPFILE) */
-    uint64_t (*now_ms)(const struct session_host *h);       /* monotonic */
-    void (*wake)(struct session_host *h);                   /* call run() in this or the next turn (a view has news, a commit is done) */
+    int spool_dir; /* O_PATH-like directory descriptor of the user's own spool folder (O_TMPFILE) */
+    uint64_t (*now_ms)(const struct session_host *h); /* monotonic */
+    void (*wake)(struct session_host *h); /* call run() in this or the next turn (a view has news, a commit is done) */
     /* Restart the idle timer: the session fires farewell itself in its timeout callback. ms from now, 0 = none. */
     void (*set_timeout)(struct session_host *h, uint64_t ms);
     void *priv;

@@ -21,14 +21,15 @@ struct ipc;
 
 struct ipc_msg {
     enum ipc_kind kind;
-    struct view body;       /* valid during the handler; wiped afterwards when the table says secret */
-    int fds[IPC_MAX_FDS];   /* the handler takes one by setting its slot to -1; what is left is closed */
+    struct view body;     /* valid during the handler; wiped afterwards when the table says secret */
+    int fds[IPC_MAX_FDS]; /* the handler takes one by setting its slot to -1; what is left is closed */
     unsigned nfds;
 };
 
 /* Called for each permitted message. May call ipc_free on the channel. */
 typedef void ipc_handler_fn(void *arg, struct ipc *ch, struct ipc_msg *msg);
-/* Called once when the peer is gone (ERR_CLOSED) or broke the table (ERR_PROTO). The channel is dead; the owner calls ipc_free. */
+/* Called once when the peer is gone (ERR_CLOSED) or broke the table (ERR_PROTO). The channel is dead; the owner calls ipc_free.
+ */
 typedef void ipc_closed_fn(void *arg, struct ipc *ch, int err);
 
 /* Takes over fd. self and peer decide what the table allows. The state starts as IPC_STATE_NEW. Never NULL: when fd cannot be
@@ -45,18 +46,21 @@ void ipc_set_sid(struct ipc *ch, uint64_t sid);
 int ipc_fd(const struct ipc *ch);
 
 /* Sends or queues (bounded: ERR_LIMIT when 256 packets wait). body may be NULL for an empty one; a failed buf gives ERR_LIMIT.
- * fds are dup()ed when queued; the caller keeps its own. ERR_CLOSED when the peer is gone, ERR_PROTO when the table does not let us. */
+ * fds are dup()ed when queued; the caller keeps its own. ERR_CLOSED when the peer is gone, ERR_PROTO when the table does not let
+ * us. */
 MUST_CHECK int ipc_send(struct ipc *ch, enum ipc_kind kind, const struct buf *body, const int *fds, unsigned nfds);
 /* True when nothing is queued: everything sent is in the kernel. */
 bool ipc_flushed(const struct ipc *ch);
-/* Reads and handles what has arrived now, without waiting for the loop (at most 64 packets). The channel may be dead afterwards. */
+/* Reads and handles what has arrived now, without waiting for the loop (at most 64 packets). The channel may be dead afterwards.
+ */
 void ipc_poll(struct ipc *ch);
 
 /* A SEQPACKET pair, close-on-exec, non-blocking. ERR_SYSTEM. */
 MUST_CHECK int ipc_pair(int fds_out[2]);
 
 /* The blocking forms for start-up and for one-request helpers, on a plain descriptor; same checks by the table.
- * ipc_recv_wait: storage (IPC_MAX_MSG bytes) receives the body that msg_out->body points into. ERR_TIMEOUT, ERR_CLOSED, ERR_PROTO. */
+ * ipc_recv_wait: storage (IPC_MAX_MSG bytes) receives the body that msg_out->body points into. ERR_TIMEOUT, ERR_CLOSED,
+ * ERR_PROTO. */
 MUST_CHECK int ipc_send_wait(int fd, enum ipc_role self, enum ipc_role peer, enum ipc_kind kind, const struct buf *body,
                              const int *fds, unsigned nfds, int timeout_ms);
 MUST_CHECK int ipc_recv_wait(int fd, enum ipc_role self, enum ipc_role peer, enum ipc_state state, uint8_t *storage,

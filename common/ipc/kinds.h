@@ -7,10 +7,10 @@ enum ipc_role {
     ROLE_AUTH,
     ROLE_HELPER, /* auth helper: one request */
     ROLE_KEYS,
-    ROLE_LOGIN,  /* parent of a login service: accepts, never reads from a client */
-    ROLE_CONN,   /* one client connection before log-in (a child of ROLE_LOGIN) */
-    ROLE_LMTP,   /* parent of the LMTP service */
-    ROLE_LCONN,  /* one LMTP client connection */
+    ROLE_LOGIN, /* parent of a login service: accepts, never reads from a client */
+    ROLE_CONN,  /* one client connection before log-in (a child of ROLE_LOGIN) */
+    ROLE_LMTP,  /* parent of the LMTP service */
+    ROLE_LCONN, /* one LMTP client connection */
     ROLE_WORKER,
     ROLE_CTL,
     ROLE_COUNT
@@ -18,10 +18,10 @@ enum ipc_role {
 
 /* What a channel allows its peer at this moment. The owner of the receiving end moves it. */
 enum ipc_state {
-    IPC_STATE_NEW,     /* start-up of a service; on a connection's channel: nothing said yet */
-    IPC_STATE_READY,   /* idle: the next request may come */
-    IPC_STATE_BUSY,    /* a request is under way (SASL exchange, look-up) */
-    IPC_STATE_DONE     /* nothing more may come */
+    IPC_STATE_NEW,   /* start-up of a service; on a connection's channel: nothing said yet */
+    IPC_STATE_READY, /* idle: the next request may come */
+    IPC_STATE_BUSY,  /* a request is under way (SASL exchange, look-up) */
+    IPC_STATE_DONE   /* nothing more may come */
 };
 
 enum ipc_kind {
@@ -37,27 +37,27 @@ enum ipc_kind {
     IPC_MASTER_TAKEN,      /* login: this connection was handed over (no longer counts as before log-in) */
     IPC_MASTER_HELPER,     /* -> helper: unused slot of the start sequence carries its channel to auth (+fd) */
     /* every service -> master */
-    IPC_SERVICE_READY,     /* in the sandbox and serving */
+    IPC_SERVICE_READY, /* in the sandbox and serving */
 
     /* login or lmtp parent -> auth, master, keys */
-    IPC_LOGIN_CONN,        /* +fd: the channel of a new connection */
+    IPC_LOGIN_CONN, /* +fd: the channel of a new connection */
 
     /* connection -> auth, master: who the client is according to the PROXY header; once, before anything else */
     IPC_CONN_PROXIED,
 
     /* connection <-> auth */
-    IPC_CONN_AUTH,         /* start a SASL exchange */
-    IPC_CONN_RESPONSE,     /* the client's answer to a challenge */
-    IPC_CONN_CANCEL,       /* the client gave up with "*" */
+    IPC_CONN_AUTH,     /* start a SASL exchange */
+    IPC_CONN_RESPONSE, /* the client's answer to a challenge */
+    IPC_CONN_CANCEL,   /* the client gave up with "*" */
     IPC_AUTH_CHALLENGE,
     IPC_AUTH_FAIL,
-    IPC_AUTH_PASS,         /* authenticated: no name, no uid, no token */
-    IPC_LCONN_RCPT,        /* lmtp: does this recipient exist? */
-    IPC_AUTH_RCPT,         /* the answer */
+    IPC_AUTH_PASS,  /* authenticated: no name, no uid, no token */
+    IPC_LCONN_RCPT, /* lmtp: does this recipient exist? */
+    IPC_AUTH_RCPT,  /* the answer */
 
     /* auth <-> master */
-    IPC_AUTH_GRANT,        /* this connection (or this recipient of it) belongs to this user */
-    IPC_AUTH_HELPER,       /* +fd: start a helper of this kind on this channel */
+    IPC_AUTH_GRANT,  /* this connection (or this recipient of it) belongs to this user */
+    IPC_AUTH_HELPER, /* +fd: start a helper of this kind on this channel */
 
     /* auth <-> helper */
     IPC_AUTH_CHECK_PAM,
@@ -66,18 +66,18 @@ enum ipc_kind {
     IPC_HELPER_RESULT,
 
     /* connection <-> master */
-    IPC_CONN_TAKE,         /* +fd: hand this client over to its worker */
+    IPC_CONN_TAKE, /* +fd: hand this client over to its worker */
     IPC_MASTER_TAKE_OK,
     IPC_MASTER_TAKE_FAIL,
-    IPC_LCONN_DELIVER,     /* +2 fds: sealed memfd with the message, reply channel (its other end speaks IPC_WORKER_DELIVERED) */
+    IPC_LCONN_DELIVER, /* +2 fds: sealed memfd with the message, reply channel (its other end speaks IPC_WORKER_DELIVERED) */
 
     /* master <-> worker */
-    IPC_MASTER_USER,       /* whom the worker serves; once, before GO */
-    IPC_MASTER_SESSION,    /* +fd: a client connection */
-    IPC_MASTER_DELIVER,    /* +2 fds: memfd, reply channel */
-    IPC_MASTER_KICK,       /* end one session (or all: id 0) */
-    IPC_WORKER_ENDED,      /* this session is over */
-    IPC_WORKER_IDLE,       /* no session left; leaving after the linger time unless a session comes */
+    IPC_MASTER_USER,    /* whom the worker serves; once, before GO */
+    IPC_MASTER_SESSION, /* +fd: a client connection */
+    IPC_MASTER_DELIVER, /* +2 fds: memfd, reply channel */
+    IPC_MASTER_KICK,    /* end one session (or all: id 0) */
+    IPC_WORKER_ENDED,   /* this session is over */
+    IPC_WORKER_IDLE,    /* no session left; leaving after the linger time unless a session comes */
 
     /* worker (or master, when it cannot reach one) -> lmtp connection, on the reply channel of a delivery */
     IPC_WORKER_DELIVERED,

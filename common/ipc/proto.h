@@ -14,28 +14,28 @@
 #include "common/ipc/kinds.h"
 
 #define PROTO_VERSION 1
-#define PROTO_NAME_MAX 255        /* user name, without NUL or control bytes */
-#define PROTO_PATH_MAX 1024       /* no NUL, begins with '/' */
-#define PROTO_TEXT_MAX 512        /* a human-readable reason */
-#define PROTO_SASL_MAX 12288      /* one decoded SASL message */
-#define PROTO_INPUT_MAX 8192      /* unread client input handed over */
-#define PROTO_TAG_MAX 512         /* IMAP tag (worst case of a pre-log-in line is cut there) */
-#define PROTO_ADDR_MAX 998        /* an SMTP path */
-#define PROTO_PREFIX_MAX 4096     /* trace header fields put before a delivered message */
-#define PROTO_SIG_MAX 1024        /* signature bytes (RSA-8192) */
-#define PROTO_LINE_MAX 4096       /* one line of culverctl's output */
-#define PROTO_TBS_MAX 256         /* bytes to be signed: a digest, or the TLS 1.3 input for Ed25519 */
+#define PROTO_NAME_MAX 255    /* user name, without NUL or control bytes */
+#define PROTO_PATH_MAX 1024   /* no NUL, begins with '/' */
+#define PROTO_TEXT_MAX 512    /* a human-readable reason */
+#define PROTO_SASL_MAX 12288  /* one decoded SASL message */
+#define PROTO_INPUT_MAX 8192  /* unread client input handed over */
+#define PROTO_TAG_MAX 512     /* IMAP tag (worst case of a pre-log-in line is cut there) */
+#define PROTO_ADDR_MAX 998    /* an SMTP path */
+#define PROTO_PREFIX_MAX 4096 /* trace header fields put before a delivered message */
+#define PROTO_SIG_MAX 1024    /* signature bytes (RSA-8192) */
+#define PROTO_LINE_MAX 4096   /* one line of culverctl's output */
+#define PROTO_TBS_MAX 256     /* bytes to be signed: a digest, or the TLS 1.3 input for Ed25519 */
 
 /* What the table says of one kind; NULL for an unknown one. */
 struct ipc_rule {
     enum ipc_kind kind;
-    const char *name;      /* "conn.take" */
-    unsigned from;         /* bit mask of 1u << role */
+    const char *name; /* "conn.take" */
+    unsigned from;    /* bit mask of 1u << role */
     unsigned to;
-    unsigned states;       /* bit mask of 1u << state of the receiving end's channel */
+    unsigned states; /* bit mask of 1u << state of the receiving end's channel */
     unsigned min_body, max_body;
-    unsigned fds;          /* exactly this many */
-    bool secret;           /* wipe buffers that held it */
+    unsigned fds; /* exactly this many */
+    bool secret;  /* wipe buffers that held it */
 };
 const struct ipc_rule *proto_rule(unsigned kind);
 /* 0, or ERR_PROTO when the table does not allow this message. */
@@ -56,17 +56,17 @@ struct net_addr {
 
 /* IPC_MASTER_CONFIG */
 struct msg_config {
-    uint32_t version;      /* PROTO_VERSION */
+    uint32_t version; /* PROTO_VERSION */
     bool rootless;
-    uint32_t uid, gid;     /* what the process must become (its own ids in rootless mode) */
-    uint64_t generation;   /* of the configuration, rising with each reload */
+    uint32_t uid, gid;   /* what the process must become (its own ids in rootless mode) */
+    uint64_t generation; /* of the configuration, rising with each reload */
     uint8_t log_sink, log_level;
     struct view chroot_dir; /* empty: none */
 };
 /* IPC_MASTER_PEER */
 struct msg_peer {
     enum ipc_role role;
-    uint32_t instance;     /* which login or lmtp service, for log lines: PROTO_IMAP ... */
+    uint32_t instance; /* which login or lmtp service, for log lines: PROTO_IMAP ... */
 };
 /* IPC_MASTER_LISTENER */
 enum listener_tls { LISTENER_TLS_NONE, LISTENER_TLS_STARTTLS, LISTENER_TLS_IMPLICIT };
@@ -74,14 +74,14 @@ struct msg_listener {
     uint32_t index;
     enum proto_protocol protocol;
     enum listener_tls tls;
-    bool proxy;            /* PROXY protocol expected from trusted networks */
+    bool proxy; /* PROXY protocol expected from trusted networks */
     struct net_addr local;
-    struct view name;      /* of the listener, for log lines; <= 64 */
+    struct view name; /* of the listener, for log lines; <= 64 */
 };
 /* IPC_MASTER_CERT, IPC_MASTER_KEY */
 struct msg_cert {
-    uint32_t index;        /* cert i belongs to key i; 0 is the default certificate */
-    struct view name;      /* server name it is for; empty: the default. <= 255 */
+    uint32_t index;   /* cert i belongs to key i; 0 is the default certificate */
+    struct view name; /* server name it is for; empty: the default. <= 255 */
 };
 /* IPC_MASTER_TAKEN, IPC_WORKER_ENDED, IPC_MASTER_KICK: a connection or session id (they are the same number). */
 struct msg_id {
@@ -89,20 +89,20 @@ struct msg_id {
 };
 /* IPC_LOGIN_CONN */
 struct msg_conn {
-    uint64_t conn_id;      /* random, never 0 */
+    uint64_t conn_id; /* random, never 0 */
     enum proto_protocol protocol;
     uint32_t listener;
-    bool proxy;            /* an IPC_CONN_PROXIED must come first */
+    bool proxy; /* an IPC_CONN_PROXIED must come first */
     struct net_addr peer, local;
 };
 /* IPC_CONN_PROXIED */
 struct msg_proxied {
     struct net_addr peer, local;
-    bool tls;              /* the proxy says that it ended TLS (PP2_TYPE_SSL) */
+    bool tls; /* the proxy says that it ended TLS (PP2_TYPE_SSL) */
 };
 /* IPC_CONN_AUTH */
 struct msg_auth {
-    bool secured;          /* TLS, or loopback, or a proxy's word */
+    bool secured; /* TLS, or loopback, or a proxy's word */
     bool has_initial;
     struct view mechanism; /* upper case, <= 32 */
     struct view initial;   /* decoded, <= PROTO_SASL_MAX */
@@ -121,16 +121,16 @@ enum auth_fail {
     AUTH_FAIL_MECHANISM,       /* not offered */
     AUTH_FAIL_MALFORMED,       /* not what the mechanism's grammar allows */
     AUTH_FAIL_CANCELLED,
-    AUTH_FAIL_LIMIT            /* too many failures: the connection should be closed */
+    AUTH_FAIL_LIMIT /* too many failures: the connection should be closed */
 };
 struct msg_auth_fail {
     enum auth_fail code;
-    struct view text;      /* may be empty; printable */
+    struct view text; /* may be empty; printable */
 };
 /* IPC_LCONN_RCPT */
 struct msg_rcpt {
-    uint32_t rcpt_id;      /* chosen by the connection, unique in it */
-    struct view address;   /* local@domain as given, without <>; <= PROTO_ADDR_MAX */
+    uint32_t rcpt_id;    /* chosen by the connection, unique in it */
+    struct view address; /* local@domain as given, without <>; <= PROTO_ADDR_MAX */
 };
 /* IPC_AUTH_RCPT */
 enum rcpt_result { RCPT_OK = 1, RCPT_UNKNOWN, RCPT_TEMPORARY, RCPT_DISABLED };
@@ -140,8 +140,8 @@ struct msg_rcpt_result {
 };
 /* A user as auth describes it to master, and master to the worker. */
 struct user_record {
-    struct view name;      /* normalised; 1..PROTO_NAME_MAX */
-    bool virtual_uid;      /* uid and gid are to be allotted by master; both 0 here then */
+    struct view name; /* normalised; 1..PROTO_NAME_MAX */
+    bool virtual_uid; /* uid and gid are to be allotted by master; both 0 here then */
     uint32_t uid, gid;
     struct view home;      /* may be empty */
     struct view mail_path; /* absolute, expanded */
@@ -151,7 +151,7 @@ struct user_record {
 /* IPC_AUTH_GRANT */
 struct msg_grant {
     uint64_t conn_id;
-    uint32_t rcpt_id;      /* 0: a log-in; otherwise a recipient of an LMTP connection (detail below) */
+    uint32_t rcpt_id; /* 0: a log-in; otherwise a recipient of an LMTP connection (detail below) */
     struct user_record user;
 };
 /* IPC_MASTER_USER */
@@ -165,16 +165,16 @@ struct msg_helper {
 };
 /* IPC_AUTH_CHECK_PAM */
 struct msg_check_pam {
-    struct view service;   /* <= 64 */
-    struct view user;      /* <= 255, no NUL */
-    struct view rhost;     /* textual address, <= 64 */
-    struct view password;  /* <= 1024, no NUL */
+    struct view service;  /* <= 64 */
+    struct view user;     /* <= 255, no NUL */
+    struct view rhost;    /* textual address, <= 64 */
+    struct view password; /* <= 1024, no NUL */
 };
 /* IPC_AUTH_CHECK_HASH */
 struct msg_check_hash {
-    struct view hash;      /* with or without {SCHEME}; <= 1024 */
-    struct view scheme;    /* default scheme when hash has none; <= 32 */
-    struct view password;  /* <= 1024 */
+    struct view hash;     /* with or without {SCHEME}; <= 1024 */
+    struct view scheme;   /* default scheme when hash has none; <= 32 */
+    struct view password; /* <= 1024 */
 };
 /* IPC_AUTH_LOOKUP_NSS */
 struct msg_lookup_nss {
@@ -184,17 +184,17 @@ struct msg_lookup_nss {
 enum helper_result { HELPER_OK = 1, HELPER_WRONG, HELPER_UNKNOWN, HELPER_EXPIRED, HELPER_TEMPORARY };
 struct msg_helper_result {
     enum helper_result result;
-    uint32_t uid, gid;     /* of an NSS look-up */
-    struct view name;      /* canonical name (PAM may change it, NSS gives pw_name) */
+    uint32_t uid, gid; /* of an NSS look-up */
+    struct view name;  /* canonical name (PAM may change it, NSS gives pw_name) */
     struct view home;
 };
 /* IPC_CONN_TAKE */
 struct msg_take {
     bool tls;
-    struct view tls_info;  /* "TLSv1.3 TLS_AES_256_GCM_SHA384", for the log; <= 128 */
-    struct view tag;       /* IMAP tag of the log-in command; empty for POP3 */
-    struct view input;     /* client bytes read but not yet used */
-    struct view final;     /* last SASL server message to send before the answer (base64-encoded by the worker); <= PROTO_TEXT_MAX */
+    struct view tls_info; /* "TLSv1.3 TLS_AES_256_GCM_SHA384", for the log; <= 128 */
+    struct view tag;      /* IMAP tag of the log-in command; empty for POP3 */
+    struct view input;    /* client bytes read but not yet used */
+    struct view final; /* last SASL server message to send before the answer (base64-encoded by the worker); <= PROTO_TEXT_MAX */
 };
 /* IPC_MASTER_TAKE_FAIL */
 enum take_fail { TAKE_FAIL_NO_GRANT = 1, TAKE_FAIL_LIMIT, TAKE_FAIL_UNAVAILABLE, TAKE_FAIL_SHUTDOWN };
@@ -204,7 +204,7 @@ struct msg_take_fail {
 };
 /* IPC_MASTER_SESSION */
 struct msg_session {
-    uint64_t session_id;   /* = conn_id */
+    uint64_t session_id; /* = conn_id */
     enum proto_protocol protocol;
     struct net_addr peer, local;
     bool tls;
@@ -212,27 +212,27 @@ struct msg_session {
 };
 /* IPC_LCONN_DELIVER (rcpt_id names the grant) and IPC_MASTER_DELIVER (session_id = the LMTP connection's id) */
 struct msg_deliver {
-    uint64_t session_id;   /* 0 in IPC_LCONN_DELIVER */
+    uint64_t session_id; /* 0 in IPC_LCONN_DELIVER */
     uint32_t rcpt_id;
-    uint64_t size;         /* of the message in the memfd */
-    struct view sender;    /* envelope sender, for the log; may be empty */
-    struct view prefix;    /* trace fields, CRLF ends; <= PROTO_PREFIX_MAX */
-    struct view detail;    /* what followed the recipient delimiter; may be empty; <= 255 */
+    uint64_t size;      /* of the message in the memfd */
+    struct view sender; /* envelope sender, for the log; may be empty */
+    struct view prefix; /* trace fields, CRLF ends; <= PROTO_PREFIX_MAX */
+    struct view detail; /* what followed the recipient delimiter; may be empty; <= 255 */
 };
 /* IPC_WORKER_DELIVERED: an SMTP reply */
 struct msg_delivered {
-    uint16_t code;         /* 250, 452, 451 ... */
-    struct view enhanced;  /* "2.0.0"; <= 16 */
+    uint16_t code;        /* 250, 452, 451 ... */
+    struct view enhanced; /* "2.0.0"; <= 16 */
     struct view text;
 };
 /* IPC_CONN_SIGN */
 enum sign_scheme { SIGN_RSA_PKCS1 = 1, SIGN_RSA_PSS, SIGN_ECDSA, SIGN_EDDSA };
 enum sign_hash { SIGN_SHA1 = 1, SIGN_SHA256, SIGN_SHA384, SIGN_SHA512, SIGN_NONE };
 struct msg_sign {
-    uint32_t key;          /* index of IPC_MASTER_KEY */
+    uint32_t key; /* index of IPC_MASTER_KEY */
     enum sign_scheme scheme;
     enum sign_hash hash;
-    struct view tbs;       /* the digest (its length must fit the hash), or for SIGN_EDDSA the TLS 1.3 input */
+    struct view tbs; /* the digest (its length must fit the hash), or for SIGN_EDDSA the TLS 1.3 input */
 };
 /* IPC_KEYS_SIGNED: empty signature = refused */
 struct msg_signed {
@@ -242,7 +242,7 @@ struct msg_signed {
 enum ctl_verb { CTL_STATUS = 1, CTL_WHO, CTL_KICK, CTL_RELOAD, CTL_STOP };
 struct msg_ctl_request {
     enum ctl_verb verb;
-    struct view argument;  /* KICK: user name or session id in hex */
+    struct view argument; /* KICK: user name or session id in hex */
 };
 /* IPC_CTL_LINE: one line of output */
 struct msg_ctl_line {
@@ -250,10 +250,10 @@ struct msg_ctl_line {
 };
 /* IPC_CTL_END */
 struct msg_ctl_end {
-    uint8_t status;        /* 0 good; else culverctl's exit status */
+    uint8_t status; /* 0 good; else culverctl's exit status */
 };
 
-#define PROTO_CODEC(name)                                              \
+#define PROTO_CODEC(name)                                                  \
     void msg_##name##_encode(struct buf *out, const struct msg_##name *m); \
     MUST_CHECK int msg_##name##_decode(struct view body, struct msg_##name *out)
 
@@ -292,7 +292,7 @@ void net_addr_format(const struct net_addr *a, char out[static 46]);
 /* From accept4/getsockname results. IPv4-mapped IPv6 becomes IPv4. */
 struct sockaddr;
 void net_addr_from_sockaddr(struct net_addr *out, const struct sockaddr *sa);
-bool net_addr_is_loopback(const struct net_addr *a); /* 127.0.0.0/8, ::1 and local sockets */
+bool net_addr_is_loopback(const struct net_addr *a);                     /* 127.0.0.0/8, ::1 and local sockets */
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b); /* address only, not the port */
 
 #endif

@@ -51,12 +51,12 @@ const char *log_errno_text(int errnum);
 /* sid: the session or connection id, 0 for none (the field is then left out). msg: a constant text. */
 void log_line(enum log_level level, uint64_t sid, const char *msg, const struct log_field *fields, unsigned nfields);
 
-#define LOG_AT(level, sid, msg, ...)                                                                       \
-    do {                                                                                                   \
-        if (log_enabled(level)) {                                                                          \
-            const struct log_field log_fields_[] = {F_STR(NULL, NULL), ##__VA_ARGS__};                     \
-            log_line(level, sid, msg, log_fields_ + 1, sizeof(log_fields_) / sizeof(log_fields_[0]) - 1);  \
-        }                                                                                                  \
+#define LOG_AT(level, sid, msg, ...)                                                                      \
+    do {                                                                                                  \
+        if (log_enabled(level)) {                                                                         \
+            const struct log_field log_fields_[] = {F_STR(NULL, NULL), ##__VA_ARGS__};                    \
+            log_line(level, sid, msg, log_fields_ + 1, sizeof(log_fields_) / sizeof(log_fields_[0]) - 1); \
+        }                                                                                                 \
     } while (0)
 #define LOG_DEBUG(sid, msg, ...) LOG_AT(LOG_LVL_DEBUG, sid, msg, ##__VA_ARGS__)
 #define LOG_INFO(sid, msg, ...) LOG_AT(LOG_LVL_INFO, sid, msg, ##__VA_ARGS__)
@@ -65,19 +65,19 @@ void log_line(enum log_level level, uint64_t sid, const char *msg, const struct 
 
 /* Logs at fatal level and exits with status 1: configuration and start-up only. */
 _Noreturn void log_fatal(const char *msg, const struct log_field *fields, unsigned nfields);
-#define LOG_FATAL(msg, ...)                                                                            \
-    do {                                                                                               \
-        const struct log_field log_fields_[] = {F_STR(NULL, NULL), ##__VA_ARGS__};                     \
-        log_fatal(msg, log_fields_ + 1, sizeof(log_fields_) / sizeof(log_fields_[0]) - 1);             \
+#define LOG_FATAL(msg, ...)                                                                \
+    do {                                                                                   \
+        const struct log_field log_fields_[] = {F_STR(NULL, NULL), ##__VA_ARGS__};         \
+        log_fatal(msg, log_fields_ + 1, sizeof(log_fields_) / sizeof(log_fields_[0]) - 1); \
     } while (0)
 
 /* Our bug: logs file and line and aborts (no core of a process that holds secrets). */
 _Noreturn void log_panic(const char *file, int line, const char *what);
 #define PANIC(what) log_panic(__FILE__, __LINE__, what)
-#define ASSERT(cond)              \
-    do {                          \
-        if (!(cond))              \
-            PANIC(#cond);         \
+#define ASSERT(cond)      \
+    do {                  \
+        if (!(cond))      \
+            PANIC(#cond); \
     } while (0)
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * A service that accepts connections and gives each to a process of its own: what differs between the log-in services (login.c) and
- * LMTP's front. The parent (parent.c, accept.c) is the same code for all: it accepts, counts, makes the channels, forks, and never
- * reads a byte of a client.
+ * A service that accepts connections and gives each to a process of its own: what differs between the log-in services (login.c)
+ * and LMTP's front. The parent (parent.c, accept.c) is the same code for all: it accepts, counts, makes the channels, forks, and
+ * never reads a byte of a client.
  */
 #ifndef CULVER_COMMON_LOGIN_SERVE_H
 #define CULVER_COMMON_LOGIN_SERVE_H
@@ -30,8 +30,8 @@ typedef void serve_ended_fn(void *arg, uint64_t conn_id);
 struct serve_kind {
     const char *proc_name; /* "imap-login" */
     enum proto_protocol id;
-    enum ipc_role role;    /* ROLE_LOGIN or ROLE_LMTP */
-    const char *alpn;      /* protocol name for TLS; NULL: none */
+    enum ipc_role role;                         /* ROLE_LOGIN or ROLE_LMTP */
+    const char *alpn;                           /* protocol name for TLS; NULL: none */
     const struct conf_component *components[4]; /* what it may see of the configuration; ends with NULL */
     enum sandbox_profile parent, conn, shared;
     /* Most connections of one address and of all, counted until log-in (LMTP: until their end). */

@@ -21,27 +21,28 @@
 #define PROC_MASTER_FD 3
 
 struct proc {
-    const char *name;       /* "imap-login" */
+    const char *name; /* "imap-login" */
     enum ipc_role role;
-    int master_fd;          /* until proc_serve */
+    int master_fd; /* until proc_serve */
     bool rootless;
     uint32_t uid, gid;
     uint64_t generation;
-    char *chroot_dir;       /* NULL: none */
-    struct conf *conf;      /* the components asked for */
+    char *chroot_dir;  /* NULL: none */
+    struct conf *conf; /* the components asked for */
     struct loop *loop;
-    struct ipc *master;     /* from proc_serve on */
+    struct ipc *master; /* from proc_serve on */
     /* proc.c only: whom the master channel's messages are passed on to */
     ipc_handler_fn *handler;
     ipc_closed_fn *closed;
     void *arg;
 };
 
-/* Steps 1 and 2; umask 077, SIGPIPE and SIGXFSZ ignored, not dumpable from here on. Exits with a fatal log line on failure. components: which settings this process may see (general is added). */
+/* Steps 1 and 2; umask 077, SIGPIPE and SIGXFSZ ignored, not dumpable from here on. Exits with a fatal log line on failure.
+ * components: which settings this process may see (general is added). */
 void proc_start(struct proc *p, const char *name, enum ipc_role role, const struct conf_component *const *components,
                 size_t ncomponents);
-/* Step 3: receive(arg, msg) for each message before GO (IPC_MASTER_LOG excepted); a nonzero return is fatal. Descriptors that it does
- * not take are closed. IPC_MASTER_STOP in this state comes to receive too. */
+/* Step 3: receive(arg, msg) for each message before GO (IPC_MASTER_LOG excepted); a nonzero return is fatal. Descriptors that it
+ * does not take are closed. IPC_MASTER_STOP in this state comes to receive too. */
 void proc_receive(struct proc *p, int (*receive)(void *arg, struct ipc_msg *msg), void *arg);
 /* Step 4. Fatal on failure. sandbox = best-effort of the configuration is heeded here. */
 void proc_confine(struct proc *p, const struct sandbox_params *sandbox);

@@ -25,8 +25,8 @@ struct sandbox_profile_def {
 /* NULL for what is no profile. */
 const struct sandbox_profile_def *sandbox_profile_def(enum sandbox_profile profile);
 
-/* sandbox_enter, with all of it (full) or without what a long life under a sanitizer needs: seccomp and RLIMIT_NPROC. RLIMIT_DATA is left
- * out in every sanitizer build. */
+/* sandbox_enter, with all of it (full) or without what a long life under a sanitizer needs: seccomp and RLIMIT_NPROC. RLIMIT_DATA
+ * is left out in every sanitizer build. */
 MUST_CHECK int sandbox_enter_mode(const struct sandbox_params *params, bool full);
 
 /* Highest Landlock ABI of the kernel; 0: none. */

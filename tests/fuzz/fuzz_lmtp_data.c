@@ -1,4 +1,5 @@
-/* Property: the same bytes give the same message and the same end however they are cut into pieces, and never more than twice as many. */
+/* Property: the same bytes give the same message and the same end however they are cut into pieces, and never more than twice as
+ * many. */
 #include <stdlib.h>
 
 #include "common/base/mem.h"

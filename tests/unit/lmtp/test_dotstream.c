@@ -58,8 +58,8 @@ static void test_end_of_data(void **state)
 static void test_smuggling(void **state)
 {
     static const char *const not_ends[] = {
-        "a\n.\nMAIL", "a\n.\r\nMAIL", "a\r\n.\nMAIL", "a\r.\rMAIL", "a\r\n.\rMAIL", "a\r.\r\nMAIL",
-        "a\n.\rMAIL", "a\r\n\x0b.\r\nM", "a\r\r\n.\n", "a\r\n.\r\r\nM", "a\n\r.\r\n", "a\r\n .\r\nM",
+        "a\n.\nMAIL", "a\n.\r\nMAIL",    "a\r\n.\nMAIL", "a\r.\rMAIL",    "a\r\n.\rMAIL", "a\r.\r\nMAIL",
+        "a\n.\rMAIL", "a\r\n\x0b.\r\nM", "a\r\r\n.\n",   "a\r\n.\r\r\nM", "a\n\r.\r\n",   "a\r\n .\r\nM",
     };
 
     (void)state;

@@ -90,8 +90,13 @@ static int teardown(void **state)
 static void open_session(struct fixture *f)
 {
     buf_init(&f->in, 100000);
-    f->host = (struct session_host){.in = &f->in, .out = outq_new(10000000), .set = &f->set, .user = "u", .now_ms = host_now,
-                                    .wake = host_wake, .set_timeout = host_timeout};
+    f->host = (struct session_host){.in = &f->in,
+                                    .out = outq_new(10000000),
+                                    .set = &f->set,
+                                    .user = "u",
+                                    .now_ms = host_now,
+                                    .wake = host_wake,
+                                    .set_timeout = host_timeout};
     f->s = pop3_session_new(&f->host, f->acc, view_make(NULL, 0), view_make(NULL, 0));
 }
 
@@ -161,7 +166,8 @@ static void test_quit_deletes_and_uidl_stays(void **state)
     append(f, "a: 2\r\n\r\n");
     open_session(f);
     snprintf(uidl, sizeof(uidl), "%s", say(f, "UIDL 2\r\n", 100, NULL) + strlen("+OK Logged in.\r\n"));
-    assert_string_equal(say(f, "DELE 1\r\nQUIT\r\n", 100, &last), "+OK Marked to be deleted.\r\n+OK Logging out, messages deleted.\r\n");
+    assert_string_equal(say(f, "DELE 1\r\nQUIT\r\n", 100, &last),
+                        "+OK Marked to be deleted.\r\n+OK Logging out, messages deleted.\r\n");
     assert_int_equal(last, SESSION_CLOSE);
     close_session(f);
     open_session(f);
@@ -213,7 +219,8 @@ static void test_line_ends_are_repaired(void **state)
 
     append(f, "a: 1\n\n.\n.\r\nend");
     open_session(f);
-    assert_string_equal(say(f, "RETR 1\r\n", 100, NULL), "+OK Logged in.\r\n+OK 14 octets\r\na: 1\r\n\r\n..\r\n..\r\nend\r\n.\r\n");
+    assert_string_equal(say(f, "RETR 1\r\n", 100, NULL),
+                        "+OK Logged in.\r\n+OK 14 octets\r\na: 1\r\n\r\n..\r\n..\r\nend\r\n.\r\n");
     close_session(f);
 }
 
