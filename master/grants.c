@@ -5,8 +5,8 @@
 #include "common/base/mem.h"
 
 struct grants {
-    struct table *conns; /* conn_id -> struct conn */
-    size_t count, max;   /* grants not consumed */
+    struct table *conns;       /* conn_id -> struct conn */
+    size_t logins, rcpts, max; /* grants not consumed, of each kind at most max: neither kind can starve the other */
 };
 
 static struct view id_key(const uint64_t *id)
@@ -28,9 +28,22 @@ static void grant_unlink(struct grants *g, struct grant **link)
     struct grant *gr = *link;
 
     *link = gr->next;
+    if (gr->rcpt_id == 0)
+        g->logins--;
+    else
+        g->rcpts--;
     user_free(&gr->user);
     free(gr);
-    g->count--;
+}
+
+/* Recipients that were looked up and never delivered to (RSET, a failed message) leave their grants behind: of one connection the
+ * latest are kept. c->grants is in the order in which they came. */
+static void rcpts_make_room(struct grants *g, struct conn *c)
+{
+    if (c->ngrants < GRANTS_A_CONN)
+        return;
+    grant_unlink(g, &c->grants);
+    c->ngrants--;
 }
 
 void grants_conn_remove(struct grants *g, struct conn **cp)
@@ -100,7 +113,7 @@ size_t grants_conn_count(const struct grants *g)
 
 size_t grants_count(const struct grants *g)
 {
-    return g->count;
+    return g->logins + g->rcpts;
 }
 
 struct conn **grants_conns(const struct grants *g, size_t *n_out)
@@ -139,19 +152,24 @@ int grants_add(struct grants *g, const struct msg_grant *m, uint64_t now)
         return ERR_NOTFOUND;
     if (login != (c->role == ROLE_CONN))
         return ERR_DENIED;
-    link = find_grant(c, m->rcpt_id);
-    if (*link != NULL || (login && c->login_granted))
+    if (*find_grant(c, m->rcpt_id) != NULL || (login && c->login_granted))
         return ERR_EXISTS;
-    if (g->count >= g->max)
+    rcpts_make_room(g, c);
+    if ((login ? g->logins : g->rcpts) >= g->max)
         return ERR_LIMIT;
+    link = find_grant(c, m->rcpt_id); /* the end */
     gr = xcalloc(1, sizeof(*gr));
     gr->rcpt_id = m->rcpt_id;
     gr->expires = login ? now + GRANT_LIFE_MS : 0;
     gr->user = user_new(&m->user);
     *link = gr;
-    g->count++;
-    if (login)
+    c->ngrants++;
+    if (login) {
+        g->logins++;
         c->login_granted = true;
+    } else {
+        g->rcpts++;
+    }
     return 0;
 }
 
@@ -169,6 +187,7 @@ struct user *grants_take(struct grants *g, struct conn *c, uint32_t rcpt_id, uin
         (*link)->user = NULL; /* transferred */
     }
     grant_unlink(g, link);
+    c->ngrants--;
     return user;
 }
 
@@ -181,6 +200,7 @@ size_t grants_expire(struct grants *g, uint64_t now)
         struct grant **link = find_grant(all[i], 0);
         if (*link != NULL && (*link)->expires != 0 && now >= (*link)->expires) {
             grant_unlink(g, link);
+            all[i]->ngrants--;
             dropped++;
         }
     }

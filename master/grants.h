@@ -5,7 +5,8 @@
  *   - a connection exists from IPC_LOGIN_CONN until its channel closes; its id is unique while it exists
  *   - a log-in grant (rcpt_id 0) belongs to a connection of a login service, is given once in its life, lives GRANT_LIFE_MS and
  * is consumed by the first TAKE, whatever that TAKE looks like
- *   - a delivery grant (rcpt_id > 0) belongs to an LMTP connection, lives as long as it, and is consumed by its DELIVER
+ *   - a delivery grant (rcpt_id > 0) belongs to an LMTP connection, lives as long as it, and is consumed by its DELIVER; of one
+ *     connection the latest GRANTS_A_CONN are kept
  */
 #ifndef CULVER_MASTER_GRANTS_H
 #define CULVER_MASTER_GRANTS_H
@@ -14,6 +15,8 @@
 #include "master/user.h"
 
 #define GRANT_LIFE_MS 30000
+/* More than the setting lmtp_recipients_max can be. */
+#define GRANTS_A_CONN 8192
 
 struct grant {
     struct grant *next;
@@ -31,14 +34,15 @@ struct conn {
     bool proxy_due; /* an IPC_CONN_PROXIED must come before anything else */
     bool proxy_tls; /* the proxy said that it ended TLS */
     uint64_t since;
-    struct grant *grants;
+    struct grant *grants; /* in the order in which they came */
+    size_t ngrants;
     bool login_granted, login_taken; /* once in the life of the connection */
     void *owner;                     /* of the caller; not touched here */
 };
 
 struct grants;
 
-/* Bounds: connections at once, and unused grants of all connections together. */
+/* Bounds: connections at once, and unused grants of all connections together, of each kind. */
 struct grants *grants_new(size_t conns_max, size_t grants_max);
 /* Frees connections and grants; the owners must be gone. */
 void grants_free(struct grants **g);

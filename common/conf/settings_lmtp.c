@@ -5,7 +5,7 @@
 static const struct conf_setting settings[] = {
     {"lmtp_timeout", CONF_TIME, AT(lmtp_timeout), 10000, 3600000, "5min", NULL,
      "A mail server that says nothing for so long in the middle of a connection is cut off."},
-    {"lmtp_recipients_max", CONF_UINT, AT(lmtp_recipients_max), 100, 100000, "1000", NULL,
+    {"lmtp_recipients_max", CONF_UINT, AT(lmtp_recipients_max), 100, 8000, "1000", NULL,
      "Recipients of one message (RFC 5321 wants 100 or more)."},
     {"lmtp_line_max", CONF_SIZE, AT(lmtp_line_max), 512, 65536, "4K", NULL, "Octets of one command."},
     {"lmtp_connections_max", CONF_UINT, AT(lmtp_connections_max), 1, 10000, "500", NULL, "Connections at once."},

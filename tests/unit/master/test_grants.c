@@ -119,11 +119,12 @@ static void test_bounds(void **state)
     assert_int_equal(grants_conn_add(g, &m, ROLE_CONN, NOW, &out), ERR_LIMIT);
     for (uint32_t i = 1; i <= 3; i++)
         assert_int_equal(grant(g, 1, i, "alice"), 0);
-    assert_int_equal(grant(g, 2, 0, "alice"), ERR_LIMIT);
-    assert_false(c->login_granted);
+    assert_int_equal(grant(g, 1, 4, "alice"), ERR_LIMIT);
     u = grants_take(g, l, 2, NOW);
     user_free(&u);
+    assert_int_equal(grant(g, 1, 4, "alice"), 0);
     assert_int_equal(grant(g, 2, 0, "alice"), 0);
+    assert_true(c->login_granted);
     /* The end of a connection gives everything of it back, and its id may come again. */
     grants_conn_remove(g, &l);
     assert_null(l);
@@ -153,11 +154,44 @@ static void test_proxied(void **state)
     grants_free(&g);
 }
 
+/* A connection that looks up recipients for ever holds a bounded number, the latest, and never keeps others from logging in. */
+static void test_recipients_are_bounded(void **state)
+{
+    struct grants *g = grants_new(10, 2 * GRANTS_A_CONN);
+    struct conn *greedy = add(g, 1, PROTO_LMTP), *second = add(g, 2, PROTO_LMTP), *third = add(g, 3, PROTO_LMTP);
+    struct user *u;
+
+    (void)state;
+    for (uint32_t i = 1; i <= GRANTS_A_CONN + 5; i++)
+        assert_int_equal(grant(g, 1, i, "alice"), 0);
+    assert_int_equal(grants_count(g), GRANTS_A_CONN);
+    assert_null(grants_take(g, greedy, 5, NOW));
+    u = grants_take(g, greedy, 6, NOW);
+    assert_non_null(u);
+    user_free(&u);
+    assert_int_equal(grant(g, 1, 99999, "alice"), 0);
+    for (uint32_t i = 1; i <= GRANTS_A_CONN; i++)
+        assert_int_equal(grant(g, 2, i, "alice"), 0);
+    assert_int_equal(grant(g, 3, 1, "alice"), ERR_LIMIT);
+    (void)add(g, 4, PROTO_IMAP);
+    assert_int_equal(grant(g, 4, 0, "bob"), 0);
+    grants_conn_remove(g, &greedy);
+    assert_int_equal(grant(g, 3, 1, "alice"), 0);
+    grants_conn_remove(g, &second);
+    grants_conn_remove(g, &third);
+    assert_int_equal(grants_count(g), 1);
+    grants_free(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_take_once), cmocka_unit_test(test_expiry),  cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_bounds),    cmocka_unit_test(test_proxied),
+        cmocka_unit_test(test_take_once),
+        cmocka_unit_test(test_expiry),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_recipients_are_bounded),
+        cmocka_unit_test(test_proxied),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
