@@ -176,7 +176,8 @@ class Server:
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", f'{mounts}exec "$@"', "sh", *argv]
 
     def start(self, wait=True):
-        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **self.env}
+        sanitizers = {n: os.environ[n] for n in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS") if n in os.environ}
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **sanitizers, **self.env}
         self.proc = subprocess.Popen(self.command("culver", "-c", str(self.conf)), env=env, stdin=subprocess.DEVNULL,
                                      stdout=open(self.folder / "stdout", "ab"), stderr=open(self.folder / "stderr", "ab"))
         if wait:
