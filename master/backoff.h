@@ -2,6 +2,7 @@
 #ifndef CULVER_MASTER_BACKOFF_H
 #define CULVER_MASTER_BACKOFF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BACKOFF_FIRST_MS 100
@@ -14,5 +15,12 @@ struct backoff {
 
 /* The delay after a process that lived lived_ms. */
 uint64_t backoff_delay(struct backoff *b, uint64_t lived_ms);
+
+/*
+ * Whether wait status `status` says that somebody outside killed a process that did its work: such an end is no failure of its
+ * own, and BACKOFF_FIRST_MS is enough. What crashes by itself must get slower, or a client that knows how to crash it could try
+ * as often as it likes. served: it was ready; by_us: we killed it for what it did.
+ */
+bool backoff_was_killed(int status, bool served, bool by_us);
 
 #endif

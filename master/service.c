@@ -31,6 +31,7 @@ struct service {
     uint64_t started;
     unsigned restarts;
     struct backoff backoff;
+    bool served, by_us;  /* this process was ready; we killed it */
     struct timer *timer; /* DOWN: start again; STARTING: no READY; otherwise: kill, or tell to leave */
 };
 
@@ -74,6 +75,7 @@ static void service_kill(struct service *s, const char *why)
 {
     LOG_ERROR(0, "killing service", F_STR("service", s->role->name), F_INT("child", s->pid), F_STR("reason", why));
     ipc_free(&s->ch);
+    s->by_us = true;
     supervise_kill(s->m, s->pid, SIGKILL);
 }
 
@@ -137,7 +139,7 @@ static void exited(void *arg, pid_t pid, int status)
     }
     s->state = SERVICE_DOWN;
     s->restarts++;
-    timer_arm(s->timer, backoff_delay(&s->backoff, lived));
+    timer_arm(s->timer, backoff_was_killed(status, s->served, s->by_us) ? BACKOFF_FIRST_MS : backoff_delay(&s->backoff, lived));
 }
 
 static void on_closed(void *arg, struct ipc *ch, int err)
@@ -157,6 +159,7 @@ static void on_closed(void *arg, struct ipc *ch, int err)
 static void on_ready(struct service *s)
 {
     s->state = SERVICE_READY;
+    s->served = true;
     ipc_set_state(s->ch, IPC_STATE_READY);
     timer_disarm(s->timer);
     LOG_INFO(0, "service ready", F_STR("service", s->role->name), F_INT("child", s->pid),
@@ -265,6 +268,7 @@ static void service_start(struct service *s)
         return;
     }
     s->state = SERVICE_STARTING;
+    s->served = s->by_us = false;
     timer_arm(s->timer, READY_DEADLINE_MS);
     rc = send_start(s);
     if (rc != 0)

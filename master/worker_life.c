@@ -20,6 +20,7 @@ static void worker_kill(struct worker *w, const char *why)
 {
     LOG_ERROR(0, "killing worker", F_STR("user", w->user->name), F_INT("child", w->pid), F_STR("reason", why));
     ipc_free(&w->ch);
+    w->by_us = true;
     supervise_kill(w->m, w->pid, SIGKILL);
 }
 
@@ -63,6 +64,7 @@ static void on_ready(struct worker *w)
     if (w->state != WORKER_STARTING)
         return; /* already asked to leave */
     w->state = WORKER_READY;
+    w->served = true;
     ipc_set_state(w->ch, IPC_STATE_READY);
     timer_disarm(w->timer);
     w->last_used = loop_now(w->m->loop);
@@ -135,6 +137,11 @@ static void on_closed(void *arg, struct ipc *ch, int err)
 
 /* --- its end -------------------------------------------------------------------------------------------------------------- */
 
+static uint64_t delay_after(struct worker *w, int status, uint64_t lived)
+{
+    return backoff_was_killed(status, w->served, w->by_us) ? BACKOFF_FIRST_MS : backoff_delay(&w->backoff, lived);
+}
+
 static void exited(void *arg, pid_t pid, int status)
 {
     struct worker *w = arg;
@@ -157,7 +164,7 @@ static void exited(void *arg, pid_t pid, int status)
     m->workers->running--;
     m->workers->ndied += bad;
     w->state = WORKER_WAITING;
-    w->not_before = bad ? loop_now(m->loop) + backoff_delay(&w->backoff, lived) : 0;
+    w->not_before = bad ? loop_now(m->loop) + delay_after(w, status, lived) : 0;
     if (m->stopping || (w->queue == NULL && !bad))
         worker_forget(&w);
     else if (w->queue == NULL)
@@ -229,6 +236,7 @@ static void start(struct worker *w)
     w->m->workers->nstarted++;
     w->started = w->last_used = loop_now(w->m->loop);
     w->state = WORKER_STARTING;
+    w->served = w->by_us = false;
     timer_arm(w->timer, READY_DEADLINE_MS);
     rc = send_start(w);
     if (rc != 0)

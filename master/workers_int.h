@@ -30,6 +30,7 @@ struct worker {
     uint64_t started, last_used; /* loop_now */
     uint64_t not_before;         /* back-off: no start before */
     struct backoff backoff;
+    bool served, by_us;  /* this process was ready; we killed it */
     struct timer *timer; /* WAITING: try again or forget; STARTING: READY is due; later: kill */
 };
 

@@ -1,4 +1,5 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,6 +73,20 @@ static void test_backoff(void **state)
     assert_int_equal(backoff_delay(&b, 0), 200);
 }
 
+static void test_killed_is_no_failure(void **state)
+{
+    (void)state;
+    /* Wait statuses as Linux has them: a signal's number, or the exit status in the second octet. */
+    assert_true(backoff_was_killed(SIGKILL, true, false));
+    assert_false(backoff_was_killed(SIGKILL, false, false)); /* never got ready */
+    assert_false(backoff_was_killed(SIGKILL, true, true));   /* for what it did */
+    assert_false(backoff_was_killed(SIGSEGV, true, false));
+    assert_false(backoff_was_killed(SIGABRT | 0x80, true, false));
+    assert_false(backoff_was_killed(SIGSYS, true, false));
+    assert_false(backoff_was_killed(1 << 8, true, false));
+    assert_false(backoff_was_killed(SIGKILL << 8, true, false));
+}
+
 static void test_table(void **state)
 {
     struct table *t = table_new(1000);
@@ -99,9 +114,8 @@ static void test_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_fail_closed),
-        cmocka_unit_test(test_backoff),
+        cmocka_unit_test(test_limits),  cmocka_unit_test(test_fail_closed),
+        cmocka_unit_test(test_backoff), cmocka_unit_test(test_killed_is_no_failure),
         cmocka_unit_test(test_table),
     };
 
