@@ -83,6 +83,7 @@ static void account_free(struct account *acc)
     free(acc->by_id);
     free(acc->subs);
     free(acc->obsolete);
+    digfiles_free(acc);
     vfs_file_close(&acc->state_file);
     buf_free(&acc->scratch);
     txlog_deinit(&acc->log);

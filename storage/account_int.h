@@ -57,7 +57,7 @@ struct mailbox {
     /* Records by UID: first those of the snapshot (mapped copy-on-write, or none), then those that came since. */
     struct msg_rec *base, *tail; /* valid once loaded */
     uint32_t nbase, ntail, ctail;
-    uint32_t ngone; /* of all records */
+    struct idx_list expunged; /* those of all records that are REC_GONE */
 
     /* The snapshot on disk: mbox.<id>.<file_num> (0: none) and what differs from it in the state file. */
     bool loaded;  /* the records are in memory */
@@ -84,6 +84,10 @@ struct mailbox {
     struct mailbox_view *views;
     bool gone; /* deleted; freed with its last view */
 
+    uint32_t dig_num;  /* its digest file, 0: none yet */
+    uint32_t gathered; /* digests of UIDs below are in it, or cannot be */
+    bool gathering;
+
     uint32_t batch_uidnext; /* while a batch is prepared */
     uint64_t batch;
 };
@@ -92,6 +96,15 @@ struct mailbox {
 struct sub {
     size_t len;
     char *name;
+};
+
+/* A digest file: digest.<mailbox>.<num>. */
+struct digfile {
+    uint32_t mailbox, num;
+    uint64_t size; /* as far as anybody knows */
+    uint64_t live;
+    void *map;
+    size_t map_len;
 };
 
 struct account {
@@ -126,6 +139,9 @@ struct account {
     bool clean;   /* the last transaction says that the account was closed in order */
     bool closing; /* the next one will say so */
     unsigned damaged_mailboxes;
+    struct digfile **digfiles;
+    size_t ndigfiles, cdigfiles;
+    uint64_t gather_after;   /* ms */
     struct compact *compact; /* compact.c; NULL: none is going on */
     uint64_t compact_after;  /* ms */
     uint32_t small_mailbox;  /* records that stay in the state file whatever their share */
@@ -163,11 +179,8 @@ struct msg_rec *mailbox_rec_find(const struct mailbox *m, uint32_t uid);
 void mailbox_rec_add(struct mailbox *m, const struct msg_rec *rec);
 /* To be called before a record that is in the mailbox's file changes. */
 void mailbox_rec_dirty(struct mailbox *m, uint32_t idx);
-/* Octets of the log that a record keeps alive. */
-static inline uint64_t rec_live(const struct msg_rec *rec)
-{
-    return blob_space(rec->size) + (rec->dig_len > 0 && rec->dig_mbox == 0 ? blob_space(rec->dig_len) : 0);
-}
+/* Adds (sign 1) or takes away (-1) what a record keeps alive, of segments and digest files. */
+void rec_count_live(struct account *acc, const struct msg_rec *rec, int sign);
 void mailbox_rec_flags(struct mailbox *m, uint32_t idx, unsigned flags, const struct keyword_set *kw, uint64_t modseq);
 void mailbox_rec_expunge(struct mailbox *m, uint32_t idx, uint64_t modseq);
 uint64_t mailbox_bump(struct mailbox *m, uint64_t seq);
@@ -207,6 +220,18 @@ MUST_CHECK int mailbox_load(struct mailbox *m);
 void mailbox_need(struct mailbox *m);
 /* Records that are all in the snapshot leave memory. No view may be open. */
 void mailbox_unload(struct mailbox *m);
+
+/* digests.c */
+struct digfile *digfile_find(const struct account *acc, uint32_t mailbox, uint32_t num);
+struct digfile *digfile_add(struct account *acc, uint32_t mailbox, uint32_t num);
+void digfiles_free(struct account *acc);
+bool digfile_needed(const struct account *acc, const struct digfile *f);
+/* At a snapshot: those that nothing refers to become obsolete. */
+void digfiles_drop_needless(struct account *acc);
+/* Valid until the next change of the account. ERR_CORRUPT, ERR_IO. */
+MUST_CHECK int digfile_read(struct account *acc, const struct msg_rec *rec, struct view *out);
+/* A piece of gathering; false: there is none now. */
+bool digest_slice(struct account *acc);
 
 /* compact.c */
 /* A piece of work; false: there is none now. */

@@ -85,10 +85,9 @@ void mailbox_destroy(struct account *acc, struct mailbox *m)
     names_remove(acc, m);
     for (uint32_t i = 0; i < mailbox_nrecs(m); i++) {
         const struct msg_rec *rec = mailbox_rec(m, i);
-        struct seg *s = (rec->flags & REC_GONE) == 0 ? txlog_seg(&acc->log, rec->seg) : NULL;
 
-        if (s != NULL)
-            s->live -= rec_live(rec);
+        if ((rec->flags & REC_GONE) == 0)
+            rec_count_live(acc, rec, -1);
     }
     acc->bytes -= m->size;
     acc->messages -= m->messages;
@@ -320,24 +319,22 @@ static void apply_relocate(const struct apply *a, const struct op *op)
 {
     struct mailbox *m = find_loaded(a, op->mailbox);
     struct msg_rec *rec = m != NULL ? mailbox_rec_find(m, op->uid) : NULL;
-    struct seg *s;
 
     if (rec == NULL)
         return;
-    s = txlog_seg(&a->acc->log, rec->seg);
-    if (s != NULL)
-        s->live -= rec_live(rec);
     mailbox_rec_dirty(m, mailbox_rec_at(m, op->uid));
+    rec_count_live(a->acc, rec, -1);
     rec->seg = a->t->seg;
     rec->off = a->t->blobs + op->blob;
-    if (rec->dig_mbox == 0) {
+    /* Without a digest in the operation the digest stays where it is: in a digest file, or, when this is replayed over a snapshot
+     * from before it was gathered, still in the log. */
+    if (op->digest_len != 0) {
+        rec->dig_mbox = 0;
         rec->dig_len = op->digest_len;
         rec->dig_num = a->t->seg;
         rec->dig_off = a->t->blobs + op->digest;
     }
-    s = txlog_seg(&a->acc->log, rec->seg);
-    if (s != NULL)
-        s->live += rec_live(rec);
+    rec_count_live(a->acc, rec, 1);
 }
 
 static void apply_op(const struct apply *a, const struct op *op)

@@ -194,6 +194,8 @@ uint64_t account_background(struct account *acc)
     wait = sync_late(acc);
     if (acc->queue != NULL)
         return wait;
+    if (digest_slice(acc))
+        return 0;
     if (snapshot_due(acc)) {
         (void)!snapshot_write(acc); /* logged; tried again later */
         account_mark_unsynced(acc);

@@ -58,6 +58,7 @@ struct mailbox *mailbox_new(struct account *acc, uint32_t id, struct view name)
     m->name = view_dup(name);
     m->name_len = name.len;
     m->uidnext = 1;
+    m->gathered = 1;
     m->first_recent = 1;
     m->highestmodseq = 1;
     return m;
@@ -69,6 +70,7 @@ void mailbox_free(struct mailbox *m)
         free(m->keywords[i]);
     vfs_unmap(m->acc->vfs, m->map, 0, m->map_len);
     idx_free(&m->dirty);
+    idx_free(&m->expunged);
     free(m->tail);
     free(m->vanished);
     free(m->changes);
@@ -127,13 +129,30 @@ static void count_flags(struct mailbox *m, const struct msg_rec *rec, int sign)
     }
 }
 
-static void count_live(struct account *acc, const struct msg_rec *rec, int sign)
+static void add_to(uint64_t *live, uint64_t len, int sign)
+{
+    *live += sign > 0 ? len : -len;
+}
+
+void rec_count_live(struct account *acc, const struct msg_rec *rec, int sign)
 {
     struct seg *s = txlog_seg(&acc->log, rec->seg);
-    uint64_t len = rec_live(rec);
+    struct digfile *f;
 
     if (s != NULL)
-        s->live += sign > 0 ? len : -len;
+        add_to(&s->live, blob_space(rec->size), sign);
+    if (rec->dig_len == 0)
+        return;
+    if (rec->dig_mbox != 0) {
+        f = digfile_find(acc, rec->dig_mbox, rec->dig_num);
+        if (f != NULL)
+            add_to(&f->live, blob_space(rec->dig_len), sign);
+        return;
+    }
+    if (rec->dig_num != rec->seg)
+        s = txlog_seg(&acc->log, rec->dig_num);
+    if (s != NULL)
+        add_to(&s->live, blob_space(rec->dig_len), sign);
 }
 
 void mailbox_rec_add(struct mailbox *m, const struct msg_rec *rec)
@@ -148,7 +167,7 @@ void mailbox_rec_add(struct mailbox *m, const struct msg_rec *rec)
     m->recent++;
     m->size += rec->size;
     count_flags(m, rec, 1);
-    count_live(m->acc, rec, 1);
+    rec_count_live(m->acc, rec, 1);
     m->acc->bytes += rec->size;
     m->acc->messages++;
     if (m->views != NULL)
@@ -222,14 +241,14 @@ void mailbox_rec_expunge(struct mailbox *m, uint32_t idx, uint64_t modseq)
     count_flags(m, rec, -1);
     rec->flags |= REC_GONE;
     rec->modseq = modseq;
-    m->ngone++;
+    idx_add(&m->expunged, idx);
     m->messages--;
     m->size -= rec->size;
     if (rec->uid >= m->first_recent)
         m->recent--;
     m->acc->bytes -= rec->size;
     m->acc->messages--;
-    count_live(m->acc, rec, -1);
+    rec_count_live(m->acc, rec, -1);
     vanished_add(m, rec->uid, modseq);
     mailbox_note_change(m, idx, modseq);
 }

@@ -122,14 +122,32 @@ static bool map_share(struct mailbox_view *v)
     return false;
 }
 
+static size_t idx_at_or_after(const struct idx_list *l, uint32_t idx)
+{
+    size_t lo = 0, hi = l->n;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (l->v[mid] < idx)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 /* Takes the records from known_end on that are not gone. */
 static void map_extend(struct mailbox_view *v)
 {
-    const struct mailbox *m = v->m;
-    uint32_t end = mailbox_nrecs(m), from = v->known_end, live = 0;
+    struct mailbox *m = v->m;
+    uint32_t end = mailbox_nrecs(m), from = v->known_end, live;
+    size_t first;
 
-    for (uint32_t i = from; i < end; i++)
-        live += (mailbox_rec(m, i)->flags & REC_GONE) == 0;
+    /* Which ones are gone is known without looking at the records, which may not even be in memory. */
+    idx_sort_unique(&m->expunged);
+    first = idx_at_or_after(&m->expunged, from);
+    live = end - from - (uint32_t)(m->expunged.n - first);
     v->known_end = end;
     if (v->map == NULL && v->count == from && live == end - from) {
         v->count = end;
@@ -139,7 +157,9 @@ static void map_extend(struct mailbox_view *v)
         return;
     map_own(v, live);
     for (uint32_t i = from; i < end; i++) {
-        if ((mailbox_rec(m, i)->flags & REC_GONE) == 0)
+        if (first < m->expunged.n && m->expunged.v[first] == i)
+            first++;
+        else
             v->map->idx[v->map->n++] = i;
     }
     v->count = v->map->n;
@@ -206,7 +226,7 @@ struct mailbox_view *mailbox_view_open(struct account *acc, struct mailbox *m, b
     if (v->acc_next != NULL)
         v->acc_next->acc_prev = v;
     acc->views = v;
-    if (m->ngone == 0)
+    if (m->expunged.n == 0)
         v->count = v->known_end = mailbox_nrecs(m);
     else if (!map_share(v))
         map_extend(v);

@@ -121,6 +121,14 @@ int message_digest(struct account *acc, const struct msg_rec *rec, struct view *
 
     if (rec->dig_len == 0)
         return digest_again(acc, rec, out);
+    if (rec->dig_mbox != 0) {
+        err = digfile_read(acc, rec, out);
+        if (err != 0) {
+            LOG_ERROR(0, "digest cannot be read", F_UINT("mailbox", rec->dig_mbox), F_UINT("file", rec->dig_num), F_ERR(err));
+            return digest_again(acc, rec, out);
+        }
+        return 0;
+    }
     buf_reset(&acc->scratch);
     err = txlog_read_blob(&acc->log, rec->dig_num, rec->dig_off, &head, &acc->scratch);
     if (err == 0 && (head.kind != BLOB_DIGEST || head.len != rec->dig_len))

@@ -340,6 +340,7 @@ static void snapshot_done(struct snapshot *s)
     acc->clean = true;
     for (size_t i = 0; i < acc->nmailboxes; i++)
         entry_done(s, &s->entries[i]);
+    digfiles_drop_needless(acc);
     remove_files(acc, acc->nobsolete);
     remove_segments(acc, &s->pos);
 }

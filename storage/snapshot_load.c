@@ -104,6 +104,8 @@ static void note_leftovers(struct account *acc, const struct found *f)
         const struct vfs_name *n = &f->v[i];
         const struct mailbox *m = n->kind == VFS_MBOX ? account_find_id(acc, n->id) : NULL;
 
+        if (n->kind == VFS_DIGEST && digfile_find(acc, n->id, n->num) != NULL)
+            continue;
         if ((n->kind != VFS_STATE || n->num != acc->state_num) && (m == NULL || m->file_num != n->num))
             snapshot_obsolete(acc, *n);
     }
@@ -182,7 +184,8 @@ static int use_delta(struct mailbox *m, struct msg_rec *recs)
             return ERR_CORRUPT;
         m->base[idx] = recs[i];
         m->base[idx].flags |= REC_DIRTY;
-        m->ngone += (recs[i].flags & REC_GONE) != 0;
+        if ((recs[i].flags & REC_GONE) != 0)
+            idx_add(&m->expunged, idx);
         idx_add(&m->dirty, idx);
     }
     m->tail = recs; /* transferred; what lies behind the new ones is room to grow */
@@ -218,7 +221,8 @@ void mailbox_unload(struct mailbox *m)
     free(m->tail);
     m->map = NULL;
     m->base = m->tail = NULL;
-    m->nbase = m->ntail = m->ctail = m->ngone = m->nfile = 0;
+    m->nbase = m->ntail = m->ctail = m->nfile = 0;
+    idx_free(&m->expunged);
     idx_free(&m->dirty);
     m->loaded = false;
 }

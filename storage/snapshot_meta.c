@@ -124,6 +124,8 @@ static void put_mailbox(struct buf *out, const struct mailbox *m, const struct s
     buf_put_u32(out, e->file_recs);
     buf_put_u64(out, e->delta_off);
     buf_put_u64(out, e->delta_sum);
+    buf_put_u32(out, m->dig_num);
+    buf_put_u32(out, m->gathered);
     buf_put_u32(out, e->delta_tail);
     buf_put_u32(out, e->delta_dirty);
 }
@@ -197,6 +199,8 @@ static void get_mailbox(struct cursor *c, struct account *acc)
     m->file_recs = cursor_u32(c);
     m->delta_off = cursor_u64(c);
     m->delta_sum = cursor_u64(c);
+    m->dig_num = cursor_u32(c);
+    m->gathered = cursor_u32(c);
     m->delta_tail = cursor_u32(c);
     m->delta_dirty = cursor_u32(c);
     if (c->failed || account_check_name(name) != 0 || account_find(acc, name) != NULL || account_find_id(acc, m->id) != NULL) {
@@ -208,6 +212,42 @@ static void get_mailbox(struct cursor *c, struct account *acc)
 }
 
 /* --- the account -------------------------------------------------------------------------------------------------------- */
+
+static void put_digfiles(struct buf *out, const struct account *acc)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < acc->ndigfiles; i++)
+        n += digfile_needed(acc, acc->digfiles[i]);
+    buf_put_u32(out, n);
+    for (size_t i = 0; i < acc->ndigfiles; i++) {
+        const struct digfile *f = acc->digfiles[i];
+
+        if (!digfile_needed(acc, f))
+            continue;
+        buf_put_u32(out, f->mailbox);
+        buf_put_u32(out, f->num);
+        buf_put_u64(out, f->size);
+        buf_put_u64(out, f->live);
+    }
+}
+
+static void get_digfiles(struct cursor *c, struct account *acc)
+{
+    uint32_t n = cursor_u32(c);
+
+    for (uint32_t i = 0; i < n && !c->failed; i++) {
+        uint32_t mailbox = cursor_u32(c), num = cursor_u32(c);
+        uint64_t size = cursor_u64(c), live = cursor_u64(c);
+        struct digfile *f;
+
+        if (c->failed)
+            return;
+        f = digfile_add(acc, mailbox, num);
+        f->size = size;
+        f->live = live;
+    }
+}
 
 void state_meta_put(struct buf *out, const struct account *acc, const struct txlog_pos *pos, const struct snapshot_entry *entries)
 {
@@ -231,6 +271,7 @@ void state_meta_put(struct buf *out, const struct account *acc, const struct txl
         buf_put_u32(out, acc->log.segs[i]->num);
         buf_put_u64(out, acc->log.segs[i]->live);
     }
+    put_digfiles(out, acc);
     buf_put_u32(out, (uint32_t)acc->nsubs);
     for (size_t i = 0; i < acc->nsubs; i++)
         buf_put_view16(out, view_make(acc->subs[i].name, acc->subs[i].len));
@@ -267,6 +308,7 @@ int state_meta_get(struct view bytes, struct account *acc, struct txlog_pos *pos
     acc->bytes = cursor_u64(&c);
     acc->messages = cursor_u64(&c);
     get_segs(&c, acc);
+    get_digfiles(&c, acc);
     n = cursor_u32(&c);
     for (uint32_t i = 0; i < n && !c.failed; i++) {
         struct view name = cursor_view16(&c, NAME_LEN_LIMIT);

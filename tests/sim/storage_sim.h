@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "storage/account_int.h"
+#include "storage/message/digest.h"
 #include "storage/txn.h"
 #include "storage/vfs_sim.h"
 
@@ -268,6 +269,19 @@ static inline unsigned sim_flags_of(const struct mailbox *m, const struct msg_in
     return info->flags | (kw >= 0 && (info->keywords.bits[kw / 64] >> (kw % 64) & 1) != 0 ? 256u : 0);
 }
 
+static inline bool sim_digest_good(struct mailbox_view *v, uint32_t seq, struct view bytes)
+{
+    struct view have;
+    struct buf want;
+    bool good;
+
+    buf_init(&want, 1 << 20);
+    digest_build(bytes, &message_limits_default, &want);
+    good = mailbox_view_digest(v, seq, &have) == 0 && view_eq(have, buf_view(&want));
+    buf_free(&want);
+    return good;
+}
+
 static inline const char *sim_compare_box(struct sim_run *r, const struct sim_box *b)
 {
     struct mailbox *m = account_find(r->acc, view_str(sim_names[b->name]));
@@ -304,6 +318,8 @@ static inline const char *sim_compare_box(struct sim_run *r, const struct sim_bo
         else {
             if (!view_eq(d.bytes, view_make(text, sim_text(b->msgs[i].content, text, sizeof(text)))))
                 bad = "wrong bytes";
+            else if (!sim_digest_good(v, seq, d.bytes))
+                bad = "wrong digest";
             msg_data_close(&d);
         }
     }
