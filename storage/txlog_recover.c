@@ -17,16 +17,11 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 
-struct seg_head {
-    uint64_t account_id, epoch, first_seq, seed;
-    uint32_t num;
-};
-
 struct scan {
     struct txlog *l;
     struct seg *seg;
     struct view bytes;
-    struct seg_head head;
+    struct txlog_seg_head head;
     uint64_t next_seq; /* expected; 0: whatever comes first */
     uint64_t epoch;    /* highest so far */
     uint64_t synced;   /* highest offset that a transaction calls durable */
@@ -36,12 +31,7 @@ struct scan {
     uint64_t damaged;
 };
 
-struct txn_head {
-    uint32_t ops_len;
-    uint64_t total, seq, epoch, synced;
-};
-
-static int parse_seg_head(struct view bytes, uint32_t num, struct seg_head *out)
+int txlog_seg_head_parse(struct view bytes, uint32_t num, struct txlog_seg_head *out)
 {
     struct cursor c = cursor_make(view_sub(bytes, 0, TXLOG_HEADER_SIZE));
     bool magic = cursor_take_view(&c, VIEW(TXLOG_MAGIC));
@@ -62,34 +52,41 @@ static int parse_seg_head(struct view bytes, uint32_t num, struct seg_head *out)
     return version == TXLOG_VERSION && out->num == num ? 0 : ERR_CORRUPT;
 }
 
-/* The transaction at off, if there is a whole one that could follow what was read so far. any_seq: it may be later than the next.
- */
-static bool txn_at(const struct scan *s, uint64_t off, bool any_seq, struct txn_head *h, struct view *ops_out)
+bool txlog_txn_parse(struct view bytes, uint64_t off, uint64_t seed, struct txlog_txn_head *out, struct view *ops_out)
 {
     struct cursor c;
     uint64_t left, sum;
 
-    if (off > s->bytes.len || s->bytes.len - off < TXLOG_TXN_SIZE)
+    if (off > bytes.len || bytes.len - off < TXLOG_TXN_SIZE)
         return false;
-    left = s->bytes.len - off;
-    c = cursor_make(view_sub(s->bytes, (size_t)off, TXLOG_TXN_SIZE));
+    left = bytes.len - off;
+    c = cursor_make(view_sub(bytes, (size_t)off, TXLOG_TXN_SIZE));
     if (cursor_u32(&c) != TXLOG_TXN_MAGIC)
         return false;
-    h->ops_len = cursor_u32(&c);
-    h->total = cursor_u64(&c);
-    h->seq = cursor_u64(&c);
-    h->epoch = cursor_u64(&c);
-    h->synced = cursor_u64(&c);
+    out->ops_len = cursor_u32(&c);
+    out->total = cursor_u64(&c);
+    out->seq = cursor_u64(&c);
+    out->epoch = cursor_u64(&c);
+    out->synced = cursor_u64(&c);
     sum = cursor_u64(&c);
-    if (h->total > left || h->total % 8 != 0 || h->total < TXLOG_TXN_SIZE + blob_padded(h->ops_len) || h->synced > off)
+    if (out->total > left || out->total % 8 != 0 || out->total < TXLOG_TXN_SIZE + blob_padded(out->ops_len) || out->synced > off)
         return false;
-    if (h->epoch < s->epoch || h->seq < s->next_seq || (!any_seq && s->next_seq != 0 && h->seq != s->next_seq))
-        return false;
-    *ops_out = view_sub(s->bytes, (size_t)off + TXLOG_TXN_SIZE, h->ops_len);
-    return sum == txlog_txn_sum(s->head.seed, s->bytes.ptr + off, *ops_out);
+    *ops_out = view_sub(bytes, (size_t)off + TXLOG_TXN_SIZE, out->ops_len);
+    return sum == txlog_txn_sum(seed, bytes.ptr + off, *ops_out);
 }
 
-static void scan_take(struct scan *s, uint64_t off, const struct txn_head *h)
+/* The transaction at off, if there is a whole one that could follow what was read so far. any_seq: it may be later than the next.
+ */
+static bool txn_at(const struct scan *s, uint64_t off, bool any_seq, struct txlog_txn_head *h, struct view *ops_out)
+{
+    if (!txlog_txn_parse(s->bytes, off, s->head.seed, h, ops_out))
+        return false;
+    if (h->epoch < s->epoch || h->seq < s->next_seq)
+        return false;
+    return any_seq || s->next_seq == 0 || h->seq == s->next_seq;
+}
+
+static void scan_take(struct scan *s, uint64_t off, const struct txlog_txn_head *h)
 {
     if (s->n == s->cap) {
         s->cap = MAX_OF(s->cap * 2, (size_t)256);
@@ -105,7 +102,7 @@ static void scan_take(struct scan *s, uint64_t off, const struct txn_head *h)
 /* A later transaction that knows that [off, …) was durable; sealed: the segment as a whole was. */
 static bool find_beyond_damage(const struct scan *s, uint64_t off, bool sealed, uint64_t *off_out)
 {
-    struct txn_head h;
+    struct txlog_txn_head h;
     struct view ops;
 
     for (uint64_t at = off + 8; at + TXLOG_TXN_SIZE <= s->bytes.len; at += 8) {
@@ -120,7 +117,7 @@ static bool find_beyond_damage(const struct scan *s, uint64_t off, bool sealed, 
 /* Collects the good transactions from off on. */
 static void scan_walk(struct scan *s, uint64_t off, bool sealed)
 {
-    struct txn_head h;
+    struct txlog_txn_head h;
     struct view ops;
 
     s->end = off;
@@ -261,7 +258,7 @@ static int make_tail_durable(struct txlog *l, const struct scan *s, struct txlog
 static int scan_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn *apply, void *arg, struct txlog_report *report)
 {
     struct txlog *l = s->l;
-    int err = parse_seg_head(s->bytes, s->seg->num, &s->head);
+    int err = txlog_seg_head_parse(s->bytes, s->seg->num, &s->head);
 
     if (err == ERR_CORRUPT)
         return bad_segment(s, last, report);
