@@ -89,7 +89,7 @@ static void take_zone(struct date *d, int sign)
         minutes = number(&d->c, &more);
     }
     d->has_zone = true;
-    d->zone = hours <= 24 && minutes <= 59 ? sign * (hours * 60 + minutes) : 0;
+    d->zone = hours < 24 && minutes <= 59 ? sign * (hours * 60 + minutes) : 0;
 }
 
 /* year-month-day or year/month/day; the year was taken, and the separator is next. */

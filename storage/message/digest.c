@@ -508,7 +508,7 @@ static int get_summary(struct cursor *c, struct digest *d)
     if ((flags & FLAG_DATE) != 0) {
         d->sent_date = unzigzag(cursor_varint(c));
         int64_t zone = unzigzag(cursor_varint(c));
-        if (zone < -24 * 60 - 59 || zone > 24 * 60 + 59 || d->sent_date < -SENT_DATE_MAX || d->sent_date > SENT_DATE_MAX)
+        if (zone <= -24 * 60 || zone >= 24 * 60 || d->sent_date < -SENT_DATE_MAX || d->sent_date > SENT_DATE_MAX)
             cursor_fail(c);
         d->sent_zone = c->failed ? 0 : (int)zone;
     }

@@ -1,4 +1,4 @@
-/* Any bytes as a date: refused, or a date between the years 999 and 10000 with a zone below 25 hours, that reads the same once
+/* Any bytes as a date: refused, or a date between the years 999 and 10000 with a zone below 24 hours, that reads the same once
  * written. */
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct civil_time c;
     time_to_civil(t, zone, &c);
-    if (c.year < 1000 || c.year > 10000 || zone < -25 * 60 || zone > 25 * 60)
+    if (c.year < 1000 || c.year > 10000 || zone <= -24 * 60 || zone >= 24 * 60)
         abort();
     if (c.year == 10000) /* 24:00 or a leap second at the very end */
         return 0;
