@@ -34,6 +34,8 @@ enum vfs_mode {
     VFS_WRITE,
     VFS_CREATE /* for writing; ERR_EXISTS when it is there */
 };
+/* As the file is called in a directory: "log.00000001". */
+void vfs_name_put(struct buf *out, struct vfs_name name);
 
 struct vfs_ops;
 /* Implementations embed these as their first member. */

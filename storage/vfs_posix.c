@@ -37,15 +37,20 @@ struct posix_file {
 
 static const char *const kind_names[VFS_KIND_COUNT] = {"log", "state", "mbox", "digest"};
 
+void vfs_name_put(struct buf *out, struct vfs_name name)
+{
+    if (name.kind == VFS_MBOX || name.kind == VFS_DIGEST)
+        buf_put_fmt(out, "%s.%u.%08u", kind_names[name.kind], name.id, name.num);
+    else
+        buf_put_fmt(out, "%s.%08u", kind_names[name.kind], name.num);
+}
+
 static void name_format(struct vfs_name name, char out[NAME_LEN_MAX])
 {
     struct buf b;
 
     buf_init(&b, NAME_LEN_MAX);
-    if (name.kind == VFS_MBOX || name.kind == VFS_DIGEST)
-        buf_put_fmt(&b, "%s.%u.%08u", kind_names[name.kind], name.id, name.num);
-    else
-        buf_put_fmt(&b, "%s.%08u", kind_names[name.kind], name.num);
+    vfs_name_put(&b, name);
     buf_put_byte(&b, 0);
     ASSERT(buf_ok(&b));
     memcpy(out, buf_view(&b).ptr, buf_len(&b));
