@@ -98,7 +98,7 @@ static uint32_t add_runs(struct run_list *l, struct msg_rec *recs, uint32_t n)
 {
     uint32_t start = 0, live = 0;
 
-    for (uint32_t i = 0; i <= n; i++) {
+    for (uint32_t i = 0; n > 0 && i <= n; i++) {
         if (i < n && (recs[i].flags & REC_GONE) == 0) {
             live++;
             continue;
