@@ -6,6 +6,7 @@ where more is better, or a time or size, where less is better; the ratio is abov
 """
 
 import argparse
+import grp
 import os
 import pwd
 import shutil
@@ -150,7 +151,8 @@ class Dovecot:
         owner = pwd.getpwuid(65534 if ROOT else os.getuid())
         os.chown(folder / "mail", owner.pw_uid, owner.pw_gid)
         me = pwd.getpwuid(os.getuid()).pw_name
-        users = "" if ROOT else f"default_internal_user = {me}\ndefault_login_user = {me}\n"
+        users = "" if ROOT else f"default_internal_user = {me}\ndefault_login_user = {me}\n" \
+            f"default_internal_group = {grp.getgrgid(os.getgid()).gr_name}\n"
         free = "" if ROOT else "chroot =\n"
         location = {"maildir": "maildir:~/Maildir", "mdbox": "mdbox:~/mdbox", "sdbox": "sdbox:~/sdbox"}[mail_format]
         conf = folder / "dovecot.conf"
