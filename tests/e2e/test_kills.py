@@ -1,0 +1,92 @@
+"""SIGKILL at random instants, while several sessions and deliveries change one user's mail: what was acknowledged is there, once, under its
+UID, and nobody else notices. CULVER_KILLS=1000 for the long run, CULVER_SEED to repeat one."""
+
+import os
+import random
+import signal
+import threading
+import time
+
+from harness import Server, wait_for
+from ledger import Session
+from load import Rounds, log_in
+from messages import simple
+
+KILLS = int(os.environ.get("CULVER_KILLS", "30"))
+SEED = int(os.environ.get("CULVER_SEED", "0")) or random.randrange(1 << 30)
+
+
+class Other(threading.Thread):
+    """Another user, whose session must not notice anything."""
+
+    def __init__(self, server, user):
+        super().__init__(daemon=True)
+        self.session = Session(server, user)
+        self.session.run([b"SELECT INBOX"])
+        self.stopping = threading.Event()
+        self.error = None
+        self.slowest = self.done = 0
+
+    def run(self):
+        try:
+            while not self.stopping.wait(0.05):
+                start = time.monotonic()
+                message = simple(self.done)
+                self.session.run([b"APPEND INBOX {%d+}\r\n" % len(message) + message, b"NOOP", b"UID FETCH 1:* (FLAGS)",
+                                  b"STORE 1:* +FLAGS.SILENT (\\Deleted)", b"EXPUNGE"])
+                self.done += 1
+                self.slowest = max(self.slowest, time.monotonic() - start)
+        except BaseException as e:
+            self.error = e
+
+
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def test_kill_worker_under_load():
+    rng = random.Random(SEED)
+    print(f"CULVER_SEED={SEED}")
+    with Server(users=["alice", "bob"], log_level="info") as server:
+        bob = Other(server, "bob")
+        bobs = set(server.pids_of("culver-worker"))
+        bob.start()
+        rounds = Rounds(server, rng)
+        rounds.first_look()
+        kills = 0
+        while kills < KILLS:
+            started = wait_for(rounds.start, 15, "sessions")
+            victims = set(server.pids_of("culver-worker")) - bobs
+            assert len(victims) == 1
+            started[0].set()
+            time.sleep(rng.random() * 0.12)
+            kill(victims.pop())
+            kills += 1
+            ended = time.monotonic()
+            rounds.finish(started[1])
+            if rng.random() < 0.2:  # once more while the next one is reading the log
+                kills += kill_next(server, bobs, rng)
+            rounds.check(ended, {rng.choice(rounds.ledger.boxes).name})
+            assert bob.error is None, repr(bob.error)
+        rounds.check(ended, {b.name for b in rounds.ledger.boxes})
+        bob.stopping.set()
+        bob.join(20)
+        assert bob.error is None and bob.done > 0, repr(bob.error)
+        assert set(server.pids_of("culver-worker")) & bobs == bobs
+        counts = rounds.ledger.counts
+        print(f"{kills} kills, acknowledged {counts}, there though unacknowledged: {rounds.ledger.surprises}, longest time until a "
+              f"session again {rounds.longest:.3f} s; the other user: {bob.done} rounds, slowest {bob.slowest:.3f} s")
+        assert all(counts.get(c, 0) > 0 for c in ("APPEND", "COPY", "MOVE", "STORE", "EXPUNGE", "LMTP", "CREATE", "RENAME"))
+
+
+def kill_next(server, bobs, rng):
+    knocking = threading.Thread(target=lambda: log_in(server, "alice"), daemon=True)
+    knocking.start()
+    victim = wait_for(lambda: set(server.pids_of("culver-worker")) - bobs, 10, "the next worker")
+    time.sleep(rng.random() * 0.02)
+    kill(victim.pop())
+    knocking.join(20)
+    return 1
