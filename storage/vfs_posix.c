@@ -395,6 +395,26 @@ static const struct vfs_ops posix_ops = {
     .fd = posix_fd,
 };
 
+/* A new directory's name is durable when the directory above is synced: mail in it must not vanish with it. */
+static int sync_parent(const char *path)
+{
+    char *parent = xstrdup(path), *slash = strrchr(parent, '/');
+    int fd, err = 0;
+
+    if (slash != NULL)
+        slash[slash == parent ? 1 : 0] = '\0';
+    fd = open(slash != NULL ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* Where it cannot be read it cannot be synced: what is above a user's home is not ours to worry about. */
+    if (fd < 0)
+        err = errno == EACCES ? 0 : err_from_errno(errno);
+    else if (fsync(fd) != 0)
+        err = err_from_errno(errno);
+    if (fd >= 0)
+        close(fd);
+    free(parent);
+    return err;
+}
+
 /* Makes the directory and those above it that are missing. */
 static int make_dirs(const char *path)
 {
@@ -407,7 +427,9 @@ static int make_dirs(const char *path)
         if (!end && *p != '/')
             continue;
         *p = '\0';
-        if (mkdir(copy, 0700) != 0 && errno != EEXIST) {
+        if (mkdir(copy, 0700) == 0) {
+            err = sync_parent(copy);
+        } else if (errno != EEXIST) {
             struct stat st;
             int saved = errno;
 
