@@ -26,7 +26,8 @@ static int teardown(void **state)
 static void test_append(void **state)
 {
     struct box *b = *state;
-    struct iovec iov[2] = {{"hello ", 6}, {"world", 5}};
+    char hello[] = "hello ", world[] = "world";
+    struct iovec iov[2] = {{hello, 6}, {world, 5}};
     struct vfs_file *f, *again;
     char text[16];
     void *map;
@@ -63,11 +64,12 @@ static void test_many_vectors(void **state)
 {
     struct box *b = *state;
     struct iovec *iov = calloc(5000, sizeof(*iov));
+    char digits[] = "0123456789";
     struct vfs_file *f;
     uint64_t size;
 
     for (int i = 0; i < 5000; i++)
-        iov[i] = (struct iovec){"0123456789", (size_t)(1 + i % 10)};
+        iov[i] = (struct iovec){digits, (size_t)(1 + i % 10)};
     assert_int_equal(vfs_file_open(b->vfs, log_7, VFS_CREATE, &f), 0);
     assert_int_equal(vfs_append(f, 0, 0, iov, 5000), 0);
     assert_int_equal(vfs_size(f, &size), 0);
