@@ -72,8 +72,10 @@ static int create_autos(struct account *acc, bool is_new)
     return err != 0 ? err : first.err;
 }
 
-static void account_free(struct account *acc)
+void account_free(struct account *acc)
 {
+    if (acc == NULL)
+        return;
     compact_free(acc);
     for (size_t i = 0; i < acc->nmailboxes; i++)
         mailbox_free(acc->by_id[i]);
@@ -91,7 +93,7 @@ static void account_free(struct account *acc)
     free(acc);
 }
 
-static struct account *account_new(const struct account_params *params)
+struct account *account_new(const struct account_params *params)
 {
     struct account *acc = xcalloc(1, sizeof(*acc));
 
@@ -132,6 +134,21 @@ static int load(struct account *acc)
     return create_autos(acc, acc->log.next_seq == 1 && report.damaged == 0);
 }
 
+/* The snapshot is damaged. As long as no segment was removed the log alone has everything. */
+static int load_from_log(const struct account_params *params, struct account **out)
+{
+    int err = vfs_lock(params->vfs);
+
+    *out = NULL;
+    if (err != 0)
+        return err;
+    LOG_ERROR(0, "the account's snapshot is damaged; reading the whole log");
+    *out = account_new(params);
+    (*out)->snapshot_bad = true;
+    (*out)->damaged = true;
+    return load(*out);
+}
+
 int account_open(const struct account_params *params, struct account **out)
 {
     struct account *acc;
@@ -144,6 +161,10 @@ int account_open(const struct account_params *params, struct account **out)
         return err;
     acc = account_new(params);
     err = load(acc);
+    if (err == ERR_CORRUPT && acc->snapshot_bad) {
+        account_free(acc);
+        err = load_from_log(params, &acc);
+    }
     if (err != 0) {
         account_free(acc);
         return err;

@@ -136,8 +136,9 @@ struct account {
     uint64_t snapshot_after;   /* ms; not before, after a failure */
     struct vfs_name *obsolete; /* files that the next snapshot makes needless */
     size_t nobsolete, cobsolete, nleftover;
-    bool clean;   /* the last transaction says that the account was closed in order */
-    bool closing; /* the next one will say so */
+    bool clean;        /* the last transaction says that the account was closed in order */
+    bool closing;      /* the next one will say so */
+    bool snapshot_bad; /* it cannot be read: the log is read from its beginning */
     unsigned damaged_mailboxes;
     struct digfile **digfiles;
     size_t ndigfiles, cdigfiles;
@@ -146,6 +147,10 @@ struct account {
     uint64_t compact_after;  /* ms */
     uint32_t small_mailbox;  /* records that stay in the state file whatever their share */
 };
+
+/* account.c: an account with nothing in it, and its end; only account_open() and what reads damaged accounts make one. */
+struct account *account_new(const struct account_params *params);
+void account_free(struct account *acc);
 
 /* names.c: the order of names is bytewise with '/' lowest, INBOX and what is below it first. */
 int name_cmp(struct view a, struct view b);

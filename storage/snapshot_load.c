@@ -123,8 +123,10 @@ int snapshot_load(struct account *acc, struct txlog_pos *start_out)
         acc->next_num = MAX_OF(acc->next_num, f.v[i].num);
     if (acc->next_num < UINT32_MAX)
         acc->next_num++;
-    if (err == 0)
+    if (err == 0 && !acc->snapshot_bad) {
         err = find_state(acc, &f, &pos, &num);
+        acc->snapshot_bad = err == ERR_CORRUPT;
+    }
     if (err == 0) {
         acc->state_num = num;
         acc->clean = num != 0;

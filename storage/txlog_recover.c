@@ -260,8 +260,9 @@ static int scan_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn
     struct txlog *l = s->l;
     int err = txlog_seg_head_parse(s->bytes, s->seg->num, &s->head);
 
+    /* One that a snapshot knows was finished: it is damaged, however empty its beginning looks. */
     if (err == ERR_CORRUPT)
-        return bad_segment(s, last, report);
+        return bad_segment(s, last && from == 0 && s->seg->live == 0, report);
     if (err != 0)
         return err;
     if (from > s->bytes.len) {
