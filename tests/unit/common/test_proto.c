@@ -51,6 +51,54 @@ static struct user_record user(bool big)
         msg_##name##_encode(&out, &m_);       \
     } while (0)
 
+/* The kinds of hand-over, delivery, keys and control. n: 0 the least, 1 the greatest. */
+static void encode_extreme_session(unsigned kind, size_t n)
+{
+    bool big = n > 0;
+
+    switch ((enum ipc_kind)kind) {
+    case IPC_CONN_TAKE:
+        ENCODE(take, .tls = true, .tls_info = fill(n * 128), .tag = fill(n * PROTO_TAG_MAX), .input = fill(n * PROTO_INPUT_MAX),
+               .final = fill(n * PROTO_TEXT_MAX));
+        break;
+    case IPC_MASTER_TAKE_FAIL:
+        ENCODE(take_fail, .code = TAKE_FAIL_SHUTDOWN, .text = fill(n * PROTO_TEXT_MAX));
+        break;
+    case IPC_MASTER_USER:
+        ENCODE(user, .user = user(big));
+        break;
+    case IPC_MASTER_SESSION:
+        ENCODE(session, .session_id = 1, .protocol = PROTO_POP3, .peer = v6(), .tag = fill(n * PROTO_TAG_MAX),
+               .input = fill(n * PROTO_INPUT_MAX), .final = fill(n * PROTO_TEXT_MAX));
+        break;
+    case IPC_LCONN_DELIVER:
+    case IPC_MASTER_DELIVER:
+        ENCODE(deliver, .rcpt_id = 1, .size = UINT64_MAX, .sender = fill(n * PROTO_ADDR_MAX),
+               .prefix = fill(n * PROTO_PREFIX_MAX), .detail = fill(n * 255));
+        break;
+    case IPC_WORKER_DELIVERED:
+        ENCODE(delivered, .code = 250, .enhanced = fill(n * 16), .text = fill(n * PROTO_TEXT_MAX));
+        break;
+    case IPC_CONN_SIGN:
+        ENCODE(sign, .scheme = SIGN_EDDSA, .hash = SIGN_NONE, .tbs = fill(big ? PROTO_TBS_MAX : 1));
+        break;
+    case IPC_KEYS_SIGNED:
+        ENCODE(signed, .signature = fill(n * PROTO_SIG_MAX));
+        break;
+    case IPC_CTL_REQUEST:
+        ENCODE(ctl_request, .verb = CTL_STOP, .argument = fill(n * PROTO_NAME_MAX));
+        break;
+    case IPC_CTL_LINE:
+        ENCODE(ctl_line, .text = fill(n * PROTO_LINE_MAX));
+        break;
+    case IPC_CTL_END:
+        ENCODE(ctl_end, .status = 255);
+        break;
+    default:
+        break;
+    }
+}
+
 /* The least or the greatest message of each kind that has a body. */
 static void encode_extreme(unsigned kind, bool big)
 {
@@ -120,44 +168,8 @@ static void encode_extreme(unsigned kind, bool big)
         ENCODE(helper_result, .result = HELPER_TEMPORARY, .name = fill(n * PROTO_NAME_MAX),
                .home = fill_path(n * PROTO_PATH_MAX));
         break;
-    case IPC_CONN_TAKE:
-        ENCODE(take, .tls = true, .tls_info = fill(n * 128), .tag = fill(n * PROTO_TAG_MAX), .input = fill(n * PROTO_INPUT_MAX),
-               .final = fill(n * PROTO_TEXT_MAX));
-        break;
-    case IPC_MASTER_TAKE_FAIL:
-        ENCODE(take_fail, .code = TAKE_FAIL_SHUTDOWN, .text = fill(n * PROTO_TEXT_MAX));
-        break;
-    case IPC_MASTER_USER:
-        ENCODE(user, .user = user(big));
-        break;
-    case IPC_MASTER_SESSION:
-        ENCODE(session, .session_id = 1, .protocol = PROTO_POP3, .peer = v6(), .tag = fill(n * PROTO_TAG_MAX),
-               .input = fill(n * PROTO_INPUT_MAX), .final = fill(n * PROTO_TEXT_MAX));
-        break;
-    case IPC_LCONN_DELIVER:
-    case IPC_MASTER_DELIVER:
-        ENCODE(deliver, .rcpt_id = 1, .size = UINT64_MAX, .sender = fill(n * PROTO_ADDR_MAX),
-               .prefix = fill(n * PROTO_PREFIX_MAX), .detail = fill(n * 255));
-        break;
-    case IPC_WORKER_DELIVERED:
-        ENCODE(delivered, .code = 250, .enhanced = fill(n * 16), .text = fill(n * PROTO_TEXT_MAX));
-        break;
-    case IPC_CONN_SIGN:
-        ENCODE(sign, .scheme = SIGN_EDDSA, .hash = SIGN_NONE, .tbs = fill(big ? PROTO_TBS_MAX : 1));
-        break;
-    case IPC_KEYS_SIGNED:
-        ENCODE(signed, .signature = fill(n * PROTO_SIG_MAX));
-        break;
-    case IPC_CTL_REQUEST:
-        ENCODE(ctl_request, .verb = CTL_STOP, .argument = fill(n * PROTO_NAME_MAX));
-        break;
-    case IPC_CTL_LINE:
-        ENCODE(ctl_line, .text = fill(n * PROTO_LINE_MAX));
-        break;
-    case IPC_CTL_END:
-        ENCODE(ctl_end, .status = 255);
-        break;
     default:
+        encode_extreme_session(kind, n);
         break;
     }
 }
