@@ -1,4 +1,4 @@
-/* ID (RFC 2971): at most 30 pairs are taken from the client; the server says only its name. */
+/* ID (RFC 2971): at most 30 pairs are taken from the client, and none is believed; the setting imap_id is the answer. */
 #include "imap/command.h"
 #include "imap/respond.h"
 
@@ -27,7 +27,21 @@ static void parse(struct imap_parse *p, struct imap_job *job)
 
 static enum imap_step step(struct imap_job *job)
 {
-    buf_put_str(imap_out(job->s), "* ID (\"name\" \"Culver\")\r\n");
+    const struct conf_list *fields = &job->s->host->set->imap_id;
+    struct buf *out = imap_out(job->s);
+
+    if (fields->n == 0)
+        buf_put_str(out, "* ID NIL");
+    for (size_t i = 0; i < fields->n; i++) {
+        struct view field = view_str(fields->items[i]);
+        size_t eq = view_find(field, '=');
+
+        buf_put_str(out, i == 0 ? "* ID (" : " ");
+        imap_put_string(job->s, out, view_sub(field, 0, eq));
+        buf_put_byte(out, ' ');
+        imap_put_string(job->s, out, view_sub(field, eq + 1, field.len));
+    }
+    buf_put_str(out, fields->n == 0 ? "\r\n" : ")\r\n");
     return imap_job_ok(job, "ID completed");
 }
 

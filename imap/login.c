@@ -30,13 +30,31 @@ static void put_tagged(struct login_conn *c, struct view tag, const char *text)
     buf_put_str(out, "\r\n");
 }
 
+/* What the session after log-in speaks too. */
+static const char *const announced[] = {"LITERAL+", "ID", "ENABLE", "IDLE"};
+
+static bool is_disabled(struct login_conn *c, const char *name)
+{
+    const struct conf_list *off = &login_conn_session_settings(c)->capability_disable;
+
+    for (size_t i = 0; i < off->n; i++)
+        if (view_eq_nocase(view_str(off->items[i]), view_str(name)))
+            return true;
+    return false;
+}
+
 static void put_capabilities(struct login_conn *c)
 {
     struct buf *out = login_conn_out(c);
     const char *const *names;
     size_t n;
 
-    buf_put_str(out, "CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE");
+    buf_put_str(out, "CAPABILITY IMAP4rev1 SASL-IR");
+    for (size_t i = 0; i < ARRAY_LEN(announced); i++)
+        if (!is_disabled(c, announced[i])) {
+            buf_put_byte(out, ' ');
+            buf_put_str(out, announced[i]);
+        }
     if (login_conn_can_starttls(c))
         buf_put_str(out, " STARTTLS");
     if (!login_conn_may_auth(c)) {
@@ -194,7 +212,7 @@ static void cmd_id(struct login_conn *c, struct imap_login *s, struct view tag, 
         bad(c, s, tag, "BAD ID takes NIL or a list of at most 30 pairs of strings.");
         return;
     }
-    put_id(login_conn_out(c), &login_conn_settings(c)->imap_id);
+    put_id(login_conn_out(c), &login_conn_session_settings(c)->imap_id);
     put_tagged(c, tag, "OK ID completed.");
 }
 

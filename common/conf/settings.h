@@ -66,7 +66,6 @@ struct set_login {
     int tls_min;              /* tls1.2, tls1.3 : 0x0303 / 0x0304 */
     const char *tls_ciphers;  /* TLS 1.2 cipher list */
     const char *greeting;     /* text of the greeting */
-    struct conf_list imap_id; /* "name=value" answered to ID; default name=Culver */
 };
 
 /* --- auth ------------------------------------------------------------------------------------------------ */
@@ -120,6 +119,7 @@ struct set_worker {
     uint64_t mailboxes_max;        /* 10000 */
     struct conf_list auto_mailboxes; /* "Drafts:\Drafts" … created and subscribed for a new account */
     int hierarchy_separator;       /* '/' or '.' : words "/" and "." */
+    struct conf_list imap_id;      /* "name=value" answered to ID, before and after log-in; default name=Culver */
     struct conf_list capability_disable; /* capabilities not to announce */
     bool pop3_mark_seen;           /* RETR sets \Seen */
 };

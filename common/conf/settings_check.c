@@ -323,13 +323,6 @@ static void check_login(struct check *c, const struct set_login *l)
             found(c, "proxy_networks: '%s' is not a network like 192.0.2.0/24", l->proxy_networks.items[i]);
     if (!is_printable_ascii(l->greeting))
         found(c, "greeting: only printable ASCII characters are possible");
-    for (i = 0; i < l->imap_id.n; i++) {
-        const char *pair = l->imap_id.items[i], *eq = strchr(pair, '=');
-
-        /* RFC 2971 3.3: field names up to 30 octets, values up to 1024. */
-        if (eq == NULL || eq == pair || eq - pair > 30 || strlen(eq + 1) > 1024 || !is_printable_ascii(pair))
-            found(c, "imap_id: '%.64s' is not name=value (names up to 30, values up to 1024 ASCII characters)", pair);
-    }
     if (l->tls_handshake_timeout > l->login_timeout)
         found(c, "tls_handshake_timeout is above login_timeout");
 }
@@ -352,12 +345,24 @@ static void check_auto_mailbox(struct check *c, const struct set_worker *w, size
         found(c, "auto_mailboxes: '%.64s' has no name that could be created", item);
 }
 
+static void check_imap_id(struct check *c, const struct set_worker *w)
+{
+    for (size_t i = 0; i < w->imap_id.n; i++) {
+        const char *pair = w->imap_id.items[i], *eq = strchr(pair, '=');
+
+        /* RFC 2971 3.3: field names up to 30 octets, values up to 1024. */
+        if (eq == NULL || eq == pair || eq - pair > 30 || strlen(eq + 1) > 1024 || !is_printable_ascii(pair))
+            found(c, "imap_id: '%.64s' is not name=value (names up to 30, values up to 1024 ASCII characters)", pair);
+    }
+}
+
 static void check_worker(struct check *c, const struct set_worker *w)
 {
     size_t i;
 
     for (i = 0; i < w->auto_mailboxes.n; i++)
         check_auto_mailbox(c, w, i);
+    check_imap_id(c, w);
     if (w->auto_mailboxes.n >= w->mailboxes_max)
         found(c, "mailboxes_max is too low for auto_mailboxes");
     if (w->message_size_max > w->worker_memory)

@@ -34,8 +34,6 @@ static const struct conf_setting settings[] = {
     {"tls_ciphers", CONF_STRING, AT(tls_ciphers), 1, 1024, "ECDHE+AESGCM:ECDHE+CHACHA20", NULL,
      "Ciphers for TLS 1.2, as OpenSSL writes them. TLS 1.3 has only good ones."},
     {"greeting", CONF_STRING, AT(greeting), 1, 200, "Culver ready.", NULL, "Text of the first line that a client sees."},
-    {"imap_id", CONF_LIST, AT(imap_id), 0, 30, "name=Culver", NULL,
-     "What the IMAP command ID is answered with: pairs name=value. Empty: nothing."},
     {NULL, CONF_BOOL, 0, 0, 0, NULL, NULL, NULL},
 };
 

@@ -367,6 +367,11 @@ const struct set_login *login_conn_settings(const struct login_conn *c)
     return c->svc->set;
 }
 
+const struct set_worker *login_conn_session_settings(const struct login_conn *c)
+{
+    return c->svc->session;
+}
+
 const char *login_conn_hostname(const struct login_conn *c)
 {
     return c->svc->hostname;

@@ -32,6 +32,7 @@ static void *served_open(const void *kind_arg, const struct serve_context *ctx, 
     s->svc = (struct login_service){
         .protocol = kind->protocol,
         .set = conf_get(ctx->conf, &set_login_component),
+        .session = conf_get(ctx->conf, &set_worker_component),
         .hostname = ctx->hostname,
         .tls = ctx->tls,
     };
@@ -76,7 +77,7 @@ int login_main(const struct login_protocol *protocol)
         .id = protocol->id,
         .role = ROLE_LOGIN,
         .alpn = protocol->id == PROTO_POP3 ? "pop3" : "imap",
-        .components = {&set_login_component},
+        .components = {&set_login_component, &set_worker_component},
         .parent = SANDBOX_LOGIN,
         .conn = SANDBOX_LOGIN_CONN,
         .shared = SANDBOX_LOGIN_SHARED,

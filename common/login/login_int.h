@@ -59,7 +59,8 @@ struct login_service {
     const struct login_protocol *protocol;
     const struct set_login *set;
     const char *hostname;
-    struct tls_ctx *tls; /* NULL or not usable: no TLS */
+    struct tls_ctx *tls;              /* NULL or not usable: no TLS */
+    const struct set_worker *session; /* what holds for the sessions after log-in */
 };
 
 enum conn_state {

@@ -271,7 +271,7 @@ static void bench_start(enum listener_tls tls, bool proxy, bool with_keys)
 
     facts.peer = (struct net_addr){4, {192, 0, 2, 1}, 5};
     facts.local = (struct net_addr){4, {192, 0, 2, 2}, 143};
-    t.svc = (struct login_service){&toy, &t.set, "host.test", t.tls};
+    t.svc = (struct login_service){&toy, &t.set, "host.test", t.tls, NULL};
     t.loop = loop_new();
     t.auth_last = t.master_last = 0;
     t.proxied = 0;

@@ -46,6 +46,7 @@ static uint64_t fixture_now(void *arg)
 static inline void fixture_open(struct fixture *f)
 {
     static const struct auto_mailbox autos[] = {{"Sent", USE_SENT}, {"Trash", USE_TRASH}};
+    static const char *id[] = {"name=Culver"};
     struct account_params p = {.mailboxes_max = 1000, .autos = autos, .nautos = 2, .now_ms = fixture_now};
 
     snprintf(f->dir, sizeof(f->dir), "/tmp/culver-imap-XXXXXX");
@@ -59,6 +60,7 @@ static inline void fixture_open(struct fixture *f)
                                  .imap_literal_max = 262144,
                                  .imap_bad_commands = 20,
                                  .mailboxes_max = 1000,
+                                 .imap_id = {id, 1},
                                  .hierarchy_separator = '/'};
 }
 
