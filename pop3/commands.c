@@ -236,6 +236,16 @@ static const struct {
     {"UIDL", cmd_uidl, true},  {"CAPA", cmd_capa, false},
 };
 
+/* Only mistakes in a row count. */
+static void run(struct pop3_session *s, void (*fn)(struct pop3_session *s, struct view arg), struct view arg)
+{
+    unsigned before = s->bad_commands;
+
+    fn(s, arg);
+    if (s->bad_commands == before)
+        s->bad_commands = 0;
+}
+
 void pop3_command(struct pop3_session *s, struct view line)
 {
     size_t blank = view_find(line, ' ');
@@ -247,7 +257,7 @@ void pop3_command(struct pop3_session *s, struct view line)
         if (arg.len > 0 && !commands[i].has_argument)
             bad(s, "-ERR This command takes no argument.");
         else
-            commands[i].run(s, arg);
+            run(s, commands[i].run, arg);
         return;
     }
     bad(s, "-ERR Unknown command.");

@@ -56,18 +56,17 @@ struct pop3_session *pop3_session_new(struct session_host *host, struct account 
     s->host = host;
     s->acc = acc;
     s->data.fd = -1;
-    if (final.len > 0) { /* RFC 5034 4: last data of the server as a challenge that the client answers with nothing */
+    restart_timer(s);
+    if (acc == NULL) {
+        pop3_line(s, "-ERR [SYS/TEMP] Your mail is not available now, please try again later.");
+        pop3_enter(s, POP3_CLOSING);
+    } else if (final.len > 0) {
         buf_put_str(outq_buf(host->out), "+ ");
         base64_encode(outq_buf(host->out), final);
         buf_put_str(outq_buf(host->out), "\r\n");
-    }
-    restart_timer(s);
-    if (acc != NULL) {
+        pop3_enter(s, POP3_FINAL);
+    } else
         open_maildrop(s);
-    } else {
-        pop3_line(s, "-ERR [SYS/TEMP] Your mail is not available now, please try again later.");
-        pop3_enter(s, POP3_CLOSING);
-    }
     return s;
 }
 
@@ -93,6 +92,17 @@ static void line_too_long(struct pop3_session *s)
         pop3_enter(s, POP3_CLOSING);
 }
 
+static void finish_auth(struct pop3_session *s, struct view line)
+{
+    if (line.len == 0) {
+        pop3_enter(s, POP3_TRANSACTION);
+        open_maildrop(s);
+        return;
+    }
+    pop3_line(s, "-ERR Authentication was not completed.");
+    pop3_enter(s, POP3_CLOSING);
+}
+
 /* One line from the input. False when there is none. */
 static bool run_line(struct pop3_session *s)
 {
@@ -111,6 +121,8 @@ static bool run_line(struct pop3_session *s)
     restart_timer(s);
     if (line.len > POP3_LINE_MAX && !s->skipping)
         line_too_long(s);
+    else if (s->state == POP3_FINAL)
+        finish_auth(s, line);
     else if (!s->skipping)
         pop3_command(s, line);
     s->skipping = false; /* a line ends here, too long or not */
@@ -145,12 +157,13 @@ enum session_run pop3_session_run(struct pop3_session *s)
             if (s->state == POP3_SENDING)
                 return SESSION_AGAIN;
             break;
+        case POP3_FINAL:
         case POP3_TRANSACTION:
             if (outq_len(s->host->out) >= SESSION_OUT_HIGH)
                 return SESSION_WAIT;
             if (run_line(s))
                 break;
-            if (s->state == POP3_TRANSACTION && !s->host->eof)
+            if (s->state != POP3_CLOSING && !s->host->eof)
                 return SESSION_WAIT;
             pop3_enter(s, POP3_CLOSING); /* a session that just breaks off removes nothing (RFC 1939 6) */
             break;

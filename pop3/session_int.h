@@ -11,6 +11,7 @@
 
 enum pop3_state {
     POP3_TRANSACTION,
+    POP3_FINAL,    /* the mechanism's last message was sent; the client answers it with an empty line (RFC 5034 4) */
     POP3_SENDING,  /* a multi-line answer is being produced in slices */
     POP3_UPDATING, /* QUIT waits for the commit of its deletions */
     POP3_CLOSING
@@ -27,7 +28,7 @@ struct pop3_session {
     uint32_t ndeleted;
     uint64_t deleted_size;
     uint64_t total_size;
-    unsigned bad_commands;
+    unsigned bad_commands; /* in a row */
     bool skipping; /* the rest of a line that was too long */
 
     enum pop3_job job;

@@ -249,6 +249,39 @@ static void test_long_lines(void **state)
     close_session(f);
 }
 
+static void test_mistakes_in_a_row(void **state)
+{
+    struct fixture *f = *state;
+    enum session_run run;
+
+    open_session(f);
+    for (unsigned i = 0; i < 30; i++)
+        assert_string_equal(say(f, "XYZZY\r\nNOOP\r\n", 100, &run) + (i == 0 ? strlen("+OK Logged in.\r\n") : 0),
+                            "-ERR Unknown command.\r\n+OK\r\n");
+    for (unsigned i = 0; i < 20; i++)
+        (void)say(f, "XYZZY\r\n", 100, &run);
+    assert_int_equal(run, SESSION_CLOSE);
+    close_session(f);
+}
+
+/* RFC 5034 4: what the server still has to say goes in a challenge that the client answers with an empty line. */
+static void test_final_message(void **state)
+{
+    struct fixture *f = *state;
+    enum session_run run;
+
+    open_session(f);
+    pop3_session_free(&f->s);
+    f->s = pop3_session_new(&f->host, f->acc, view_make(NULL, 0), VIEW("v=x"));
+    assert_string_equal(say(f, "", 100, &run), "+OK Logged in.\r\n+ dj14\r\n");
+    assert_string_equal(say(f, "\r\nSTAT\r\n", 1, &run), "+OK Logged in.\r\n+OK 0 0\r\n");
+    pop3_session_free(&f->s);
+    f->s = pop3_session_new(&f->host, f->acc, view_make(NULL, 0), VIEW("v=x"));
+    assert_string_equal(say(f, "STAT\r\n", 100, &run), "+ dj14\r\n-ERR Authentication was not completed.\r\n");
+    assert_int_equal(run, SESSION_CLOSE);
+    close_session(f);
+}
+
 static void test_mail_not_available(void **state)
 {
     struct fixture *f = *state;
@@ -271,6 +304,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fixed_maildrop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_line_ends_are_repaired, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mistakes_in_a_row, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_final_message, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mail_not_available, setup, teardown),
     };
 
