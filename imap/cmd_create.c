@@ -11,6 +11,10 @@ struct create_args {
 static void parse_use(struct imap_parse *p, struct create_args *a)
 {
     imap_parse_open(p);
+    if (imap_parse_peek(p) == ')') { /* RFC 6154 6: the list may be empty */
+        imap_parse_close(p);
+        return;
+    }
     do {
         struct view name;
         unsigned use = 0;

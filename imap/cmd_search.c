@@ -1,6 +1,7 @@
 /* SEARCH (RFC 3501 6.4.4), ESEARCH results (RFC 4731), MODSEQ of the result (RFC 7162 3.1.5). */
 #include <time.h>
 
+#include "common/base/mem.h"
 #include "imap/command.h"
 #include "imap/respond.h"
 #include "imap/search.h"
@@ -14,9 +15,10 @@ struct search_args {
     struct imap_search_now now;
     bool begun, written_head;
     uint32_t scanned;
-    struct uidset found; /* sequence numbers or UIDs */
-    uint64_t highest;    /* mod-sequence of what was found */
-    size_t range;        /* of found, written */
+    struct uidset found;             /* sequence numbers or UIDs */
+    uint64_t highest;                /* mod-sequence of what was found */
+    uint64_t modseq_min, modseq_max; /* of the first and the last found */
+    size_t range;                    /* of found, written */
     uint32_t next;
 };
 
@@ -34,7 +36,7 @@ static void parse_return(struct imap_parse *p, struct search_args *a)
             struct view name = imap_parse_atom(p);
             unsigned bit = 0;
 
-            for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+            for (size_t i = 0; i < ARRAY_LEN(options); i++)
                 if (view_eq_nocase(name, view_str(options[i].name)))
                     bit = options[i].bit;
             if (bit == 0)
@@ -56,6 +58,29 @@ static void parse(struct imap_parse *p, struct imap_job *job)
     imap_search_parse(p, &a->program, (job->s->enabled & IMAP_ENABLED_UTF8) != 0);
 }
 
+static void note_modseq(struct search_args *a, uint64_t modseq)
+{
+    if (a->modseq_min == 0)
+        a->modseq_min = modseq;
+    a->modseq_max = modseq;
+    a->highest = MAX_OF(a->highest, modseq);
+}
+
+/* RFC 7162 3.1.10: of the messages that are returned, which with only MIN or MAX are one or two. */
+static uint64_t result_modseq(const struct search_args *a)
+{
+    switch (a->ret) {
+    case RETURN_MIN:
+        return a->modseq_min;
+    case RETURN_MAX:
+        return a->modseq_max;
+    case RETURN_MIN | RETURN_MAX:
+        return MAX_OF(a->modseq_min, a->modseq_max);
+    default:
+        return a->highest;
+    }
+}
+
 /* Evaluates the program on messages until the slice is over; true when all were looked at. */
 static bool scan(struct imap_job *job, struct search_args *a)
 {
@@ -68,8 +93,7 @@ static bool scan(struct imap_job *job, struct search_args *a)
         imap_message_open(s, &m, ++a->scanned);
         if (!m.info.expunged && imap_search_match(s, &a->program, &a->now, &m)) {
             uidset_add(&a->found, job->uid ? m.info.uid : m.seq);
-            if (m.info.modseq > a->highest)
-                a->highest = m.info.modseq;
+            note_modseq(a, m.info.modseq);
         }
         imap_message_close(&m);
         if (a->program.root->cost > SEARCH_COST_RECORD ? imap_slice_spent(s) : imap_slice_over(s))
@@ -127,7 +151,7 @@ static void put_extended_head(struct imap_job *job, const struct search_args *a,
     if ((a->ret & RETURN_COUNT) != 0)
         put_number(out, " COUNT ", uidset_count(f));
     if (a->program.uses_modseq && f->n > 0)
-        put_number(out, " MODSEQ ", a->highest);
+        put_number(out, " MODSEQ ", result_modseq(a));
     if ((a->ret & RETURN_ALL) != 0 && f->n > 0)
         buf_put_str(out, " ALL ");
 }

@@ -37,7 +37,7 @@ struct imap_fetch_item {
     struct view *fields;
     size_t nfields;
     bool partial;
-    uint32_t from, count;
+    uint64_t from, count;
     struct view label; /* what is answered before the value: "BODY[1.MIME]<0>" */
 };
 

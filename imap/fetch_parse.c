@@ -131,9 +131,9 @@ static void parse_partial(struct imap_parse *p, struct imap_fetch_item *item, st
     if (!imap_parse_try(p, '<'))
         return;
     item->partial = true;
-    item->from = (uint32_t)imap_parse_number(p, 0, UINT32_MAX);
+    item->from = imap_parse_number(p, 0, INT64_MAX); /* number64 of RFC 9051 */
     imap_parse_expect(p, '.', "Invalid partial range");
-    item->count = (uint32_t)imap_parse_number(p, 1, UINT32_MAX);
+    item->count = imap_parse_number(p, 1, INT64_MAX);
     imap_parse_expect(p, '>', "Invalid partial range");
     buf_put_byte(label, '<');
     buf_put_dec(label, item->from);

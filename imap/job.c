@@ -230,6 +230,8 @@ enum imap_step imap_job_advance(struct imap_session *s, bool *done)
     imap_put_tagged(s, job->tag, job->answer, buf_view(&job->code), job->answer_text);
     if (job->answer == IMAP_BAD)
         imap_session_count_bad(s);
+    else
+        s->bad_commands = 0;
     s->head = job->next;
     if (s->head == NULL)
         s->tail = NULL;

@@ -99,7 +99,7 @@ struct imap_session {
     struct imap_job *receiving; /* an APPEND whose literals are coming in */
     struct imap_job *held;      /* parsed, waits for the queue to be empty */
     struct imap_tell tell;
-    uint64_t bad_commands;
+    uint64_t bad_commands; /* in a row */
     bool closing;
     bool mid_response; /* a response is being written in slices: nothing may come between */
     bool news;         /* the view has told us of something */

@@ -1,0 +1,32 @@
+"""Conformance: every command and announced extension in dialogues, each with the RFC section that it comes from."""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+import cases_base  # noqa: E402
+import cases_ext  # noqa: E402
+import dialogue  # noqa: E402
+from harness import Server  # noqa: E402
+from mails import MAILS  # noqa: E402
+
+GROUPS = {
+    f"{module.__name__[6:]}-{name.lower()}": value
+    for module in (cases_base, cases_ext) for name, value in vars(module).items() if name.isupper()
+}
+CASES = [(f"u{number}", one) for number, one in enumerate(c for group in GROUPS.values() for c in group)]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server(users=[user for user, _ in CASES], tls=False, log_level="warn",
+                extra="worker_linger = 0\n") as s:
+        yield s
+
+
+@pytest.mark.parametrize("user, one", CASES, ids=[f"{c.rfc} {c.name}".replace(" ", "-") for _, c in CASES])
+def test_dialogue(server, user, one):
+    dialogue.run(server, user, MAILS, one)
