@@ -29,7 +29,7 @@ struct pop3_session {
     uint64_t deleted_size;
     uint64_t total_size;
     unsigned bad_commands; /* in a row */
-    bool skipping; /* the rest of a line that was too long */
+    bool skipping;         /* the rest of a line that was too long */
 
     enum pop3_job job;
     uint32_t job_seq;     /* LIST and UIDL: the next message; RETR and TOP: the message */
