@@ -66,12 +66,15 @@ class Actor(threading.Thread):
         tags = self.session.send([command for command, _ in ops])
         for tag, (_, done) in zip(tags, ops):
             answer = self.session.answer(tag)
+            if self.rounds.ending.is_set():
+                raise Lost
             with self.ledger.lock:
                 done(answer)
 
-    def take(self):
+    def take(self, most=3):
         out = []
-        while self.free and len(out) < self.rng.randrange(1, 4):
+        n = self.rng.randrange(1, most + 1)
+        while self.free and len(out) < n:
             m = self.free.pop()
             if m.content not in self.taken and m.last != GONE:
                 self.taken.add(m.content)
@@ -156,7 +159,7 @@ class Actor(threading.Thread):
         return [self.change(messages, self.rng.choice(["", "+", "-"]), self.flags())] if messages else []
 
     def expunge(self):
-        messages = self.take()
+        messages = self.take(3 if len(self.free) < KEEP else 20)
         if not messages:
             return []
         first = self.change(messages, "+", frozenset(["\\Deleted"]))
@@ -235,7 +238,7 @@ class Delivery(threading.Thread):
 
     def __init__(self, rounds, go):
         super().__init__(daemon=True)
-        self.ledger, self.server, self.go = rounds.ledger, rounds.server, go
+        self.rounds, self.ledger, self.server, self.go = rounds, rounds.ledger, rounds.server, go
         self.stopping = threading.Event()
         self.error = None
 
@@ -257,6 +260,8 @@ class Delivery(threading.Thread):
                 with self.ledger.lock:
                     self.ledger.pending.append(p)
                 client.sendmail("sender@example.org", ["alice"], text(content))
+                if self.rounds.ending.is_set():
+                    return
                 with self.ledger.lock:
                     p.must = True
                     self.ledger.count("LMTP")
@@ -274,7 +279,7 @@ class Rounds:
 
     def __init__(self, server, rng, lazy_flags=None):
         self.server, self.rng = server, rng
-        self.ending = threading.Event()  # the machine is about to fail: from here NO is an answer
+        self.ending = threading.Event()  # the machine is about to fail: from here NO is an answer, and OK does not count
         self.ledger = Ledger(lazy_flags)
         self.longest = 0  # from the kill to the first log-in that works
 

@@ -7,6 +7,8 @@ import signal
 import threading
 import time
 
+import pytest
+
 from harness import Server, wait_for
 from ledger import Session
 from load import Rounds, log_in
@@ -47,6 +49,7 @@ def kill(pid):
         pass
 
 
+@pytest.mark.timeout(100 + 2 * KILLS)
 def test_kill_worker_under_load():
     rng = random.Random(SEED)
     print(f"CULVER_SEED={SEED}")

@@ -1,6 +1,9 @@
 """Power cuts: the mail is on an ext4 file system of its own in a loop device; at random instants under load the file system is told to
 stop as a machine without power does, with nothing flushed. Mounted again, everything that was acknowledged is there.
 
+What clients read after the cut has begun does not count: a sync that is under way in that moment may return success though nothing was
+written (a plain loop of write and fdatasync loses its last round in the same way in one cut of ten).
+
 CULVER_POWERCUTS=100 for the long run, CULVER_SEED to repeat one. Only the mount namespace of the test sees the mount."""
 
 import fcntl
@@ -124,17 +127,19 @@ def machine(request):
 class Newcomers(threading.Thread):
     """First messages of users who had none: their folders must be there afterwards, too."""
 
-    def __init__(self, server, go, users):
+    def __init__(self, rounds, go, users):
         super().__init__(daemon=True)
-        self.server, self.go, self.users = server, go, users
+        self.rounds, self.go, self.users = rounds, go, users
         self.delivered = []
 
     def run(self):
         self.go.wait()
         try:
-            with self.server.lmtp() as client:
+            with self.rounds.server.lmtp() as client:
                 for user in self.users:
                     client.sendmail("sender@example.org", [user], text(f"c1-{user}"))
+                    if self.rounds.ending.is_set():
+                        return
                     self.delivered.append(user)
         except (OSError, smtplib.SMTPException):
             pass
@@ -168,7 +173,7 @@ def test_power_cuts(machine, request):
     for n in range((CUTS + 1) // 2):
         rounds.ending.clear()
         go, threads = wait_for(rounds.start, 15, "sessions")
-        new = Newcomers(machine, go, [next(newcomers) for _ in range(5)])
+        new = Newcomers(rounds, go, [next(newcomers) for _ in range(5)])
         new.start()
         go.set()
         time.sleep(rng.random() * (0.3 if rng.random() < 0.7 else 3))
