@@ -337,6 +337,26 @@ static void apply_relocate(const struct apply *a, const struct op *op)
     rec_count_live(a->acc, rec, 1);
 }
 
+static void apply_identity(const struct apply *a, const struct op *op)
+{
+    struct mailbox *m = find_loaded(a, op->mailbox);
+
+    if (m == NULL || op->uid == UINT32_MAX)
+        return;
+    if (m->uidvalidity != op->uidvalidity) {
+        if (m->messages > 0)
+            return;
+        /* What was expunged had UIDs of the old kind. */
+        (void)mailbox_bump(m, a->t->seq);
+        m->nvanished = 0;
+        m->vanished_floor = m->highestmodseq;
+        m->uidvalidity = op->uidvalidity;
+        a->acc->last_uidvalidity = MAX_OF(a->acc->last_uidvalidity, op->uidvalidity);
+    }
+    m->uidnext = MAX_OF(m->uidnext, op->uid);
+    note_modseq(a, m->highestmodseq);
+}
+
 static void apply_op(const struct apply *a, const struct op *op)
 {
     struct mailbox *m;
@@ -376,6 +396,9 @@ static void apply_op(const struct apply *a, const struct op *op)
         break;
     case OP_RELOCATE:
         apply_relocate(a, op);
+        break;
+    case OP_IDENTITY:
+        apply_identity(a, op);
         break;
     case OP_CLEAN:
         a->acc->clean = true;

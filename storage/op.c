@@ -44,6 +44,7 @@ static const uint8_t fields[OP_KIND_END][FIELDS_MAX] = {
     [OP_JUMP] = {FIELD_MODSEQ},
     [OP_RELOCATE] = {FIELD_MAILBOX, FIELD_UID, FIELD_BLOB, FIELD_DIGEST, FIELD_DIGEST_LEN},
     [OP_CLEAN] = {FIELD_END},
+    [OP_IDENTITY] = {FIELD_MAILBOX, FIELD_UIDVALIDITY, FIELD_UID},
 };
 
 static void put_field(struct buf *out, enum field f, const struct op *op)

@@ -220,6 +220,8 @@ static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m,
     int64_t now = (int64_t)(account_now_ms(t->acc) / 1000);
 
     s->op.mailbox = m->id;
+    s->op.uid = opt->uid;
+    s->uid_given = opt->uid != 0;
     s->op.flags = opt->flags & REC_FLAGS;
     s->op.date = opt->has_date ? opt->date : now;
     s->op.zone = opt->has_date ? opt->zone_minutes : 0;
@@ -242,6 +244,8 @@ int txn_append(struct txn *t, struct mailbox *m, const struct message_source *sr
     int err = check_writable(t, m);
 
     s->op.mailbox = m->id;
+    if (err == 0 && opt->uid != 0 && (opt->uid < m->uidnext || opt->uid == UINT32_MAX))
+        err = ERR_RANGE;
     if (err == 0)
         err = load_message(s, src);
     if (err == 0)
@@ -459,6 +463,28 @@ int txn_create(struct txn *t, struct view name, unsigned use)
     s = stage_new(OP_CREATE);
     s->op.use = use;
     stage_name(t, s, name_canonical(name, canonical));
+    return 0;
+}
+
+int txn_identity(struct txn *t, struct mailbox *m, uint32_t uidvalidity, uint32_t uidnext)
+{
+    struct stage *s;
+    int err = check_writable(t, m);
+
+    if (err != 0)
+        return err;
+    if (uidvalidity == 0 || uidnext == 0 || uidnext == UINT32_MAX)
+        return ERR_RANGE;
+    if (uidvalidity != m->uidvalidity && (m->messages > 0 || m->views != NULL))
+        return ERR_STATE;
+    if (uidvalidity != m->uidvalidity && mailbox_nrecs(m) > 0 && uidnext < m->uidnext)
+        return ERR_RANGE;
+    s = stage_new(OP_IDENTITY);
+    s->op.mailbox = m->id;
+    s->op.uidvalidity = uidvalidity;
+    s->op.uid = uidnext;
+    t->structural = true;
+    stage_add(t, s);
     return 0;
 }
 

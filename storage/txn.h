@@ -29,6 +29,8 @@ struct append_options {
     bool has_date;              /* false: now, UTC */
     int64_t date;               /* INTERNALDATE, seconds since 1970 */
     int zone_minutes;           /* kept, RFC 9051 date-time */
+    uint32_t uid;               /* 0: the next. For imports: this one. ERR_RANGE when the mailbox's next UID is above it; the commit fails when it
+                                 * is so only then */
 };
 
 /* Result of a transaction for its completion; arrays live until the completion returns. */
@@ -70,6 +72,9 @@ MUST_CHECK int txn_copy(struct txn *t, struct mailbox *from, const struct uidset
 
 /* Names as in account.h. ERR_EXISTS, ERR_NOTFOUND, ERR_DENIED (INBOX), ERR_SYNTAX, ERR_LIMIT. create makes missing parents. */
 MUST_CHECK int txn_create(struct txn *t, struct view name, unsigned use);
+/* For imports: the mailbox gets this UIDVALIDITY, and the next UID will be at least uidnext. ERR_STATE: it has messages or is in use, and its
+ * UIDVALIDITY is another; ERR_RANGE: uidvalidity or uidnext is 0, or uidnext is below its own and it had messages. */
+MUST_CHECK int txn_identity(struct txn *t, struct mailbox *m, uint32_t uidvalidity, uint32_t uidnext);
 /* Children stay (the name becomes a parent without mailbox). */
 MUST_CHECK int txn_delete(struct txn *t, struct view name);
 /* With the whole tree below it. Renaming INBOX moves its messages to a new mailbox (RFC 9051 6.3.6). */

@@ -35,6 +35,7 @@ struct stage {
     struct staged_bytes message;
     struct buf digest;
     struct relocation relocation;
+    bool uid_given; /* op.uid is not the next, but this one */
     uint8_t message_head[BLOB_HEADER_SIZE], digest_head[BLOB_HEADER_SIZE];
 };
 

@@ -48,6 +48,19 @@ static int take_uids(struct account *acc, struct mailbox *m, uint64_t n, uint32_
     return 0;
 }
 
+/* This UID, which no message before it may have reached. */
+static int take_given_uid(struct account *acc, struct mailbox *m, uint32_t uid)
+{
+    uint32_t next;
+    int err = take_uids(acc, m, 0, &next);
+
+    if (err == 0 && uid < next)
+        err = ERR_RANGE;
+    if (err == 0)
+        m->batch_uidnext = uid + 1;
+    return err;
+}
+
 /* The digest before the message: both are written once, and the small one is read far more often, with those around it. */
 static void add_message(struct txn *t, struct stage *s)
 {
@@ -75,7 +88,10 @@ static int prepare_append(struct prepare *p, struct stage *s)
 
     if (m == NULL)
         return ERR_NOTFOUND;
-    err = take_uids(p->acc, m, 1, &s->op.uid);
+    if (s->uid_given)
+        err = take_given_uid(p->acc, m, s->op.uid);
+    else
+        err = take_uids(p->acc, m, 1, &s->op.uid);
     if (err != 0)
         return err;
     add_message(p->t, s);
@@ -246,6 +262,19 @@ static int prepare_rename(struct prepare *p, struct stage *s)
     return err != 0 ? err : found ? 0 : ERR_NOTFOUND;
 }
 
+static int prepare_identity(struct prepare *p, struct stage *s)
+{
+    struct mailbox *m = account_find_id(p->acc, s->op.mailbox);
+    uint32_t next;
+    int err = m == NULL ? ERR_NOTFOUND : take_uids(p->acc, m, 0, &next);
+
+    if (err != 0)
+        return err;
+    m->batch_uidnext = MAX_OF(next, s->op.uid);
+    op_put(&p->t->ops, &s->op);
+    return 0;
+}
+
 static int prepare_stage(struct prepare *p, struct stage *s)
 {
     switch (s->kind) {
@@ -269,6 +298,8 @@ static int prepare_stage(struct prepare *p, struct stage *s)
     case OP_RELOCATE:
         prepare_relocate(p, s);
         return 0;
+    case OP_IDENTITY:
+        return prepare_identity(p, s);
     case OP_RECENT:
     case OP_JUMP:
     case OP_CLEAN:
