@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,16 +19,25 @@ SYNCS = ["fsync", "fdatasync"]
 CALLS = WRITES + NAMES + SYNCS + ["sendmsg", "sendto"]
 
 
+def parent(pid):
+    """0 where the process is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
+
+
 class Trace:
     """strace of every process of a server, and of all that they start from now on: workers from their first instruction."""
 
     def __init__(self, server):
         self.server = server
         self.path = server.folder / "trace"
+        pids = [p for p in server.pids() if p == server.proc.pid or parent(p) == server.proc.pid]
         self.proc = subprocess.Popen(["strace", "-f", "-yy", "-s", "300", "-e", "trace=" + ",".join(CALLS), "-e", "signal=none", "-o",
-                                      str(self.path), *[a for pid in server.pids() for a in ("-p", str(pid))]],
+                                      str(self.path), *[a for pid in pids for a in ("-p", str(pid))]],
                                      stderr=subprocess.PIPE, text=True)
-        for _ in server.pids():
+        for _ in pids:
             line = self.proc.stderr.readline()
             if "attached" not in line:
                 self.proc.terminate()
