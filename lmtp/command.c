@@ -145,7 +145,7 @@ static void cmd_data(struct lmtp_conn *c, struct view arg)
 {
     if (arg.len > 0) {
         syntax(c, "DATA takes no argument.");
-    } else if (c->memfd >= 0) {
+    } else if (c->message) {
         lmtp_reply(c, 503, "5.5.1", "BDAT has begun this message.");
     } else if (c->nrcpts == 0) { /* RFC 2033 4.2 */
         lmtp_reply(c, 503, "5.5.1", "No valid recipients.");

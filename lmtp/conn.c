@@ -32,6 +32,7 @@ void lmtp_reset(struct lmtp_conn *c)
     c->rcpts = NULL;
     c->nrcpts = 0;
     c->has_sender = false;
+    c->message = false;
     if (c->memfd >= 0)
         close(c->memfd);
     c->memfd = -1;
@@ -241,8 +242,21 @@ static void on_master_closed(void *arg, struct ipc *ch, int err)
     struct lmtp_conn *c = arg;
 
     (void)ch;
-    LOG_WARN(c->id, "the channel to master is gone", F_ERR(err));
+    LOG_DEBUG(c->id, "the channel to master is gone", F_ERR(err));
     ipc_free(&c->master);
+    if (c->over || c->state == LMTP_DELIVER) /* the workers may still answer */
+        return;
+    lmtp_leave(c);
+    flush(c);
+}
+
+/* Nothing can be delivered any more, and the client is better served by another connection (RFC 5321 3.8). */
+void lmtp_leave(struct lmtp_conn *c)
+{
+    if (c->state == LMTP_CLOSING)
+        return;
+    lmtp_reply(c, 421, "4.3.2", "The server is shutting down.");
+    lmtp_enter(c, LMTP_CLOSING);
 }
 
 static void open_channels(struct lmtp_conn *c, int auth_fd, int master_fd)

@@ -16,7 +16,10 @@
 #include "common/log/log.h"
 #include "common/text/text.h"
 
-#define DELIVER_TIMEOUT_MS 120000
+/* RFC 5321 4.5.3.2.6: a client waits 10 minutes for the answer to a message. */
+#define DELIVER_TIMEOUT_MS 300000
+/* Each holds descriptors here, at master and at its worker. */
+#define DELIVERIES_AT_ONCE 64
 
 void lmtp_rcpt_free(struct lmtp_rcpt *r)
 {
@@ -140,16 +143,28 @@ static void put_answers(struct lmtp_conn *c)
     timer_disarm(c->deliver_timer);
     lmtp_reset(c);
     lmtp_enter(c, LMTP_COMMAND);
+    if (c->master == NULL)
+        lmtp_leave(c);
     lmtp_resume(c);
 }
+
+static void start_some(struct lmtp_conn *c);
 
 static void answered(struct lmtp_rcpt *r)
 {
     struct lmtp_conn *c = r->conn;
 
     ipc_free(&r->reply);
-    if (--c->waiting == 0)
+    c->waiting--;
+    start_some(c);
+    if (c->waiting == 0)
         put_answers(c);
+}
+
+/* A worker runs as its user: it may say how its own delivery went, and nothing else. */
+static bool is_final(const struct msg_delivered *m)
+{
+    return m->code == 250 || (m->code >= 400 && m->code <= 599);
 }
 
 static void on_reply(void *arg, struct ipc *ch, struct ipc_msg *msg)
@@ -159,7 +174,7 @@ static void on_reply(void *arg, struct ipc *ch, struct ipc_msg *msg)
     char enhanced[17] = "", text[PROTO_TEXT_MAX + 1] = "";
 
     (void)ch;
-    if (msg_delivered_decode(msg->body, &m) != 0 || m.code < 200 || m.code > 599 || m.enhanced.len >= sizeof(enhanced) ||
+    if (msg_delivered_decode(msg->body, &m) != 0 || !is_final(&m) || m.enhanced.len >= sizeof(enhanced) ||
         m.text.len >= sizeof(text)) {
         set_answer(r, 451, "4.3.0", "mailbox is not available now");
     } else {
@@ -223,6 +238,12 @@ static void start_delivery(struct lmtp_conn *c, struct lmtp_rcpt *r)
     c->waiting++;
 }
 
+static void start_some(struct lmtp_conn *c)
+{
+    while (c->started < c->nrcpts && c->waiting < DELIVERIES_AT_ONCE)
+        start_delivery(c, &c->rcpts[c->started++]);
+}
+
 static void refuse_all(struct lmtp_conn *c)
 {
     for (size_t i = 0; i < c->nrcpts; i++) {
@@ -246,15 +267,14 @@ void lmtp_deliver(struct lmtp_conn *c)
         LOG_ERROR(c->id, "cannot seal a message", F_ERRNO(errno));
         c->data_err = ERR_SYSTEM;
     }
-    c->waiting = 1; /* ours, so that an early answer does not end the transaction */
+    c->waiting = c->started = 0;
     if (c->data_err != 0) {
         refuse_all(c);
     } else {
         timer_arm(c->deliver_timer, DELIVER_TIMEOUT_MS);
-        for (size_t i = 0; i < c->nrcpts; i++)
-            start_delivery(c, &c->rcpts[i]);
+        start_some(c);
     }
-    if (--c->waiting == 0)
+    if (c->waiting == 0)
         put_answers(c);
 }
 
@@ -263,12 +283,11 @@ void lmtp_deliver_timeout(void *arg)
     struct lmtp_conn *c = arg;
 
     for (size_t i = 0; i < c->nrcpts; i++) {
-        if (c->rcpts[i].reply != NULL) {
+        if (c->rcpts[i].code == 0)
             set_answer(&c->rcpts[i], 451, "4.4.2", "the mailbox did not answer in time");
-            ipc_free(&c->rcpts[i].reply);
-            c->waiting--;
-        }
+        ipc_free(&c->rcpts[i].reply);
     }
-    if (c->state == LMTP_DELIVER && c->waiting == 0)
+    c->waiting = 0;
+    if (c->state == LMTP_DELIVER)
         put_answers(c);
 }

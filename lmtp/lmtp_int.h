@@ -57,13 +57,15 @@ struct lmtp_conn {
     struct lmtp_rcpt looking_up;
     uint32_t next_rcpt_id;
 
-    int memfd;     /* -1: no message under way */
+    bool message;  /* one is under way; it begins with DATA or the first BDAT and ends with its answers or RSET */
+    int memfd;     /* its octets, or -1 */
     uint64_t size; /* octets in it */
     int data_err;  /* why the message cannot be kept: ERR_LIMIT, ERR_NOSPACE */
     struct dotstream dots;
     uint64_t chunk_left;
     bool chunk_last;
-    size_t waiting; /* deliveries without an answer */
+    size_t started; /* recipients whose delivery has begun, or failed to */
+    size_t waiting; /* of those, the ones without an answer */
 };
 
 /* reply.c */
@@ -77,6 +79,9 @@ void lmtp_enter(struct lmtp_conn *c, enum lmtp_state state);
 void lmtp_resume(struct lmtp_conn *c);
 /* Forgets the transaction (RSET, the end of a message). */
 void lmtp_reset(struct lmtp_conn *c);
+
+/* Master is gone: says so, and closes once that is sent. */
+void lmtp_leave(struct lmtp_conn *c);
 
 /* command.c: one line without its end. */
 void lmtp_command(struct lmtp_conn *c, struct view line);

@@ -13,8 +13,9 @@
 
 static void open_memfd(struct lmtp_conn *c)
 {
-    if (c->memfd >= 0)
+    if (c->message)
         return;
+    c->message = true;
     c->size = 0;
     c->data_err = 0;
     dotstream_init(&c->dots);
