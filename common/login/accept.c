@@ -149,6 +149,7 @@ static int accept_fork(struct login_parent *p, const struct login_listener *l, c
         child_main(p, m, l, fds);
     child->pid = pid;
     (void)login_children_add(p->children, child);
+    login_parent_watch_time(p);
     return 0;
 }
 
@@ -204,7 +205,8 @@ static const char *accept_admit(struct login_parent *p, struct login_child *chil
 
 static void accept_connection(struct login_parent *p, const struct login_listener *l, int *fd, const struct msg_conn *m)
 {
-    struct login_child child = {.id = m->conn_id, .peer = m->peer, .by_address = !m->proxy, .before_login = true};
+    struct login_child child = {
+        .id = m->conn_id, .since = loop_now(p->loop), .peer = m->peer, .by_address = !m->proxy, .before_login = true};
     const char *refusal = accept_admit(p, &child);
     char peer[46];
 

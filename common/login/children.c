@@ -84,6 +84,13 @@ size_t login_children_count(const struct login_children *set)
     return set->count;
 }
 
+void login_children_each(struct login_children *set, void (*fn)(void *arg, struct login_child *child), void *arg)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct login_child *child = set->by_id[i]; child != NULL; child = child->next_id)
+            fn(arg, child);
+}
+
 struct login_child *login_children_any(struct login_children *set)
 {
     for (size_t i = 0; i < BUCKETS; i++)

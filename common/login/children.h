@@ -11,6 +11,7 @@ struct login_child {
     uint64_t id;
     pid_t pid;            /* 0 in shared mode */
     void *conn;           /* in shared mode, owned: of serve_kind.open */
+    uint64_t since;       /* ms of the loop's clock */
     struct net_addr peer; /* of the TCP connection */
     bool by_address;      /* counted for its address, not only in all */
     bool before_login;    /* counted at all */
@@ -26,6 +27,8 @@ struct login_child *login_children_by_id(struct login_children *set, uint64_t id
 struct login_child *login_children_by_pid(struct login_children *set, pid_t pid);
 void login_children_remove(struct login_children *set, struct login_child *child);
 size_t login_children_count(const struct login_children *set);
+/* fn for each; it must not change the set. */
+void login_children_each(struct login_children *set, void (*fn)(void *arg, struct login_child *child), void *arg);
 /* Any one of them, or NULL. */
 struct login_child *login_children_any(struct login_children *set);
 

@@ -154,5 +154,7 @@ void login_conn_master_closed(void *arg, struct ipc *ch, int err)
     (void)ch;
     LOG_DEBUG(c->id, "master closed the channel", F_ERR(err));
     ipc_free(&c->master);
+    if (c->state < CONN_TAKE_FLUSH) /* nobody can be handed over any more */
+        login_conn_farewell(c, "The server is shutting down.");
     login_conn_step(c);
 }

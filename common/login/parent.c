@@ -18,6 +18,9 @@
 
 /* A client whose process was killed by a signal may have found a bug. */
 #define CRASH_PENALTY_MS 90000
+/* A connection ends itself when its time is over, and its last words take a few seconds. One that does not is no longer ours. */
+#define OVERTIME_MS 8000
+#define SWEEP_MS 2000
 
 struct login_parent *login_parent_new(const struct serve_kind *kind, const void *kind_arg, struct serve_context *ctx,
                                       struct loop *loop)
@@ -52,6 +55,7 @@ void login_parent_release(struct login_parent *p)
 {
     parent_close_listeners(p);
     timer_free(&p->pause);
+    timer_free(&p->sweep);
     ipc_free(&p->auth);
     ipc_free(&p->keys);
     if (p->auth_fd >= 0)
@@ -142,6 +146,33 @@ static void parent_on_child(void *arg, int signo)
         if (child != NULL)
             parent_child_ended(p, child, status);
     }
+}
+
+static void parent_end_overdue(void *arg, struct login_child *child)
+{
+    const struct login_parent *p = arg;
+
+    if (child->pid <= 0 || !child->before_login || loop_now(p->loop) - child->since < p->set->login_timeout + OVERTIME_MS)
+        return;
+    LOG_ERROR(child->id, "connection's process does not keep its time, killing it", F_INT("child", child->pid));
+    if (kill(child->pid, SIGKILL) != 0)
+        LOG_ERROR(child->id, "cannot kill a connection's process", F_INT("child", child->pid), F_ERRNO(errno));
+}
+
+static void parent_sweep(void *arg)
+{
+    struct login_parent *p = arg;
+
+    login_children_each(p->children, parent_end_overdue, p);
+    if (login_children_count(p->children) > 0)
+        timer_arm(p->sweep, SWEEP_MS);
+}
+
+/* The connections of LMTP have no end that could be known beforehand. */
+void login_parent_watch_time(struct login_parent *p)
+{
+    if (p->kind->role == ROLE_LOGIN && !timer_armed(p->sweep))
+        timer_arm(p->sweep, SWEEP_MS);
 }
 
 /* Shared mode. */
@@ -299,6 +330,7 @@ int login_parent_start(struct login_parent *p, struct ipc *master)
 {
     p->master = master;
     p->pause = timer_new(p->loop, login_accept_resume, p);
+    p->sweep = timer_new(p->loop, parent_sweep, p);
     if (login_nets_new(&p->set->proxy_networks, &p->proxies) < 0 || loop_signal(p->loop, SIGCHLD, parent_on_child, p) < 0)
         return ERR_SYSTEM;
     if (p->auth_fd >= 0)

@@ -27,7 +27,7 @@ struct login_parent {
     struct login_limits *limits;
     struct login_nets *proxies;
     struct login_children *children;
-    struct timer *pause;
+    struct timer *pause, *sweep;
     uint64_t refused, refused_logged_at;
     bool stopping, failed;
 };
@@ -36,6 +36,8 @@ struct login_parent {
 void login_parent_release(struct login_parent *p);
 /* This connection no longer counts as one before log-in. */
 void login_parent_uncount(struct login_parent *p, struct login_child *child);
+/* A process was forked: sees to it that its time is bounded. */
+void login_parent_watch_time(struct login_parent *p);
 /* The end of a connection in shared mode. */
 void login_parent_conn_ended(void *arg, uint64_t conn_id);
 
