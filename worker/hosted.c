@@ -19,6 +19,8 @@
 /* Of answers held in memory; message data are file ranges and do not count. A job stops at SESSION_OUT_HIGH, one answer may pass
  * it. */
 #define OUT_MEMORY_MAX (128 * 1024 * 1024)
+/* How long a client may go on talking after our last words. */
+#define LINGER_MS 1000
 
 struct hosted {
     struct session_host host;
@@ -35,13 +37,19 @@ struct hosted {
     uint64_t sent, received;
     const char *end_reason;
     bool runnable;
-    bool closing; /* the protocol is done: send what is left, then close */
+    bool closing;   /* the protocol is done: send what is left, then close */
+    bool lingering; /* all is sent and our side shut; what the client still says is read and forgotten */
 };
 
 static void hosted_free(void *arg)
 {
     struct hosted *h = arg;
 
+    /* What the session has staged is told to it while it exists. The tick has no such case; what comes after it might. */
+    if (h->w->acc != NULL && account_has_pending(h->w->acc)) {
+        worker_commit(h->w);
+        loop_again(h->w->proc.loop); /* what other sessions were told is to be sent */
+    }
     if (h->session != NULL)
         h->protocol->close(h->session);
     watch_free(&h->watch);
@@ -154,13 +162,26 @@ static void read_input(struct hosted *h)
     h->runnable = true;
 }
 
+/* True when the client had something to say. Sets eof. */
+static bool discard_input(struct hosted *h)
+{
+    uint8_t waste[16 * 1024];
+    ssize_t n = recv(h->fd, waste, sizeof(waste), MSG_DONTWAIT);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        h->host.eof = true;
+    return n > 0;
+}
+
 static void on_socket(void *arg, int fd, unsigned events)
 {
     struct hosted *h = arg;
 
     (void)fd;
     if (h->closing) {
-        if (events & LOOP_HANGUP)
+        if (h->lingering)
+            (void)discard_input(h);
+        if ((events & LOOP_HANGUP) != 0 || (h->lingering && h->host.eof))
             hosted_drop(h, "client closed");
         return;
     }
@@ -174,6 +195,8 @@ static void start_protocol(struct hosted *h)
 {
     h->session = h->protocol->open(&h->host, h->w->acc, view_str(h->tag), view_make(h->final, h->final_len));
     h->runnable = true;
+    if (h->w->stopping)
+        hosted_bye(h, "UNAVAILABLE", WORKER_STOP_TEXT);
 }
 
 void hosted_start_waiting(struct worker *w)
@@ -285,9 +308,25 @@ static void watch_for(struct hosted *h, bool unsent)
 {
     unsigned events = unsent ? LOOP_WRITE : 0;
 
-    if (!h->closing && !h->host.eof && buf_len(&h->in) < h->in.max && outq_len(h->host.out) < SESSION_OUT_HIGH)
+    if (h->lingering || (!h->closing && !h->host.eof && buf_len(&h->in) < h->in.max && outq_len(h->host.out) < SESSION_OUT_HIGH))
         events |= LOOP_READ;
     watch_set(h->watch, events);
+}
+
+/* Everything is sent. Closing with input unread would reset the connection, and our last words could be lost with it. */
+static void close_gently(struct hosted *h)
+{
+    bool talks = buf_len(&h->in) > 0;
+
+    (void)shutdown(h->fd, SHUT_WR); /* the close follows; a failure here means that the client is gone */
+    talks = discard_input(h) || talks;
+    if (!talks || h->host.eof) {
+        hosted_drop(h, "closed");
+        return;
+    }
+    h->lingering = true;
+    timer_arm(h->stall, LINGER_MS);
+    watch_for(h, false);
 }
 
 void hosted_flush(struct hosted *h)
@@ -295,6 +334,8 @@ void hosted_flush(struct hosted *h)
     uint64_t before, sent = 0;
     int err;
 
+    if (h->lingering)
+        return;
     if (!outq_ok(h->host.out)) {
         hosted_drop(h, "answer too large");
         return;
@@ -313,8 +354,7 @@ void hosted_flush(struct hosted *h)
     else if (sent > 0 || !timer_armed(h->stall))
         timer_arm(h->stall, h->w->set->output_stall_timeout);
     if (err == 0 && h->closing) {
-        (void)shutdown(h->fd, SHUT_WR); /* the close follows at once; a failure here means that the client is gone */
-        hosted_drop(h, "closed");
+        close_gently(h);
         return;
     }
     watch_for(h, err == ERR_AGAIN);

@@ -148,7 +148,7 @@ void worker_stop(struct worker *w)
         return;
     w->stopping = true;
     for (struct hosted *h = w->sessions; h != NULL; h = hosted_next(h))
-        hosted_bye(h, "UNAVAILABLE", "The server is shutting down, please reconnect.");
+        hosted_bye(h, "UNAVAILABLE", WORKER_STOP_TEXT);
     timer_arm(w->leave, LEAVE_WAIT_MS);
     worker_life_update(w);
 }

@@ -6,7 +6,7 @@
 #include "common/log/log.h"
 #include "worker/worker_int.h"
 
-static void commit(struct worker *w)
+void worker_commit(struct worker *w)
 {
     int err;
 
@@ -43,7 +43,7 @@ void worker_tick(void *arg)
         if (hosted_runnable(h))
             hosted_run(h);
     }
-    commit(w);
+    worker_commit(w);
     for (h = w->sessions; h != NULL; h = next) {
         next = hosted_next(h);
         hosted_flush(h);

@@ -43,6 +43,8 @@ struct worker {
     bool stopping, exiting;
 };
 
+#define WORKER_STOP_TEXT "The server is shutting down, please reconnect."
+
 /* life.c */
 void worker_life_init(struct worker *w);
 /* Opens the account if it is not open. 0, ERR_BUSY (retry is armed), or why it cannot be. */
@@ -75,6 +77,8 @@ void deliver_new(struct worker *w, const struct msg_deliver *m, int memfd, int r
 void deliver_start_waiting(struct worker *w);
 
 /* tick.c */
+/* Commits what is staged, if anything is. */
+void worker_commit(struct worker *w);
 void worker_tick(void *arg);
 
 #endif
