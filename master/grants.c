@@ -23,27 +23,47 @@ struct grants *grants_new(size_t conns_max, size_t grants_max)
     return g;
 }
 
-static void grant_unlink(struct grants *g, struct grant **link)
+static struct view rcpt_key(const uint32_t *id)
 {
-    struct grant *gr = *link;
+    return view_make(id, sizeof(*id));
+}
 
-    *link = gr->next;
+static struct grant *grant_find(const struct conn *c, uint32_t rcpt_id)
+{
+    return table_get(c->by_rcpt, rcpt_key(&rcpt_id));
+}
+
+/* ERR_EXISTS. */
+static int grant_link(struct grants *g, struct conn *c, struct grant *gr)
+{
+    int rc = table_put(c->by_rcpt, rcpt_key(&gr->rcpt_id), gr);
+
+    if (rc != 0)
+        return rc;
+    gr->prev = c->grants_end;
+    *c->grants_end = gr;
+    c->grants_end = &gr->next;
+    if (gr->rcpt_id == 0)
+        g->logins++;
+    else
+        g->rcpts++;
+    return 0;
+}
+
+static void grant_drop(struct grants *g, struct conn *c, struct grant *gr)
+{
+    (void)table_del(c->by_rcpt, rcpt_key(&gr->rcpt_id));
+    *gr->prev = gr->next;
+    if (gr->next != NULL)
+        gr->next->prev = gr->prev;
+    else
+        c->grants_end = gr->prev;
     if (gr->rcpt_id == 0)
         g->logins--;
     else
         g->rcpts--;
     user_free(&gr->user);
     free(gr);
-}
-
-/* Recipients that were looked up and never delivered to (RSET, a failed message) leave their grants behind: of one connection the
- * latest are kept. c->grants is in the order in which they came. */
-static void rcpts_make_room(struct grants *g, struct conn *c)
-{
-    if (c->ngrants < GRANTS_A_CONN)
-        return;
-    grant_unlink(g, &c->grants);
-    c->ngrants--;
 }
 
 void grants_conn_remove(struct grants *g, struct conn **cp)
@@ -53,7 +73,8 @@ void grants_conn_remove(struct grants *g, struct conn **cp)
     if (c == NULL)
         return;
     while (c->grants != NULL)
-        grant_unlink(g, &c->grants);
+        grant_drop(g, c, c->grants);
+    table_free(&c->by_rcpt);
     (void)table_del(g->conns, id_key(&c->id));
     free(c);
     *cp = NULL;
@@ -97,6 +118,8 @@ int grants_conn_add(struct grants *g, const struct msg_conn *m, enum ipc_role ro
         free(c);
         return rc;
     }
+    c->grants_end = &c->grants;
+    c->by_rcpt = table_new(GRANTS_A_CONN);
     *out = c;
     return 0;
 }
@@ -132,62 +155,51 @@ int grants_conn_proxied(struct conn *c, const struct msg_proxied *m)
     return 0;
 }
 
-static struct grant **find_grant(struct conn *c, uint32_t rcpt_id)
-{
-    struct grant **link = &c->grants;
-
-    while (*link != NULL && (*link)->rcpt_id != rcpt_id)
-        link = &(*link)->next;
-    return link;
-}
-
 int grants_add(struct grants *g, const struct msg_grant *m, uint64_t now)
 {
     struct conn *c = grants_conn_find(g, m->conn_id);
     bool login = m->rcpt_id == 0;
-    struct grant **link;
     struct grant *gr;
+    int rc;
 
     if (c == NULL)
         return ERR_NOTFOUND;
     if (login != (c->role == ROLE_CONN))
         return ERR_DENIED;
-    if (*find_grant(c, m->rcpt_id) != NULL || (login && c->login_granted))
+    if (login && c->login_granted)
         return ERR_EXISTS;
-    rcpts_make_room(g, c);
+    /* Recipients that were looked up and never delivered to (RSET, a failed message) leave their grants behind. */
+    if (table_count(c->by_rcpt) >= GRANTS_A_CONN)
+        grant_drop(g, c, c->grants);
     if ((login ? g->logins : g->rcpts) >= g->max)
         return ERR_LIMIT;
-    link = find_grant(c, m->rcpt_id); /* the end */
     gr = xcalloc(1, sizeof(*gr));
     gr->rcpt_id = m->rcpt_id;
     gr->expires = login ? now + GRANT_LIFE_MS : 0;
-    gr->user = user_new(&m->user);
-    *link = gr;
-    c->ngrants++;
-    if (login) {
-        g->logins++;
-        c->login_granted = true;
-    } else {
-        g->rcpts++;
+    rc = grant_link(g, c, gr);
+    if (rc != 0) {
+        free(gr);
+        return rc;
     }
+    gr->user = user_new(&m->user);
+    c->login_granted = c->login_granted || login;
     return 0;
 }
 
 struct user *grants_take(struct grants *g, struct conn *c, uint32_t rcpt_id, uint64_t now)
 {
-    struct grant **link = find_grant(c, rcpt_id);
+    struct grant *gr = grant_find(c, rcpt_id);
     struct user *user = NULL;
 
-    if (*link == NULL)
+    if (gr == NULL)
         return NULL;
     if (rcpt_id == 0)
         c->login_taken = true;
-    if ((*link)->expires == 0 || now < (*link)->expires) {
-        user = (*link)->user;
-        (*link)->user = NULL; /* transferred */
+    if (gr->expires == 0 || now < gr->expires) {
+        user = gr->user;
+        gr->user = NULL; /* transferred */
     }
-    grant_unlink(g, link);
-    c->ngrants--;
+    grant_drop(g, c, gr);
     return user;
 }
 
@@ -197,10 +209,10 @@ size_t grants_expire(struct grants *g, uint64_t now)
     struct conn **all = grants_conns(g, &n);
 
     for (size_t i = 0; i < n; i++) {
-        struct grant **link = find_grant(all[i], 0);
-        if (*link != NULL && (*link)->expires != 0 && now >= (*link)->expires) {
-            grant_unlink(g, link);
-            all[i]->ngrants--;
+        struct grant *gr = grant_find(all[i], 0);
+
+        if (gr != NULL && gr->expires != 0 && now >= gr->expires) {
+            grant_drop(g, all[i], gr);
             dropped++;
         }
     }

@@ -19,7 +19,7 @@
 #define GRANTS_A_CONN 8192
 
 struct grant {
-    struct grant *next;
+    struct grant *next, **prev; /* of the connection, in the order in which they came */
     uint32_t rcpt_id;
     uint64_t expires; /* ms of the loop's clock; 0: with the connection */
     struct user *user;
@@ -34,10 +34,10 @@ struct conn {
     bool proxy_due; /* an IPC_CONN_PROXIED must come before anything else */
     bool proxy_tls; /* the proxy said that it ended TLS */
     uint64_t since;
-    struct grant *grants; /* in the order in which they came */
-    size_t ngrants;
-    bool login_granted, login_taken; /* once in the life of the connection */
-    void *owner;                     /* of the caller; not touched here */
+    struct grant *grants, **grants_end; /* the oldest first */
+    struct table *by_rcpt;              /* rcpt_id -> struct grant */
+    bool login_granted, login_taken;    /* once in the life of the connection */
+    void *owner;                        /* of the caller; not touched here */
 };
 
 struct grants;

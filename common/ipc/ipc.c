@@ -14,7 +14,7 @@
 #include "common/log/log.h"
 #include "common/secret/secret.h"
 
-#define QUEUE_MAX 256
+#define QUEUE_MAX 1024
 #define PACKETS_A_TURN 16 /* so that one busy channel does not starve the others */
 #define PACKETS_A_POLL 64
 

@@ -45,7 +45,7 @@ enum ipc_state ipc_get_state(const struct ipc *ch);
 void ipc_set_sid(struct ipc *ch, uint64_t sid);
 int ipc_fd(const struct ipc *ch);
 
-/* Sends or queues (bounded: ERR_LIMIT when 256 packets wait). body may be NULL for an empty one; a failed buf gives ERR_LIMIT.
+/* Sends or queues (bounded: ERR_LIMIT when 1024 packets wait). body may be NULL for an empty one; a failed buf gives ERR_LIMIT.
  * fds are dup()ed when queued; the caller keeps its own. ERR_CLOSED when the peer is gone, ERR_PROTO when the table does not let
  * us. */
 MUST_CHECK int ipc_send(struct ipc *ch, enum ipc_kind kind, const struct buf *body, const int *fds, unsigned nfds);
