@@ -18,3 +18,9 @@ bool backoff_was_killed(int status, bool served, bool by_us)
 {
     return served && !by_us && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
+
+uint64_t backoff_after_kill(struct backoff *b)
+{
+    b->next_ms = 0;
+    return BACKOFF_FIRST_MS;
+}

@@ -22,5 +22,7 @@ uint64_t backoff_delay(struct backoff *b, uint64_t lived_ms);
  * as often as it likes. served: it was ready; by_us: we killed it for what it did.
  */
 bool backoff_was_killed(int status, bool served, bool by_us);
+/* The delay after it; forgets the failures before, since the process did its work. */
+uint64_t backoff_after_kill(struct backoff *b);
 
 #endif

@@ -139,7 +139,8 @@ static void exited(void *arg, pid_t pid, int status)
     }
     s->state = SERVICE_DOWN;
     s->restarts++;
-    timer_arm(s->timer, backoff_was_killed(status, s->served, s->by_us) ? BACKOFF_FIRST_MS : backoff_delay(&s->backoff, lived));
+    timer_arm(s->timer, backoff_was_killed(status, s->served, s->by_us) ? backoff_after_kill(&s->backoff)
+                                                                        : backoff_delay(&s->backoff, lived));
 }
 
 static void on_closed(void *arg, struct ipc *ch, int err)

@@ -139,7 +139,7 @@ static void on_closed(void *arg, struct ipc *ch, int err)
 
 static uint64_t delay_after(struct worker *w, int status, uint64_t lived)
 {
-    return backoff_was_killed(status, w->served, w->by_us) ? BACKOFF_FIRST_MS : backoff_delay(&w->backoff, lived);
+    return backoff_was_killed(status, w->served, w->by_us) ? backoff_after_kill(&w->backoff) : backoff_delay(&w->backoff, lived);
 }
 
 static void exited(void *arg, pid_t pid, int status)

@@ -75,6 +75,8 @@ static void test_backoff(void **state)
 
 static void test_killed_is_no_failure(void **state)
 {
+    struct backoff b = {0};
+
     (void)state;
     /* Wait statuses as Linux has them: a signal's number, or the exit status in the second octet. */
     assert_true(backoff_was_killed(SIGKILL, true, false));
@@ -85,6 +87,11 @@ static void test_killed_is_no_failure(void **state)
     assert_false(backoff_was_killed(SIGSYS, true, false));
     assert_false(backoff_was_killed(1 << 8, true, false));
     assert_false(backoff_was_killed(SIGKILL << 8, true, false));
+    assert_int_equal(backoff_delay(&b, 10), 100);
+    assert_int_equal(backoff_delay(&b, 10), 200);
+    assert_int_equal(backoff_after_kill(&b), 100);
+    assert_int_equal(backoff_after_kill(&b), 100);
+    assert_int_equal(backoff_delay(&b, 10), 100);
 }
 
 static void test_table(void **state)
