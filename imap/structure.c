@@ -1,4 +1,5 @@
 /* ENVELOPE and BODYSTRUCTURE (RFC 9051 7.5.2) from the digest. Recursion is bounded by the depth that the MIME parser allows. */
+#include "common/text/text.h"
 #include "imap/fetch.h"
 #include "imap/respond.h"
 
@@ -57,6 +58,46 @@ void imap_put_envelope(struct imap_session *s, struct buf *out, const struct env
     buf_put_byte(out, ')');
 }
 
+/* attribute-char of RFC 2231 7 */
+static bool is_attribute_char(uint8_t c)
+{
+    return c > ' ' && c < 0x7f && memchr("*'%()<>@,;:\\\"/[]?=", c, 17) == NULL;
+}
+
+/* Storage has parameters decoded to UTF-8. A client that has not enabled UTF8=ACCEPT gets what is not ASCII in the encoding of
+ * RFC 2231 again, which it can read; a value that never was valid UTF-8 stays as it came. */
+static void put_param(struct writer *w, const struct mime_param *param)
+{
+    struct view v = param->value;
+    struct buf name, value;
+    bool ascii = true;
+
+    for (size_t i = 0; i < v.len; i++)
+        ascii = ascii && v.ptr[i] < 0x80;
+    if (ascii || (w->s->enabled & IMAP_ENABLED_UTF8) != 0 || !utf8_valid(v)) {
+        imap_put_string(w->s, w->out, param->name);
+        buf_put_byte(w->out, ' ');
+        imap_put_string(w->s, w->out, v);
+        return;
+    }
+    buf_init(&name, param->name.len + 1);
+    buf_put_view(&name, param->name);
+    buf_put_byte(&name, '*');
+    buf_init(&value, 3 * v.len + 16);
+    buf_put_str(&value, "utf-8''");
+    for (size_t i = 0; i < v.len; i++) {
+        if (is_attribute_char(v.ptr[i]))
+            buf_put_byte(&value, v.ptr[i]);
+        else
+            buf_put_fmt(&value, "%%%02X", v.ptr[i]);
+    }
+    imap_put_string(w->s, w->out, buf_view(&name));
+    buf_put_byte(w->out, ' ');
+    imap_put_string(w->s, w->out, buf_view(&value));
+    buf_free(&name);
+    buf_free(&value);
+}
+
 static void put_params(struct writer *w, const struct mime_param *params, size_t n)
 {
     if (n == 0) {
@@ -67,9 +108,7 @@ static void put_params(struct writer *w, const struct mime_param *params, size_t
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
             buf_put_byte(w->out, ' ');
-        imap_put_string(w->s, w->out, params[i].name);
-        buf_put_byte(w->out, ' ');
-        imap_put_string(w->s, w->out, params[i].value);
+        put_param(w, &params[i]);
     }
     buf_put_byte(w->out, ')');
 }

@@ -862,6 +862,17 @@ FETCH = [
         S: * 1 FETCH \(BODYSTRUCTURE \(\("text" "plain" .*\)\("application" "octet-stream" .*\)\("message" "rfc822" NIL NIL NIL "7bit" \d+ \(NIL "Inner" \(\(NIL NIL "inner" "example.org"\)\) .*\) \(\("text" .*\)\("application" .*\) "mixed" .*\) \d+ NIL NIL NIL NIL\)\(.*"message" "rfc822" .* "mixed" .*\) "mixed" \("boundary" "b0"\) NIL NIL NIL\)\)
         S: OK .*
     """),
+    case("RFC 2231 6", "continuations are joined, 8-bit parameters stay encoded", r"""
+        I: param
+        C: FETCH 1 BODYSTRUCTURE
+        L: * 1 FETCH (BODYSTRUCTURE ("text" "plain" ("charset" "us-ascii" "name*" "utf-8''Fr%C3%B6sche.txt") NIL NIL "7bit" 3 1 NIL ("attachment" ("filename" "long name")) NIL NIL))
+        S: OK .*
+        C: ENABLE UTF8=ACCEPT
+        S: OK .*
+        C: FETCH 1 BODYSTRUCTURE
+        S: * 1 FETCH .*"name" "Frösche.txt".*
+        S: OK .*
+    """),
     case("RFC 3501 7.4.2", "quotes and backslashes in an envelope", r"""
         I: quoted
         C: FETCH 1 ENVELOPE

@@ -93,6 +93,9 @@ MAILS = {
     "numbered": NUMBERED,
     "encoded": ENCODED,
     "utf8": "From: Jörg <joerg@exämple.org>\r\nSubject: Ünïcode\r\n\r\nText ä.\r\n".encode(),
+    "param": crlf("From: a@example.org\nSubject: Parameters\nMIME-Version: 1.0\n"
+                  "Content-Type: text/plain; charset=us-ascii; name*=iso-8859-1''Fr%F6sche.txt\n"
+                  "Content-Disposition: attachment; filename*0=\"long \"; filename*1=\"name\"\n\nx\n"),
     "headeronly": b"From: a@example.org\r\nSubject: No body\r\n",
     "folded": b"From: a@example.org\r\nSubject: A folded\r\n subject line\r\nX-Long: one\r\n\ttwo\r\nX-Long: three\r\n\r\nBody.\r\n",
     "big": b"From: a@example.org\r\nSubject: Big\r\n\r\n" + b"0123456789abcdef" * 8192 + b"\r\n",
