@@ -337,6 +337,21 @@ static void apply_relocate(const struct apply *a, const struct op *op)
     rec_count_live(a->acc, rec, 1);
 }
 
+/* Nothing is left of the UIDs that it had. */
+static void mailbox_renew(struct mailbox *m)
+{
+    if (m->file_num != 0)
+        snapshot_obsolete(m->acc, (struct vfs_name){VFS_MBOX, m->id, m->file_num});
+    mailbox_unload(m);
+    m->file_num = m->file_recs = 0;
+    m->delta_tail = m->delta_dirty = 0;
+    m->loaded = true;
+    m->nvanished = m->nchanges = 0;
+    m->uidnext = m->first_recent = m->gathered = 1;
+    m->recent = 0;
+    m->gathering = false;
+}
+
 static void apply_identity(const struct apply *a, const struct op *op)
 {
     struct mailbox *m = find_loaded(a, op->mailbox);
@@ -344,11 +359,10 @@ static void apply_identity(const struct apply *a, const struct op *op)
     if (m == NULL || op->uid == UINT32_MAX)
         return;
     if (m->uidvalidity != op->uidvalidity) {
-        if (m->messages > 0)
+        if (m->messages > 0 || m->views != NULL || m->damaged)
             return;
-        /* What was expunged had UIDs of the old kind. */
+        mailbox_renew(m);
         (void)mailbox_bump(m, a->t->seq);
-        m->nvanished = 0;
         m->vanished_floor = m->highestmodseq;
         m->uidvalidity = op->uidvalidity;
         a->acc->last_uidvalidity = MAX_OF(a->acc->last_uidvalidity, op->uidvalidity);

@@ -26,7 +26,8 @@ enum op_kind {
     OP_JUMP,       /* modseq: every mailbox's modseq grows by this (what a crash lost may have been told to clients) */
     OP_RELOCATE,   /* mailbox, uid, blob, digest, digest_len: the bytes of this message are now those of this transaction */
     OP_CLEAN,      /* the account was closed in order: nothing unsynced was lost before this */
-    OP_IDENTITY,   /* mailbox, uidvalidity, uid: the next is at least this. An import's; an empty mailbox, or its own uidvalidity */
+    OP_IDENTITY,   /* mailbox, uidvalidity, uid (the next one): a mailbox without messages begins anew; with its own uidvalidity: the next UID is
+                    * at least this */
     OP_KIND_END
 };
 

@@ -477,8 +477,6 @@ int txn_identity(struct txn *t, struct mailbox *m, uint32_t uidvalidity, uint32_
         return ERR_RANGE;
     if (uidvalidity != m->uidvalidity && (m->messages > 0 || m->views != NULL))
         return ERR_STATE;
-    if (uidvalidity != m->uidvalidity && mailbox_nrecs(m) > 0 && uidnext < m->uidnext)
-        return ERR_RANGE;
     s = stage_new(OP_IDENTITY);
     s->op.mailbox = m->id;
     s->op.uidvalidity = uidvalidity;

@@ -72,8 +72,8 @@ MUST_CHECK int txn_copy(struct txn *t, struct mailbox *from, const struct uidset
 
 /* Names as in account.h. ERR_EXISTS, ERR_NOTFOUND, ERR_DENIED (INBOX), ERR_SYNTAX, ERR_LIMIT. create makes missing parents. */
 MUST_CHECK int txn_create(struct txn *t, struct view name, unsigned use);
-/* For imports: the mailbox gets this UIDVALIDITY, and the next UID will be at least uidnext. ERR_STATE: it has messages or is in use, and its
- * UIDVALIDITY is another; ERR_RANGE: uidvalidity or uidnext is 0, or uidnext is below its own and it had messages. */
+/* For imports: the mailbox gets this UIDVALIDITY, and uidnext is its next UID; with the UIDVALIDITY that it has, at least. ERR_STATE: it has
+ * messages or is in use, and its UIDVALIDITY is another; ERR_RANGE. */
 MUST_CHECK int txn_identity(struct txn *t, struct mailbox *m, uint32_t uidvalidity, uint32_t uidnext);
 /* Children stay (the name becomes a parent without mailbox). */
 MUST_CHECK int txn_delete(struct txn *t, struct view name);

@@ -270,7 +270,7 @@ static int prepare_identity(struct prepare *p, struct stage *s)
 
     if (err != 0)
         return err;
-    m->batch_uidnext = MAX_OF(next, s->op.uid);
+    m->batch_uidnext = m->uidvalidity == s->op.uidvalidity ? MAX_OF(next, s->op.uid) : s->op.uid;
     op_put(&p->t->ops, &s->op);
     return 0;
 }

@@ -92,12 +92,21 @@ static void test_refused(void **state)
     v = mailbox_view_open(b->acc, box_find(b, "INBOX"), false);
     assert_int_equal(identity(b, "INBOX", 5, 1), ERR_STATE);
     mailbox_view_close(&v);
-    assert_int_equal(box_append(b, "INBOX", "x\r\n", 0), 0);
+    b->acc->small_mailbox = 3;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(box_append(b, "INBOX", "x\r\n", 0), 0);
+    assert_int_equal(snapshot_write(b->acc), 0);
+    assert_int_not_equal(box_find(b, "INBOX")->file_num, 0);
     assert_int_equal(identity(b, "INBOX", 5, 10), ERR_STATE);
-    assert_int_equal(box_expunge(b, "INBOX", 1, 1), 0);
-    assert_int_equal(identity(b, "INBOX", 5, 1), ERR_RANGE);
-    assert_int_equal(identity(b, "INBOX", 5, 2), 0);
-    assert_int_equal(box_status(b, "INBOX").uidvalidity, 5);
+    assert_int_equal(box_expunge(b, "INBOX", 1, 10), 0);
+    assert_int_equal(snapshot_write(b->acc), 0);
+    assert_int_equal(identity(b, "INBOX", 5, 1), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(box_status(b, "INBOX").uidvalidity, 5);
+        assert_int_equal(box_status(b, "INBOX").uidnext, 1 + (uint32_t)i);
+        assert_int_equal(box_append(b, "INBOX", "x\r\n", 0), 0);
+        box_reopen(b);
+    }
 }
 
 int main(void)
