@@ -145,6 +145,23 @@ endif
 unit-one: $(UNIT_T_BINS)
 	@set -e; for t in $^; do echo "RUN $$t"; $$t; done
 
+# --- tools that need the storage only: tests/sim, tests/bench ------------------------------------------------------
+$(O)/tests/sim/storage_sim $(O)/tests/bench/bench_storage: %: %.o $(call archive,storage common)
+	@echo "LD  $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+sim-bin: $(O)/tests/sim/storage_sim
+bench-bin: $(O)/tests/bench/bench_storage
+
+# --- simulation: storage over a machine that crashes, against a model. RUNS: crashes to survive; SIM_SEED: where to begin -----------
+RUNS ?= 100000
+SIM_SEED ?= 1
+SIM_BIN := $(O)/tests/sim/storage_sim
+$(SIM_BIN): $(O)/tests/sim/storage_sim.o $(call archive,storage common)
+	@echo "LD  $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+sim: $(SIM_BIN)
+	@$(SIM_BIN) $(SIM_SEED) 4000000000 300 $(RUNS)
+
 # --- fuzz targets: tests/fuzz/fuzz_<parser>.c (clang, libFuzzer) ------------------------------------------------
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_O := $(B)/fuzz
@@ -200,6 +217,14 @@ unit:
 e2e: all
 	@tests/tools/e2e.sh $(abspath $(O))/bin $(PYTEST_ARGS)
 
+# RUNS histories of storage over a simulated disk, from seed SEED on.
+RUNS ?= 1000
+SEED ?= 1
+sim:
+	@$(MAKE) --no-print-directory deps NEED=build
+	@$(MAKE) --no-print-directory SAN=address,undefined sim-bin
+	@$(B)/san-$(CCNAME)/tests/sim/storage_sim $(SEED) $$(($(SEED) + $(RUNS) - 1))
+
 # LINT: names of single checks (tests/lint/*.sh).
 lint:
 	@$(MAKE) --no-print-directory deps NEED=lint
@@ -221,8 +246,9 @@ fuzz:
 
 bench:
 	@$(MAKE) --no-print-directory deps NEED=bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all bench-bin
 	@tests/bench/bench.sh $(abspath $(O))/bin
+	@$(O)/tests/bench/bench_storage $(B)/bench
 
 compdb:
 	@$(MAKE) -B -n all | tests/tools/compdb.sh >compile_commands.json
@@ -259,9 +285,11 @@ help:
 	@echo "all        build the release variant under $(B)/"
 	@echo "run        demo server on 127.0.0.1: IMAP 1143, IMAPS 1993, POP3 1110, POP3S 1995, LMTP 1024"
 	@echo "check      unit tests (sanitizers) and end-to-end tests; the parts: unit, e2e (PYTEST_ARGS=...)"
+	@echo "sim        storage against RUNS=100000 simulated crashes (SIM_SEED=1)"
 	@echo "lint       formatting, clang-tidy, include directions, banned calls, documents against the code (LINT=check)"
 	@echo "format     rewrite all C files as clang-format has them"
 	@echo "analyze    the compiler's static analyzer    fuzz   each target for FUZZ_TIME=30 seconds"
+	@echo "sim        RUNS=1000 histories of storage over a simulated disk, from SEED=1 on"
 	@echo "bench      figures side by side with Dovecot compdb compile_commands.json"
 	@echo "deps       packages for NEED=build|check|lint|fuzz|bench|all"
 	@echo "install    uninstall  clean                  variables: CC SAN B DESTDIR PREFIX SYSCONFDIR"
@@ -269,4 +297,4 @@ help:
 DEPS := $(shell find $(O) $(FUZZ_O) -name '*.d' 2>/dev/null)
 -include $(DEPS)
 .SECONDARY:
-.PHONY: all unit-bins unit-one fuzz-bins deps run check unit e2e lint format analyze fuzz bench compdb clean install uninstall help
+.PHONY: all unit-bins unit-one fuzz-bins deps run check unit e2e sim sim-bin bench-bin lint format analyze fuzz bench compdb clean install uninstall help

@@ -1,11 +1,15 @@
 /*
- * bench_storage DIR [MESSAGES]: what the storage costs, beside what the disk alone costs. Prints one line a figure.
- * DIR must be on the file system to be measured; a folder in it is made and left there.
+ * bench_storage DIR [LARGEST]: what storage costs, beside what the disk alone costs. One line a figure: its name, its value, and
+ * in parentheses what it should be.
+ *
+ * DIR must be on the file system to be measured; what is made in it is removed at the end. LARGEST: messages of the largest
+ * mailbox (1000000). "cold": the account's files have left the page cache before, where the kernel does us the favour.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +17,13 @@
 #include "storage/mailbox_view.h"
 #include "storage/txn.h"
 #include "storage/vfs.h"
+
+#define MESSAGE_SIZE 4096
+#define LOOPS 400
+#define PIPELINED 20
+#define POPULATION 10000 /* messages that are appended; more are copies of these */
+
+static char text[MESSAGE_SIZE];
 
 static double now(void)
 {
@@ -43,157 +54,381 @@ static void done(void *arg, int err, const struct txn_result *r)
     must(err, "commit");
 }
 
-static struct account *open_account(struct vfs *vfs)
-{
-    struct account_params p = {.vfs = vfs, .flag_sync_ms = 1000, .mailboxes_max = 1000, .now_ms = wall};
-    struct account *acc;
+/* --- accounts ------------------------------------------------------------------------------------------------------------- */
 
-    must(account_open(&p, &acc), "open");
-    return acc;
-}
-
-static char text[4096];
-static struct message_source source(void)
-{
-    return (struct message_source){.parts = {view_make(text, sizeof(text))}, .fd = -1};
-}
-
-static void append(struct account *acc, unsigned n)
-{
-    struct mailbox *m = account_find(acc, VIEW("INBOX"));
-    struct message_source src = source();
-    struct append_options opt = {0};
-    struct txn *t = txn_begin(acc);
-
-    for (unsigned i = 0; i < n; i++)
-        must(txn_append(t, m, &src, &opt), "append");
-    txn_commit(&t, done, NULL);
-    must(account_commit(acc), "commit");
-}
-
-static double raw_loop(const char *dir, unsigned n)
-{
+struct bench {
     char path[512];
-    double start;
+    struct vfs *vfs;
+    struct account *acc;
+};
+
+static void bench_open(struct bench *b)
+{
+    struct account_params p = {.vfs = b->vfs, .flag_sync_ms = 1000, .mailboxes_max = 1000, .now_ms = wall};
+
+    must(account_open(&p, &b->acc), "open");
+}
+
+static void bench_start(struct bench *b, const char *dir, const char *name)
+{
+    snprintf(b->path, sizeof(b->path), "%s/%s", dir, name);
+    must(vfs_posix_open(b->path, &b->vfs), b->path);
+    bench_open(b);
+}
+
+static bool remove_file(void *arg, struct vfs_name name)
+{
+    return vfs_remove(arg, name) == 0;
+}
+
+static void bench_end(struct bench *b)
+{
+    char lock[600];
+
+    if (b->acc != NULL)
+        account_close(&b->acc);
+    must(vfs_list(b->vfs, remove_file, b->vfs), "remove");
+    vfs_free(&b->vfs);
+    snprintf(lock, sizeof(lock), "%s/lock", b->path);
+    unlink(lock);
+    rmdir(b->path);
+}
+
+static void settle(struct bench *b)
+{
+    for (int i = 0; i < 1000000 && account_background(b->acc) == 0; i++)
+        continue;
+}
+
+static struct mailbox *inbox(struct bench *b)
+{
+    return account_find(b->acc, VIEW("INBOX"));
+}
+
+static void commit(struct bench *b, struct txn *t)
+{
+    txn_commit(&t, done, NULL);
+    must(account_commit(b->acc), "commit");
+}
+
+/* n commands that came in one tick. */
+static void append(struct bench *b, unsigned n)
+{
+    static unsigned serial;
+    struct append_options opt = {0};
+
+    for (unsigned i = 0; i < n; i++) {
+        struct message_source src = {.parts = {view_make(text, sizeof(text))}, .fd = -1};
+        struct txn *t = txn_begin(b->acc);
+
+        snprintf(text + 60, 12, "%011u", serial++);
+        text[71] = '>';
+        must(txn_append(t, inbox(b), &src, &opt), "append");
+        txn_commit(&t, done, NULL);
+    }
+    must(account_commit(b->acc), "commit");
+}
+
+static void create(struct bench *b, const char *name)
+{
+    struct txn *t = txn_begin(b->acc);
+
+    must(txn_create(t, view_str(name), 0), "create");
+    commit(b, t);
+}
+
+static void copy(struct bench *b, struct mailbox *from, uint32_t first, uint32_t last, const char *to, bool move)
+{
+    struct uid_range r = {first, last};
+    struct uidset s = {&r, 1, 1};
+    struct txn *t = txn_begin(b->acc);
+
+    must(txn_copy(t, from, &s, account_find(b->acc, view_str(to)), move), "copy");
+    commit(b, t);
+}
+
+/* --- what the disk does ------------------------------------------------------------------------------------------------------
+ */
+
+static int raw_open(const char *dir)
+{
+    char path[600];
     int fd;
 
     snprintf(path, sizeof(path), "%s/raw", dir);
     fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    start = now();
-    for (unsigned i = 0; i < n; i++) {
-        if (write(fd, text, sizeof(text)) != (ssize_t)sizeof(text) || fdatasync(fd) != 0)
-            must(ERR_IO, "raw");
-    }
-    start = now() - start;
-    close(fd);
+    if (fd < 0)
+        must(ERR_IO, path);
     unlink(path);
-    return n / start;
+    return fd;
 }
 
-static void bench_flags(struct account *acc, uint32_t n)
+static void raw_append(int fd)
 {
-    struct mailbox *m = account_find(acc, VIEW("INBOX"));
-    struct mailbox_view *v = mailbox_view_open(acc, m, false);
+    if (write(fd, text, sizeof(text)) != (ssize_t)sizeof(text) || fdatasync(fd) != 0)
+        must(ERR_IO, "raw write");
+}
+
+/* In turns, so that all meet the same moods of the disk. */
+static void bench_append(const char *dir)
+{
+    double single = 0, grouped = 0, raw = 0, t;
+    struct bench b;
+    int fd = raw_open(dir);
+
+    bench_start(&b, dir, "append");
+    for (unsigned i = 0; i < LOOPS; i++) {
+        t = now();
+        raw_append(fd);
+        raw += now() - t;
+        t = now();
+        append(&b, 1);
+        single += now() - t;
+        if (i % 4 != 0)
+            continue;
+        t = now();
+        append(&b, PIPELINED);
+        grouped += now() - t;
+    }
+    close(fd);
+    printf("write_fdatasync_per_s %.0f\n", LOOPS / raw);
+    printf("append_per_s %.0f\nappend_ratio %.2f (0.8 or more)\n", LOOPS / single, raw / single);
+    printf("append_pipelined_%d_per_s %.0f\n", PIPELINED, LOOPS / 4 * PIPELINED / grouped);
+    printf("append_pipelined_%d_ratio %.1f (8 or more)\n", PIPELINED, LOOPS / 4 * PIPELINED / grouped * (raw / LOOPS));
+    bench_end(&b);
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------------------- */
+
+struct memory {
+    double rss_kib;
+    long faults;
+};
+
+static struct memory memory(void)
+{
+    struct memory m = {0};
+    struct rusage ru;
+    char line[128];
+    ssize_t n;
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+
+    n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+    if (n > 0) {
+        char *end;
+        line[n] = '\0';
+        (void)strtoul(line, &end, 10);
+        m.rss_kib = (double)strtoul(end, NULL, 10) * (double)sysconf(_SC_PAGESIZE) / 1024;
+    }
+    if (fd >= 0)
+        close(fd);
+    getrusage(RUSAGE_SELF, &ru);
+    m.faults = ru.ru_minflt + ru.ru_majflt;
+    return m;
+}
+
+static bool forget_file(void *arg, struct vfs_name name)
+{
+    struct vfs_file *f;
+    struct vfs *v = arg;
+
+    if (vfs_file_open(v, name, VFS_READ, &f) != 0)
+        return true;
+    (void)posix_fadvise(vfs_fd(f), 0, 0, POSIX_FADV_DONTNEED);
+    vfs_file_close(&f);
+    return true;
+}
+
+static void open_once(struct bench *b, const char *what, uint32_t n, const char *want)
+{
+    struct memory before = memory(), after;
+    struct mailbox_status st;
+    struct mailbox_view *v;
+    struct msg_info info;
+    double t = now(), opened, selected;
+
+    bench_open(b);
+    opened = now();
+    mailbox_status(inbox(b), &st);
+    v = mailbox_view_open(b->acc, inbox(b), false);
+    if (mailbox_view_count(v) != st.messages || st.messages != n)
+        must(ERR_CORRUPT, "count");
+    selected = now();
+    after = memory();
+    printf("open_%s_%u_ms %.3f%s\nselect_%s_%u_ms %.3f\nopen_select_%s_%u_kib %.0f (%ld faults)\n", what, n, (opened - t) * 1e3,
+           want, what, n, (selected - opened) * 1e3, what, n, after.rss_kib - before.rss_kib, after.faults - before.faults);
+    t = now();
+    for (uint32_t seq = 1; seq <= n; seq++)
+        mailbox_view_info(v, seq, &info);
+    printf("all_flags_%s_%u_ms %.2f\n", what, n, (now() - t) * 1e3);
+    mailbox_view_close(&v);
+    t = now();
+    account_close(&b->acc);
+    printf("close_%s_%u_ms %.2f\n", what, n, (now() - t) * 1e3);
+}
+
+static void bench_size(const char *dir, uint32_t n)
+{
+    struct bench b;
+    double t;
+
+    bench_start(&b, dir, "size");
+    for (uint32_t i = 0; i < POPULATION; i += 100)
+        append(&b, 100);
+    for (uint32_t have = POPULATION; have < n; have += POPULATION) {
+        if (have == POPULATION)
+            create(&b, "population");
+        if (have == POPULATION)
+            copy(&b, inbox(&b), 1, POPULATION, "population", false);
+        copy(&b, account_find(b.acc, VIEW("population")), 1, POPULATION, "INBOX", false);
+    }
+    settle(&b);
+    t = now();
+    account_close(&b.acc);
+    printf("first_close_%u_ms %.1f\n", n, (now() - t) * 1e3);
+    sync();
+    must(vfs_list(b.vfs, forget_file, b.vfs), "forget");
+    open_once(&b, "cold", n, "");
+    open_once(&b, "warm", n, " (less than 5)");
+    bench_end(&b);
+}
+
+/* --- many messages at once ------------------------------------------------------------------------------------------------- */
+
+static void flags(struct bench *b, uint32_t n)
+{
+    struct mailbox_view *v = mailbox_view_open(b->acc, inbox(b), false);
     struct uid_range r = {1, n};
     struct uidset s = {&r, 1, 1};
     struct flag_change c = {.op = FLAGS_ADD, .flags = MSG_FLAGGED};
     struct view_changes ch;
-    struct txn *t = txn_begin(acc);
-    double a = now(), b;
+    struct txn *t = txn_begin(b->acc);
+    double start = now();
 
-    must(txn_flags(t, m, &s, &c), "flags");
-    txn_commit(&t, done, NULL);
-    must(account_commit(acc), "commit");
-    b = now();
+    must(txn_flags(t, inbox(b), &s, &c), "flags");
+    commit(b, t);
+    printf("flag_all_of_%u_ms %.2f\n", n, (now() - start) * 1e3);
+    start = now();
     mailbox_view_sync(v, true, &ch);
-    printf("flags_%u_ms %.2f\nflags_%u_view_sync_ms %.2f\n", n, (b - a) * 1e3, n, (now() - b) * 1e3);
+    printf("see_flags_of_%u_ms %.2f\n", n, (now() - start) * 1e3);
     mailbox_view_close(&v);
 }
 
-static void bench_copy(struct account *acc, uint32_t n, bool move)
+static void bench_bulk(const char *dir)
 {
-    struct uid_range r = {1, n};
-    struct uidset s = {&r, 1, 1};
-    struct txn *t = txn_begin(acc);
-    double a;
+    struct bench b;
+    double t;
 
-    if (account_find(acc, VIEW("copy")) == NULL) {
-        must(txn_create(t, VIEW("copy"), 0), "create");
-        txn_commit(&t, done, NULL);
-        must(account_commit(acc), "commit");
-        t = txn_begin(acc);
+    bench_start(&b, dir, "bulk");
+    for (uint32_t i = 0; i < POPULATION; i += 100)
+        append(&b, 100);
+    settle(&b);
+    create(&b, "copies");
+    create(&b, "moved");
+    t = now();
+    copy(&b, inbox(&b), 1, POPULATION, "copies", false);
+    printf("copy_%d_ms %.2f (less than 10)\n", POPULATION, (now() - t) * 1e3);
+    t = now();
+    copy(&b, account_find(b.acc, VIEW("copies")), 1, POPULATION, "moved", true);
+    printf("move_%d_ms %.2f (less than 10)\n", POPULATION, (now() - t) * 1e3);
+    for (uint32_t i = POPULATION; i < 10 * POPULATION; i += POPULATION)
+        copy(&b, account_find(b.acc, VIEW("moved")), 1, POPULATION, "INBOX", false);
+    flags(&b, 10 * POPULATION);
+    bench_end(&b);
+}
+
+/* --- the disk's share ------------------------------------------------------------------------------------------------------- */
+
+struct sum {
+    struct vfs *vfs;
+    uint64_t octets[VFS_KIND_COUNT];
+};
+
+static bool sum_file(void *arg, struct vfs_name name)
+{
+    struct sum *s = arg;
+    struct vfs_file *f;
+    uint64_t size;
+
+    if (vfs_file_open(s->vfs, name, VFS_READ, &f) != 0)
+        return true;
+    if (vfs_size(f, &size) == 0)
+        s->octets[name.kind] += size;
+    vfs_file_close(&f);
+    return true;
+}
+
+static uint64_t disk_octets(struct bench *b, struct sum *s)
+{
+    uint64_t all = 0;
+
+    *s = (struct sum){.vfs = b->vfs};
+    must(vfs_list(b->vfs, sum_file, s), "sizes");
+    for (unsigned i = 0; i < VFS_KIND_COUNT; i++)
+        all += s->octets[i];
+    return all;
+}
+
+/* 100 MB in two segments and a bit, seven of ten messages go, idle time does the rest. */
+static void bench_compaction(const char *dir)
+{
+    uint32_t n = 36000;
+    struct uidset gone;
+    uint64_t before, after;
+    struct bench b;
+    struct txn *t;
+    struct sum s;
+    double start;
+
+    bench_start(&b, dir, "compact");
+    for (uint32_t i = 0; i < n; i += 100)
+        append(&b, 100);
+    settle(&b);
+    account_close(&b.acc);
+    before = disk_octets(&b, &s);
+    printf("octets_beyond_each_message %.0f (log %.0f, records %.0f, digests %.0f)\n", (double)before / n - MESSAGE_SIZE,
+           (double)s.octets[VFS_LOG] / n - MESSAGE_SIZE, (double)(s.octets[VFS_MBOX] + s.octets[VFS_STATE]) / n,
+           (double)s.octets[VFS_DIGEST] / n);
+    bench_open(&b);
+    uidset_init(&gone);
+    for (uint32_t uid = 1; uid <= n; uid++) {
+        if (uid % 10 < 7)
+            uidset_add(&gone, uid);
     }
-    a = now();
-    must(txn_copy(t, account_find(acc, VIEW("INBOX")), &s, account_find(acc, VIEW("copy")), move), "copy");
-    txn_commit(&t, done, NULL);
-    must(account_commit(acc), "commit");
-    printf("%s_%u_ms %.2f\n", move ? "move" : "copy", n, (now() - a) * 1e3);
-}
-
-static void bench_open(struct vfs *vfs, const char *what)
-{
-    struct account *acc;
-    struct mailbox_view *v;
-    struct msg_info info;
-    double a = now(), b;
-    uint32_t n;
-
-    acc = open_account(vfs);
-    b = now();
-    v = mailbox_view_open(acc, account_find(acc, VIEW("INBOX")), false);
-    n = mailbox_view_count(v);
-    if (n > 0)
-        mailbox_view_info(v, n, &info);
-    printf("open_%s_ms %.3f\nselect_%s_ms %.3f (%u messages)\n", what, (b - a) * 1e3, what, (now() - b) * 1e3, n);
-    b = now();
-    for (uint32_t seq = 1; seq <= n; seq++)
-        mailbox_view_info(v, seq, &info);
-    printf("fetch_flags_%s_ms %.2f\n", what, (now() - b) * 1e3);
-    mailbox_view_close(&v);
-    b = now();
-    account_close(&acc);
-    printf("close_%s_ms %.2f\n", what, (now() - b) * 1e3);
+    t = txn_begin(b.acc);
+    start = now();
+    must(txn_expunge(t, inbox(&b), &gone), "expunge");
+    commit(&b, t);
+    printf("expunge_%llu_ms %.2f\n", (unsigned long long)uidset_count(&gone), (now() - start) * 1e3);
+    uidset_free(&gone);
+    start = now();
+    settle(&b);
+    start = now() - start;
+    account_close(&b.acc);
+    after = disk_octets(&b, &s);
+    printf("compaction_ms %.0f (%.0f MB became %.0f MB, %.0f MB/s given back)\n", start * 1e3, (double)before / 1e6,
+           (double)after / 1e6, (double)(before - after) / 1e6 / start);
+    bench_end(&b);
 }
 
 int main(int argc, char **argv)
 {
-    unsigned total = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 100000, loops = 300;
-    struct account *acc;
-    struct vfs *vfs;
+    unsigned largest = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1000000;
     struct rusage ru;
-    char path[512];
-    double a, raw, ours;
 
     if (argc < 2)
         return 2;
     log_init("bench", 2, LOG_SINK_STREAM, LOG_LVL_ERROR);
+    (void)mkdir(argv[1], 0700);
     memset(text, 'x', sizeof(text));
-    memcpy(text, "From: a@example.org\r\nSubject: hello\r\n\r\n", 39);
-    snprintf(path, sizeof(path), "%s/account", argv[1]);
-    must(vfs_posix_open(path, &vfs), "directory");
-    acc = open_account(vfs);
-    raw = raw_loop(argv[1], loops);
-    a = now();
-    for (unsigned i = 0; i < loops; i++)
-        append(acc, 1);
-    ours = loops / (now() - a);
-    printf("append_single_per_s %.0f\nraw_write_fdatasync_per_s %.0f\nratio %.2f\n", ours, raw, ours / raw);
-    memset(text + 60, 'y', 1000);
-    a = now();
-    for (unsigned i = loops; i < total; i += 100)
-        append(acc, 100);
-    printf("append_grouped_per_s %.0f\n", (total - loops) / (now() - a));
-    a = now();
-    account_close(&acc);
-    printf("close_with_snapshot_ms %.2f\n", (now() - a) * 1e3);
-    bench_open(vfs, "warm");
-    acc = open_account(vfs);
-    bench_copy(acc, 10000, false);
-    bench_copy(acc, 10000, true);
-    bench_flags(acc, 100000);
-    account_close(&acc);
-    bench_open(vfs, "after");
-    vfs_free(&vfs);
+    snprintf(text, sizeof(text), "From: a@example.org\r\nSubject: hello\r\nMessage-ID: <%024d@example.org>\r\n\r\n", 0);
+    text[strlen(text)] = 'x';
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    bench_append(argv[1]);
+    for (uint32_t n = POPULATION; n <= largest; n *= 10)
+        bench_size(argv[1], n);
+    bench_bulk(argv[1]);
+    bench_compaction(argv[1]);
     getrusage(RUSAGE_SELF, &ru);
     printf("max_rss_kib %ld\n", ru.ru_maxrss);
     return 0;
