@@ -28,6 +28,7 @@ static const struct {
     {"MULTIAPPEND", NULL},
     {"MOVE", NULL},
     {"ESEARCH", NULL},
+    {"SEARCHRES", NULL},
     {"WITHIN", NULL},
     {"LIST-EXTENDED", NULL},
     {"LIST-STATUS", NULL},

@@ -1,4 +1,4 @@
-/* SEARCH (RFC 3501 6.4.4), ESEARCH results (RFC 4731), MODSEQ of the result (RFC 7162 3.1.5). */
+/* SEARCH (RFC 3501 6.4.4), ESEARCH results (RFC 4731), saved results (RFC 5182), MODSEQ of the result (RFC 7162 3.1.5). */
 #include <time.h>
 
 #include "common/base/mem.h"
@@ -6,14 +6,14 @@
 #include "imap/respond.h"
 #include "imap/search.h"
 
-enum search_return { RETURN_MIN = 1, RETURN_MAX = 2, RETURN_ALL = 4, RETURN_COUNT = 8 };
+enum search_return { RETURN_MIN = 1, RETURN_MAX = 2, RETURN_ALL = 4, RETURN_COUNT = 8, RETURN_SAVE = 16 };
 
 struct search_args {
     bool extended;
     unsigned ret;
     struct imap_search_program program;
     struct imap_search_now now;
-    bool begun, written_head;
+    bool begun, written_head, is_saved;
     uint32_t scanned;
     struct uidset found;             /* sequence numbers or UIDs */
     uint64_t highest;                /* mod-sequence of what was found */
@@ -27,7 +27,7 @@ static void parse_return(struct imap_parse *p, struct search_args *a)
     static const struct {
         const char *name;
         unsigned bit;
-    } options[] = {{"MIN", RETURN_MIN}, {"MAX", RETURN_MAX}, {"ALL", RETURN_ALL}, {"COUNT", RETURN_COUNT}};
+    } options[] = {{"MIN", RETURN_MIN}, {"MAX", RETURN_MAX}, {"ALL", RETURN_ALL}, {"COUNT", RETURN_COUNT}, {"SAVE", RETURN_SAVE}};
 
     a->extended = true;
     imap_parse_open(p);
@@ -69,7 +69,7 @@ static void note_modseq(struct search_args *a, uint64_t modseq)
 /* RFC 7162 3.1.10: of the messages that are returned, which with only MIN or MAX are one or two. */
 static uint64_t result_modseq(const struct search_args *a)
 {
-    switch (a->ret) {
+    switch (a->ret & ~(unsigned)RETURN_SAVE) {
     case RETURN_MIN:
         return a->modseq_min;
     case RETURN_MAX:
@@ -181,16 +181,53 @@ static bool write_extended(struct imap_job *job, struct search_args *a)
     return true;
 }
 
+static void save_range(struct imap_job *job, uint32_t first, uint32_t last)
+{
+    struct imap_session *s = job->s;
+
+    if (job->uid) {
+        uidset_add_range(&s->saved, first, last);
+        return;
+    }
+    for (uint32_t seq = first; seq <= last; seq++)
+        uidset_add(&s->saved, mailbox_view_uid(s->view, seq));
+}
+
+/* RFC 5182 2.4: what is returned is saved; with MIN and MAX only these. */
+static void save(struct imap_job *job, struct search_args *a)
+{
+    const struct uidset *f = &a->found;
+
+    if ((a->ret & RETURN_SAVE) == 0 || a->is_saved)
+        return;
+    a->is_saved = true;
+    uidset_free(&job->s->saved);
+    if (f->n == 0)
+        return;
+    if ((a->ret & (RETURN_ALL | RETURN_COUNT)) != 0 || a->ret == RETURN_SAVE) {
+        for (size_t i = 0; i < f->n; i++)
+            save_range(job, f->ranges[i].first, f->ranges[i].last);
+        return;
+    }
+    if ((a->ret & RETURN_MIN) != 0)
+        save_range(job, f->ranges[0].first, f->ranges[0].first);
+    if ((a->ret & RETURN_MAX) != 0)
+        save_range(job, f->ranges[f->n - 1].last, f->ranges[f->n - 1].last);
+}
+
 static enum imap_step begin(struct imap_job *job, struct search_args *a)
 {
     struct imap_session *s = job->s;
     uint32_t count = mailbox_view_count(s->view);
 
-    if (a->program.bad_charset)
+    if (a->program.bad_charset) {
+        if ((a->ret & RETURN_SAVE) != 0)
+            uidset_free(&s->saved); /* RFC 5182 2.1 */
         return imap_job_no(job, "BADCHARSET (US-ASCII UTF-8)", "Charset is not supported");
+    }
     if (a->program.uses_modseq)
         imap_session_condstore(s);
-    imap_search_resolve(&a->program, count, count == 0 ? 0 : mailbox_view_uid(s->view, count));
+    imap_search_resolve(&a->program, count, count == 0 ? 0 : mailbox_view_uid(s->view, count), &s->saved);
     a->now.now = (int64_t)time(NULL);
     a->begun = true;
     return IMAP_STEP_AGAIN;
@@ -204,7 +241,8 @@ static enum imap_step step(struct imap_job *job)
         return IMAP_STEP_DONE;
     if (!a->written_head && !scan(job, a))
         return IMAP_STEP_AGAIN;
-    if (!(a->extended ? write_extended(job, a) : write_basic(job, a)))
+    save(job, a);
+    if (!(a->extended && a->ret == RETURN_SAVE) && !(a->extended ? write_extended(job, a) : write_basic(job, a)))
         return IMAP_STEP_AGAIN;
     return imap_job_ok(job, "SEARCH completed");
 }

@@ -61,9 +61,10 @@ struct imap_seq_range {
 struct imap_seq_set {
     struct imap_seq_range *ranges;
     size_t n;
+    bool saved; /* "$": the result of the last SEARCH RETURN (SAVE), RFC 5182 */
 };
 void imap_parse_set(struct imap_parse *p, struct imap_seq_set *out);
-/* Is a sequence-set next (a digit or "*")? */
+/* Is a sequence-set next (a digit, "*" or "$")? */
 bool imap_parse_set_next(const struct imap_parse *p);
 /* Resolves message numbers against count messages. ERR_RANGE: a number above count (RFC 3501 9: an error of the client); the set
  * "x:*" is empty in an empty mailbox. */

@@ -1,4 +1,5 @@
-/* sequence-set (RFC 9051 section 9): "2,4:7,9,12:*". Resolving sorts the ranges first, so that a hostile order costs nothing. */
+/* sequence-set (RFC 9051 section 9): "2,4:7,9,12:*" or "$". Resolving sorts the ranges first, so that a hostile order costs
+ * nothing. */
 #include <stdlib.h>
 
 #include "common/base/mem.h"
@@ -8,7 +9,7 @@ bool imap_parse_set_next(const struct imap_parse *p)
 {
     int c = imap_parse_peek(p);
 
-    return c == '*' || (c >= '0' && c <= '9');
+    return c == '*' || c == '$' || (c >= '0' && c <= '9');
 }
 
 static uint32_t take_number(struct imap_parse *p)
@@ -39,7 +40,10 @@ void imap_parse_set(struct imap_parse *p, struct imap_seq_set *out)
 {
     size_t max = count_ranges(p);
 
-    *out = (struct imap_seq_set){imap_pool_alloc(p->pool, max * sizeof(struct imap_seq_range)), 0};
+    *out = (struct imap_seq_set){.saved = imap_parse_try(p, '$')};
+    if (out->saved)
+        return;
+    out->ranges = imap_pool_alloc(p->pool, max * sizeof(struct imap_seq_range));
     if (out->ranges == NULL) {
         imap_parse_fail(p, "Too many ranges");
         return;

@@ -60,8 +60,8 @@ struct imap_search_program {
 
 /* [CHARSET …] and the keys, from the space before them. utf8: CHARSET is not allowed (RFC 6855 3). */
 void imap_search_parse(struct imap_parse *p, struct imap_search_program *prog, bool utf8);
-/* Resolves the sets of the program. */
-void imap_search_resolve(struct imap_search_program *prog, uint32_t count, uint32_t last_uid);
+/* Resolves the sets of the program; saved is what "$" stands for. */
+void imap_search_resolve(struct imap_search_program *prog, uint32_t count, uint32_t last_uid, const struct uidset *saved);
 void imap_search_free(struct imap_search_program *prog);
 
 struct imap_search_now {

@@ -270,10 +270,16 @@ void imap_search_parse(struct imap_parse *p, struct imap_search_program *prog, b
     prog->root = parse_all(p, prog);
 }
 
-void imap_search_resolve(struct imap_search_program *prog, uint32_t count, uint32_t last_uid)
+void imap_search_resolve(struct imap_search_program *prog, uint32_t count, uint32_t last_uid, const struct uidset *saved)
 {
     for (struct imap_search_node *n = prog->all; n != NULL; n = n->all) {
-        if (n->op == SEARCH_SEQ || n->op == SEARCH_UID)
+        if (n->op != SEARCH_SEQ && n->op != SEARCH_UID)
+            continue;
+        if (n->set.saved) {
+            n->op = SEARCH_UID;
+            for (size_t i = 0; i < saved->n; i++)
+                uidset_add_range(&n->resolved, saved->ranges[i].first, saved->ranges[i].last);
+        } else
             imap_set_resolve_uids(&n->set, n->op == SEARCH_SEQ ? count : last_uid, &n->resolved);
     }
 }

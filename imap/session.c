@@ -54,6 +54,7 @@ static void on_news(void *arg)
 void imap_session_unselect(struct imap_session *s)
 {
     imap_tell_free(s);
+    uidset_free(&s->saved);
     if (s->view == NULL)
         return;
     mailbox_view_set_notify(s->view, NULL, NULL);

@@ -99,6 +99,7 @@ struct imap_session {
     struct imap_job *receiving; /* an APPEND whose literals are coming in */
     struct imap_job *held;      /* parsed, waits for the queue to be empty */
     struct imap_tell tell;
+    struct uidset saved; /* UIDs of the last SEARCH RETURN (SAVE); those that are gone are just not found any more */
     uint64_t bad_commands; /* in a row */
     bool closing;
     bool mid_response; /* a response is being written in slices: nothing may come between */

@@ -1,23 +1,34 @@
 /* Message sets of commands against the view. */
 #include "imap/session_int.h"
 
+static void add_uids(const struct mailbox_view *v, const struct uidset *uids, struct uidset *seqs_out)
+{
+    uint32_t count = mailbox_view_count(v);
+
+    for (size_t i = 0; i < uids->n; i++) {
+        uint32_t first = mailbox_view_seq_at_or_after(v, uids->ranges[i].first);
+        uint32_t end = uids->ranges[i].last == UINT32_MAX ? count + 1 : mailbox_view_seq_at_or_after(v, uids->ranges[i].last + 1);
+
+        if (first < end)
+            uidset_add_range(seqs_out, first, end - 1);
+    }
+}
+
 int imap_job_seqs(struct imap_job *job, const struct imap_seq_set *set, struct uidset *seqs_out)
 {
     struct mailbox_view *v = job->s->view;
     uint32_t count = mailbox_view_count(v);
     struct uidset uids;
 
+    if (set->saved) {
+        add_uids(v, &job->s->saved, seqs_out);
+        return 0;
+    }
     if (!job->uid)
         return imap_set_resolve(set, count, seqs_out);
     uidset_init(&uids);
     imap_set_resolve_uids(set, count == 0 ? 0 : mailbox_view_uid(v, count), &uids);
-    for (size_t i = 0; i < uids.n; i++) {
-        uint32_t first = mailbox_view_seq_at_or_after(v, uids.ranges[i].first);
-        uint32_t end = uids.ranges[i].last == UINT32_MAX ? count + 1 : mailbox_view_seq_at_or_after(v, uids.ranges[i].last + 1);
-
-        if (first < end)
-            uidset_add_range(seqs_out, first, end - 1);
-    }
+    add_uids(v, &uids, seqs_out);
     uidset_free(&uids);
     return 0;
 }

@@ -374,6 +374,115 @@ ESEARCH = [
     """),
 ]
 
+SEARCHRES = [
+    case("RFC 5182 2.2", "SAVE, and $ in other commands", r"""
+        C: CREATE Other
+        S: OK .*
+        I: m1 m2 m3 m4
+        C: STORE 2,4 +FLAGS.SILENT \Flagged
+        S: OK .*
+        C: SEARCH RETURN (SAVE) FLAGGED
+        S: OK .*
+        N: * E?SEARCH.*
+        C: FETCH $ UID
+        S: * 2 FETCH \(UID 2\)
+        S: * 4 FETCH \(UID 4\)
+        S: OK .*
+        N: * [13] FETCH .*
+        C: UID SEARCH UID $ 1:3
+        S: * SEARCH 2
+        S: OK .*
+        C: SEARCH (OR $ 1)
+        S: * SEARCH 1 2 4
+        S: OK .*
+        C: UID COPY $ Other
+        S: OK \[COPYUID \d+ 2,4 1:2\] .*
+        C: STORE $ +FLAGS.SILENT \Deleted
+        S: OK .*
+        C: UID EXPUNGE $
+        S: * \d EXPUNGE
+        S: * \d EXPUNGE
+        S: OK .*
+        C: FETCH $ UID
+        S: OK .*
+        N: * .* FETCH .*
+    """),
+    case("RFC 5182 2.1", "the result is adjusted when messages go", r"""
+        I: m1 m2 m3
+        C: UID SEARCH RETURN (SAVE) 2:3
+        S: OK .*
+        C: STORE 1:2 +FLAGS.SILENT \Deleted
+        S: OK .*
+        C: EXPUNGE
+        S: OK .*
+        C: FETCH $ UID
+        S: * 1 FETCH \(UID 3\)
+        S: OK .*
+        C: APPEND INBOX {msg m4}
+        S: OK .*
+        C: SEARCH $
+        S: * SEARCH 1
+        S: OK .*
+        C: SELECT INBOX
+        S: OK .*
+        C: SEARCH $
+        S: * SEARCH
+        S: OK .*
+    """),
+    case("RFC 5182 2.1", "what does and what does not change the result", r"""
+        I: m1 m2 m3
+        C: SEARCH RETURN (SAVE) 2
+        S: OK .*
+        C: SEARCH ALL
+        S: OK .*
+        C: SEARCH RETURN (SAVE) FROB
+        S: BAD .*
+        C: SEARCH CHARSET X-NO ALL
+        S: NO .*
+        C: SEARCH $
+        S: * SEARCH 2
+        S: OK .*
+        C: SEARCH RETURN (SAVE) CHARSET X-NO ALL
+        S: NO .*
+        C: COPY $ INBOX
+        S: OK .*
+        C: SEARCH $
+        S: * SEARCH
+        S: OK .*
+    """),
+    case("RFC 5182 2.4", "SAVE with other options", r"""
+        I: m1 m2 m3
+        C: SEARCH RETURN (SAVE MIN) ALL
+        S: * ESEARCH \(TAG "a\d+"\) MIN 1
+        S: OK .*
+        C: SEARCH $
+        S: * SEARCH 1
+        S: OK .*
+        C: SEARCH RETURN (SAVE MIN MAX) ALL
+        S: * ESEARCH \(TAG "a\d+"\) MIN 1 MAX 3
+        S: OK .*
+        C: SEARCH $
+        S: * SEARCH 1 3
+        S: OK .*
+        C: SEARCH RETURN (SAVE MAX COUNT) ALL
+        S: * ESEARCH \(TAG "a\d+"\) MAX 3 COUNT 3
+        S: OK .*
+        C: SEARCH RETURN (ALL) $
+        S: * ESEARCH \(TAG "a\d+"\) ALL 1:3
+        S: OK .*
+        C: FETCH $,1 UID
+        S: BAD .*
+    """),
+    case("RFC 5182 2.3", "pipelined", r"""
+        I: m1 m2
+        c: p1 SEARCH RETURN (SAVE) 2{nl}p2 STORE $ +FLAGS.SILENT \Seen{nl}p3 FETCH $ UID
+        L: p1 OK SEARCH completed
+        L: p2 OK STORE completed
+        L: * 2 FETCH (UID 2)
+        L: p3 OK FETCH completed
+    """),
+]
+
 SEARCH = [
     case("RFC 3501 6.4.4", "flags", r"""
         I: m1 m2 m3 m4
