@@ -11,7 +11,7 @@ import pytest
 
 from harness import Server, wait_for
 from ledger import Session
-from load import Rounds, log_in
+from load import Actor, Rounds, log_in
 from messages import simple
 
 KILLS = int(os.environ.get("CULVER_KILLS", "30"))
@@ -93,3 +93,48 @@ def kill_next(server, bobs, rng):
     kill(victim.pop())
     knocking.join(20)
     return 1
+
+
+SERVICES = ["culver-auth", "culver-keys", "culver-imap-login", "culver-pop3-login", "culver-lmtp"]
+
+
+@pytest.mark.timeout(100 + 2 * KILLS)
+def test_kill_services_under_load():
+    """Sessions go on whichever service dies; without master everything ends, and what was acknowledged is there."""
+    rng = random.Random(SEED)
+    print(f"CULVER_SEED={SEED}")
+    with Server(users=["alice"], log_level="info") as server:
+        rounds = Rounds(server, rng)
+        rounds.first_look()
+        for role in (SERVICES + ["culver"]) * max(1, KILLS // 30):
+            go, threads = wait_for(rounds.start, 15, "sessions")
+            go.set()
+            time.sleep(rng.random() * 0.12)
+            if role == "culver":
+                everybody = list(server.pids())
+                kill(server.proc.pid)
+                server.proc.wait()
+                wait_for(lambda: not any(os.path.exists(f"/proc/{p}/exe") and alive(p) for p in everybody), 20, "all processes to leave")
+                ended = time.monotonic()
+                rounds.finish(threads)
+                server.start()
+            else:
+                victim = min(server.pids_of(role))
+                kill(victim)
+                wait_for(lambda: set(server.pids_of(role)) - {victim}, 10, f"{role} to come back")
+                assert all(t.is_alive() for t in threads if isinstance(t, Actor)), f"a session ended with {role}"
+                for pid in server.pids_of("culver-worker"):
+                    kill(pid)
+                ended = time.monotonic()
+                rounds.finish(threads)
+            rounds.check(ended, {rng.choice(rounds.ledger.boxes).name})
+        rounds.check(ended, {b.name for b in rounds.ledger.boxes})
+        print(f"acknowledged {rounds.ledger.counts}")
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
