@@ -13,11 +13,12 @@ import threading
 import time
 
 import pytest
-from harness import Raw, Server, wait_for
+from harness import BIN, Server, wait_for
 from messages import simple
 
 LOGINS = int(os.environ.get("CULVER_LOGINS", "300"))
 ABORTS = int(os.environ.get("CULVER_ABORTS", "600"))
+SANITIZED = "/san-" in str(BIN)  # freed memory is kept for a while there
 SERVICES = ("culver", "culver-auth", "culver-keys", "culver-imap-login", "culver-pop3-login", "culver-lmtp")
 
 
@@ -50,7 +51,7 @@ def settled(server):
 
 def assert_stable(before, after):
     for name, (memory, fds) in before.items():
-        assert after[name][0] <= memory * 1.03 + 256, (name, before, after)
+        assert SANITIZED or after[name][0] <= memory * 1.03 + 256, (name, before, after)
         assert after[name][1] <= fds, (name, before, after)
 
 
