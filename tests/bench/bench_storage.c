@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -267,6 +268,16 @@ static void open_once(struct bench *b, const char *what, uint32_t n, const char 
     printf("close_%s_%u_ms %.2f\n", what, n, (now() - t) * 1e3);
 }
 
+/* Selects the INBOX. */
+static uint32_t select_count(struct bench *b)
+{
+    struct mailbox_view *v = mailbox_view_open(b->acc, inbox(b), false);
+    uint32_t n = mailbox_view_count(v);
+
+    mailbox_view_close(&v);
+    return n;
+}
+
 static void bench_size(const char *dir, uint32_t n)
 {
     struct bench b;
@@ -290,6 +301,32 @@ static void bench_size(const char *dir, uint32_t n)
     must(vfs_list(b.vfs, forget_file, b.vfs), "forget");
     open_once(&b, "cold", n, "");
     open_once(&b, "warm", n, " (less than 5)");
+    bench_end(&b);
+}
+
+/* What a process that is killed in the middle of its work leaves to the next one. */
+static void bench_after_crash(const char *dir, uint32_t n)
+{
+    struct bench b;
+    int status;
+    double t;
+    pid_t pid;
+
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        bench_start(&b, dir, "crash");
+        for (uint32_t i = 0; i < n; i += 100)
+            append(&b, 100);
+        _exit(0);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        must(ERR_SYSTEM, "fork");
+    t = now();
+    bench_start(&b, dir, "crash");
+    if (select_count(&b) != n)
+        must(ERR_CORRUPT, "count");
+    printf("open_select_after_crash_%u_ms %.1f (less than 1000)\n", n, (now() - t) * 1e3);
     bench_end(&b);
 }
 
@@ -427,6 +464,7 @@ int main(int argc, char **argv)
     bench_append(argv[1]);
     for (uint32_t n = POPULATION; n <= largest; n *= 10)
         bench_size(argv[1], n);
+    bench_after_crash(argv[1], 100000);
     bench_bulk(argv[1]);
     bench_compaction(argv[1]);
     getrusage(RUSAGE_SELF, &ru);
