@@ -152,16 +152,6 @@ $(O)/tests/sim/storage_sim $(O)/tests/bench/bench_storage: %: %.o $(call archive
 sim-bin: $(O)/tests/sim/storage_sim
 bench-bin: $(O)/tests/bench/bench_storage
 
-# --- simulation: storage over a machine that crashes, against a model. RUNS: crashes to survive; SIM_SEED: where to begin -----------
-RUNS ?= 100000
-SIM_SEED ?= 1
-SIM_BIN := $(O)/tests/sim/storage_sim
-$(SIM_BIN): $(O)/tests/sim/storage_sim.o $(call archive,storage common)
-	@echo "LD  $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
-sim: $(SIM_BIN)
-	@$(SIM_BIN) $(SIM_SEED) 4000000000 300 $(RUNS)
-
 # --- fuzz targets: tests/fuzz/fuzz_<parser>.c (clang, libFuzzer) ------------------------------------------------
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_O := $(B)/fuzz
@@ -285,7 +275,6 @@ help:
 	@echo "all        build the release variant under $(B)/"
 	@echo "run        demo server on 127.0.0.1: IMAP 1143, IMAPS 1993, POP3 1110, POP3S 1995, LMTP 1024"
 	@echo "check      unit tests (sanitizers) and end-to-end tests; the parts: unit, e2e (PYTEST_ARGS=...)"
-	@echo "sim        storage against RUNS=100000 simulated crashes (SIM_SEED=1)"
 	@echo "lint       formatting, clang-tidy, include directions, banned calls, documents against the code (LINT=check)"
 	@echo "format     rewrite all C files as clang-format has them"
 	@echo "analyze    the compiler's static analyzer    fuzz   each target for FUZZ_TIME=30 seconds"

@@ -713,10 +713,11 @@ static inline void sim_rest(struct sim_run *r)
     }
 }
 
-/* A long history with a crash now and then. */
-static inline void sim_history(uint64_t seed, unsigned steps, unsigned crash_every)
+/* A long history with a crash now and then. Returns how many it survived. */
+static inline uint64_t sim_history(uint64_t seed, unsigned steps, unsigned crash_every)
 {
     struct sim_run *r = calloc(1, sizeof(*r));
+    uint64_t crashes;
 
     sim_begin(r, seed);
     if (sim_open_account(r) != 0)
@@ -740,11 +741,14 @@ static inline void sim_history(uint64_t seed, unsigned steps, unsigned crash_eve
     }
     account_close(&r->acc);
     vfs_free(&r->vfs);
+    crashes = r->crashes;
     free(r);
+    return crashes;
 }
 
-/* A short history again and again, with a crash (err 0) or a failure at its first operation, its second, and so on. */
-static inline void sim_every_op(uint64_t seed, unsigned steps, int err, uint64_t times)
+/* A short history again and again, with a crash (err 0) or a failure at its first operation, its second, and so on. Returns how
+ * many of these it survived. */
+static inline uint64_t sim_every_op(uint64_t seed, unsigned steps, int err, uint64_t times)
 {
     for (uint64_t op = 1;; op++) {
         struct sim_run *r = calloc(1, sizeof(*r));
@@ -788,7 +792,7 @@ static inline void sim_every_op(uint64_t seed, unsigned steps, int err, uint64_t
         vfs_free(&r->vfs);
         free(r);
         if (over)
-            return;
+            return op - 1;
     }
 }
 
