@@ -17,6 +17,8 @@
 
 #define GRANT_WAIT_MS 2000
 #define EXPIRE_EVERY_MS 5000
+/* Deliveries without a grant, of one connection, until it is cut off: an honest one has none but when grants were refused. */
+#define GRANTLESS_MAX 1000
 
 /* What hangs on one connection besides what grants.h knows. */
 struct link {
@@ -27,6 +29,7 @@ struct link {
     struct ipc_msg held;   /* a TAKE that waits for its grant; body.ptr owned, NULL: none */
     struct request *asked; /* the session request at the workers; NULL: none */
     struct timer *wait;
+    unsigned grantless;
 };
 
 struct conns {
@@ -292,6 +295,8 @@ static int on_deliver(struct link *l, struct ipc_msg *msg)
         services_poll_auth(l->m);
         user = grant_get(l, d.rcpt_id);
     }
+    if (user == NULL && ++l->grantless > GRANTLESS_MAX)
+        return ERR_PROTO;
     if (user == NULL)
         deliver_refuse(l, msg, "no grant");
     else if (l->m->stopping)

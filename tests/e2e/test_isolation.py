@@ -1,14 +1,16 @@
 """What a hijacked process can do beyond its job: nothing, and its attempts disturb nobody."""
 
+import base64
 import fcntl
 import os
 import random
 import socket
+import ssl
 import struct
 import time
 
 import pytest
-from harness import ROOT, Server, wait_for
+from harness import BIN, ROOT, Server, wait_for
 from hostile import HostileServer, KIND, addr, deliver, memfd, plain, take, view
 from messages import simple
 
@@ -261,6 +263,19 @@ def test_delivery_to_a_foreign_recipient(server, bystander, lconn):
     other.close()
 
 
+def test_deliveries_without_grants_are_cut_off(server, bystander, lconn):
+    size = os.stat(server.folder / "log").st_size
+    r = Reply()
+    r.ours.setblocking(False)
+    message = memfd(MESSAGE)
+    with pytest.raises(OSError):
+        for n in range(20000):
+            lconn.master.send("IPC_LCONN_DELIVER", deliver(n + 1, len(MESSAGE)), [message, r.theirs.fileno()])
+    assert lconn.master.closed()
+    assert os.stat(server.folder / "log").st_size - size < 500_000
+    os.close(message)
+
+
 @pytest.mark.parametrize("what", ["unsealed", "half sealed", "wrong size", "a file", "a pipe", "too large"])
 def test_delivery_with_a_wrong_message(server, bystander, lconn, what):
     assert lconn.rcpt(1, "alice") == 1
@@ -443,4 +458,94 @@ def test_descriptors(rootless):
                     assert t not in sockets, f"{name} shares {t} with {sockets[t]}"
                     sockets[t] = name
         for c in clients:
+            c.close()
+
+
+SECRETS = {n: f"Wq8-{n}-in-no-memory" for n in ("login", "literal", "plain", "pop3", "imaps", "pop3s", "pipelined", "wrong", "slow", "halfway")}
+
+
+def memory(pid):
+    out = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in maps:
+            where, rights = line.split()[:2]
+            if not rights.startswith("rw"):
+                continue
+            start, end = (int(n, 16) for n in where.split("-"))
+            try:
+                mem.seek(start)
+                out.append(mem.read(end - start))
+            except (OSError, ValueError, OverflowError):
+                continue
+    return b"\0".join(out)
+
+
+@pytest.mark.skipif(not ROOT, reason="reads other processes' memory")
+@pytest.mark.skipif("/san-" in str(BIN), reason="freed memory is kept there, and shadow memory is too large to read")
+@pytest.mark.parametrize("rootless", MODES)
+def test_passwords_stay_in_no_process(rootless):
+    """One second after log-ins of every kind, also with the sessions and the TLS ends still there."""
+    with Server(rootless=rootless, users=[]) as server:
+        users = []
+        for name, secret in SECRETS.items():
+            hashed = server.ctl("hash-password", "ARGON2ID", input=secret + "\n").stdout.strip().splitlines()[-1]
+            users.append(f"{name}:{hashed}::::::")
+        server.write_passwd(users)
+        context = ssl._create_unverified_context()
+        held = []
+
+        def imap():
+            c = server.raw("imap")
+            c.line()
+            held.append(c)
+            return c
+
+        c = imap()
+        assert c.ask(f'LOGIN login "{SECRETS["login"]}"')[-1].startswith(b"t OK")
+        c = imap()
+        c.send("a LOGIN literal {%d}\r\n" % len(SECRETS["literal"]))
+        c.until(rb"^\+")
+        c.send(SECRETS["literal"] + "\r\n")
+        c.until(rb"^a OK")
+        c = imap()
+        token = base64.b64encode(f"\0plain\0{SECRETS['plain']}".encode()).decode()
+        assert c.ask(f"AUTHENTICATE PLAIN {token}")[-1].startswith(b"t OK")
+        c = imap()
+        c.send(f"a LOGIN pipelined {SECRETS['pipelined']}\r\nb NOOP\r\nc SELECT INBOX\r\n")
+        c.until(rb"^c OK")
+        c = imap()
+        for byte in f"a LOGIN slow {SECRETS['slow']}\r\n":
+            c.send(byte)
+        c.until(rb"^a OK")
+        c = imap()
+        assert c.ask(f"LOGIN login {SECRETS['wrong']}")[-1].startswith(b"t NO")
+        c = imap()
+        c.send(f"a LOGIN login {SECRETS['halfway']}")
+        time.sleep(0.1)
+        c.close()
+        c = server.raw("pop3")
+        c.line()
+        c.send(f"USER pop3\r\nPASS {SECRETS['pop3']}\r\n")
+        c.until(rb"Logged in")
+        held.append(c)
+        for port, line in (("imaps", f"a LOGIN imaps {SECRETS['imaps']}\r\n"), ("pop3s", f"USER pop3s\r\nPASS {SECRETS['pop3s']}\r\n")):
+            s = context.wrap_socket(socket.create_connection(("127.0.0.1", server.ports[port])))
+            s.recv(1000)
+            for part in line.splitlines(True):
+                s.sendall(part.encode())
+                answer = s.recv(1000)
+            assert b"OK" in answer
+            held.append(s)
+        time.sleep(1)
+        found = []
+        for pid, name in server.pids().items():
+            text = memory(pid)
+            for which, secret in SECRETS.items():
+                forms = [secret.encode(), base64.b64encode(secret.encode())[:16], secret.encode()[4:]]
+                if any(f in text for f in forms):
+                    found.append((name, pid, which))
+        assert not found, found
+        log = server.log_text()
+        assert not [w for w, s in SECRETS.items() if s in log or base64.b64encode(s.encode())[:16].decode() in log]
+        for c in held:
             c.close()
