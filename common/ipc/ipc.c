@@ -17,6 +17,7 @@
 #define QUEUE_MAX 1024
 #define PACKETS_A_TURN 16 /* so that one busy channel does not starve the others */
 #define PACKETS_A_POLL 64
+#define BUSY_RETRY_MS 10
 
 struct packet {
     struct packet *next;
@@ -31,6 +32,7 @@ struct ipc {
     struct loop *loop;
     struct watch *watch;
     struct timer *failed_start; /* reports from the loop that the channel could not be watched */
+    struct timer *retry;        /* of a send for which the kernel had no room; NULL until there was one */
     int fd;                     /* -1 when dead */
     enum ipc_role self, peer;
     enum ipc_state state;
@@ -68,6 +70,7 @@ static void packet_free(struct packet *p)
 static void shut(struct ipc *ch)
 {
     timer_free(&ch->failed_start);
+    timer_free(&ch->retry);
     watch_free(&ch->watch);
     if (ch->fd >= 0)
         close(ch->fd);
@@ -120,14 +123,35 @@ static void drain(struct ipc *ch, unsigned max)
     leave(ch);
 }
 
+static void flush(struct ipc *ch);
+
+static void on_retry(void *arg)
+{
+    flush(arg);
+}
+
+/* What is queued waits: for the peer, which the watch reports, or for the kernel, of which nothing is reported. */
+static void wait_to_send(struct ipc *ch, int err)
+{
+    watch_set(ch->watch, err == ERR_AGAIN ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+    if (err == ERR_AGAIN)
+        return;
+    if (ch->retry == NULL)
+        ch->retry = timer_new(ch->loop, on_retry, ch);
+    if (!timer_armed(ch->retry))
+        timer_arm(ch->retry, BUSY_RETRY_MS);
+}
+
 /* A dead peer is noticed by reading, so that what it said last is still heard. */
 static void flush(struct ipc *ch)
 {
     while (ch->first != NULL) {
         struct packet *p = ch->first;
         int err = packet_send(ch->fd, p->kind, view_make(p->body, p->len), p->fds, p->nfds);
-        if (err == ERR_AGAIN)
+        if (err == ERR_AGAIN || err == ERR_BUSY) {
+            wait_to_send(ch, err);
             return;
+        }
         if (err == ERR_SYSTEM)
             LOG_ERROR(ch->sid, "internal message lost", F_STR("to", proto_role_name(ch->peer)));
         ch->first = p->next;
@@ -231,7 +255,6 @@ static int enqueue(struct ipc *ch, enum ipc_kind kind, struct view body, const i
     *ch->end = p;
     ch->end = &p->next;
     ch->queued++;
-    watch_set(ch->watch, LOOP_READ | LOOP_WRITE);
     return 0;
 }
 
@@ -243,12 +266,15 @@ int ipc_send(struct ipc *ch, enum ipc_kind kind, const struct buf *body, const i
     if (err != 0)
         return err;
     struct view v = body == NULL ? view_make(NULL, 0) : buf_view(body);
-    if (ch->first == NULL) {
-        err = packet_send(ch->fd, kind, v, fds, nfds);
-        if (err != ERR_AGAIN)
-            return err;
-    }
-    return enqueue(ch, kind, v, fds, nfds);
+    if (ch->first != NULL)
+        return enqueue(ch, kind, v, fds, nfds);
+    int sent = packet_send(ch->fd, kind, v, fds, nfds);
+    if (sent != ERR_AGAIN && sent != ERR_BUSY)
+        return sent;
+    err = enqueue(ch, kind, v, fds, nfds);
+    if (err == 0)
+        wait_to_send(ch, sent);
+    return err;
 }
 
 void ipc_poll(struct ipc *ch)

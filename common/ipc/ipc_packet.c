@@ -34,9 +34,12 @@ int packet_send(int fd, enum ipc_kind kind, struct view body, const int *fds, un
     } while (n < 0 && errno == EINTR);
     if (n >= 0)
         return 0;
-    /* ENOBUFS and ETOOMANYREFS pass when the peer reads; trying again is right for them too. */
-    if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
+    if (errno == EAGAIN)
         return ERR_AGAIN;
+    /* Memory, or too many descriptors of our user on their way between processes (also those of others of the same user): both
+     * pass, but polling does not tell when. */
+    if (errno == ENOBUFS || errno == ENOMEM || errno == ETOOMANYREFS)
+        return ERR_BUSY;
     return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? ERR_CLOSED : ERR_SYSTEM;
 }
 

@@ -7,7 +7,8 @@
 
 #define IPC_HEADER 4
 
-/* Sends without waiting. 0, ERR_AGAIN (full), ERR_CLOSED (no reader any more) or ERR_SYSTEM. */
+/* Sends without waiting. 0, ERR_AGAIN (full: wait until it can be written to), ERR_BUSY (the kernel has no room: try again a
+ * little later), ERR_CLOSED (no reader any more) or ERR_SYSTEM. */
 MUST_CHECK int packet_send(int fd, enum ipc_kind kind, struct view body, const int *fds, unsigned nfds);
 
 /* Where a packet goes and what was allowed. */

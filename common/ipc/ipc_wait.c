@@ -5,6 +5,8 @@
 
 #include "common/ipc/ipc_packet.h"
 
+#define BUSY_RETRY_MS 10
+
 static int64_t now_ms(void)
 {
     struct timespec ts = {0};
@@ -29,6 +31,16 @@ static int wait_for(int fd, short events, int64_t deadline)
     }
 }
 
+/* A moment, or what is left of the time. */
+static int wait_a_moment(int64_t deadline)
+{
+    int64_t left = deadline - now_ms();
+    if (left <= 0)
+        return ERR_TIMEOUT;
+    (void)poll(NULL, 0, left < BUSY_RETRY_MS ? (int)left : BUSY_RETRY_MS); /* a signal only shortens it */
+    return 0;
+}
+
 int ipc_send_wait(int fd, enum ipc_role self, enum ipc_role peer, enum ipc_kind kind, const struct buf *body, const int *fds,
                   unsigned nfds, int timeout_ms)
 {
@@ -36,9 +48,9 @@ int ipc_send_wait(int fd, enum ipc_role self, enum ipc_role peer, enum ipc_kind 
     int err = packet_check_send(kind, self, peer, body, nfds, 0);
     while (err == 0) {
         err = packet_send(fd, kind, body == NULL ? view_make(NULL, 0) : buf_view(body), fds, nfds);
-        if (err != ERR_AGAIN)
+        if (err != ERR_AGAIN && err != ERR_BUSY)
             return err;
-        err = wait_for(fd, POLLOUT, deadline);
+        err = err == ERR_BUSY ? wait_a_moment(deadline) : wait_for(fd, POLLOUT, deadline);
     }
     return err;
 }

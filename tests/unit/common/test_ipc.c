@@ -1,8 +1,10 @@
 #include "tests/unit/common/unit.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -318,6 +320,60 @@ static void test_queued_descriptors(void **state)
     (void)log_lines();
 }
 
+/* In a child: another process of the same user has so many descriptors on their way that the kernel takes no more. */
+static int in_flight_child(void)
+{
+    const struct rlimit few = {24, 24};
+    int hoard[2], one[2], client[2];
+    unsigned n = 0;
+    struct ipc *to;
+
+    loop = loop_new();
+    if (ipc_pair(hoard) != 0 || ipc_pair(one) != 0 || ipc_pair(client) != 0)
+        return 1;
+    to = ipc_new(loop, one[0], ROLE_LOGIN, ROLE_MASTER, handler, closed, &seen);
+    if ((geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) || setrlimit(RLIMIT_NOFILE, &few) != 0)
+        return 2;
+    while (packet_send(hoard[0], IPC_LOGIN_CONN, VIEW("x"), client, 1) == 0)
+        n++;
+    if (n < 24 || errno != ETOOMANYREFS)
+        return 3;
+    struct msg_conn m = {.conn_id = 1, .protocol = PROTO_IMAP};
+    struct buf body;
+    buf_init(&body, IPC_MAX_BODY);
+    msg_conn_encode(&body, &m);
+    if (ipc_send(to, IPC_LOGIN_CONN, &body, client, 1) != 0 || ipc_flushed(to))
+        return 4;
+    /* Waiting must not be spinning. */
+    uint64_t from = loop_now(loop);
+    for (n = 0; loop_now(loop) < from + 100; n++) {
+        if (loop_turn(loop, 100) != 0)
+            return 5;
+    }
+    if (n > 30 || ipc_flushed(to))
+        return 6;
+    close(hoard[0]);
+    close(hoard[1]);
+    from = loop_now(loop);
+    while (!ipc_flushed(to) && loop_now(loop) < from + 1000) {
+        if (loop_turn(loop, 100) != 0)
+            return 7;
+    }
+    return ipc_flushed(to) ? 0 : 8;
+}
+
+static void test_descriptors_in_flight(void **state)
+{
+    pid_t pid = fork();
+    int status;
+
+    (void)state;
+    if (pid == 0)
+        _exit(in_flight_child());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void test_free_in_callbacks(void **state)
 {
     (void)state;
@@ -443,6 +499,7 @@ int main(void)
         T(test_sender_is_checked),
         T(test_queue),
         T(test_queued_descriptors),
+        T(test_descriptors_in_flight),
         T(test_free_in_callbacks),
         T(test_last_words_are_heard),
         T(test_many_do_not_starve),
