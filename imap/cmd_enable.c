@@ -1,4 +1,4 @@
-/* ENABLE (RFC 5161): CONDSTORE (RFC 7162 3.1), UTF8=ACCEPT (RFC 6855). What is unknown is ignored. */
+/* ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162), UTF8=ACCEPT (RFC 6855). What is unknown is ignored. */
 #include "common/base/mem.h"
 #include "imap/capability.h"
 #include "imap/command.h"
@@ -7,7 +7,7 @@
 static const struct {
     const char *name;
     unsigned bit;
-} extensions[] = {{"CONDSTORE", IMAP_ENABLED_CONDSTORE}, {"UTF8=ACCEPT", IMAP_ENABLED_UTF8}};
+} extensions[] = {{"CONDSTORE", IMAP_ENABLED_CONDSTORE}, {"QRESYNC", IMAP_ENABLED_QRESYNC}, {"UTF8=ACCEPT", IMAP_ENABLED_UTF8}};
 
 struct enable_args {
     unsigned wanted;
@@ -41,7 +41,7 @@ static enum imap_step step(struct imap_job *job)
         buf_put_str(out, extensions[i].name);
     }
     buf_put_str(out, "\r\n");
-    if ((a->wanted & IMAP_ENABLED_CONDSTORE) != 0)
+    if ((a->wanted & (IMAP_ENABLED_CONDSTORE | IMAP_ENABLED_QRESYNC)) != 0)
         imap_session_condstore(s);
     s->enabled |= a->wanted;
     return imap_job_ok(job, "ENABLE completed");

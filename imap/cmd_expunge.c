@@ -31,13 +31,8 @@ static enum imap_step step(struct imap_job *job)
     r = imap_expunge_step(job, &a->expunge, job->uid ? &a->only : NULL, &failed);
     if (r != IMAP_STEP_DONE || failed)
         return r;
-    if ((job->s->enabled & IMAP_ENABLED_CONDSTORE) != 0 && a->expunge.uids.n > 0 && mailbox_view_mailbox(job->s->view) != NULL) {
-        struct mailbox_status status;
-
-        mailbox_status(mailbox_view_mailbox(job->s->view), &status);
-        buf_put_str(&job->code, "HIGHESTMODSEQ ");
-        buf_put_dec(&job->code, status.highestmodseq);
-    }
+    if (a->expunge.uids.n > 0)
+        imap_expunge_code(job);
     return imap_job_ok(job, "EXPUNGE completed");
 }
 

@@ -7,6 +7,7 @@
 #include "imap/command.h"
 #include "imap/fetch.h"
 #include "imap/respond.h"
+#include "imap/vanished.h"
 #include "storage/message/body.h"
 
 #define FILE_MIN (32 * 1024) /* shorter ranges are copied */
@@ -24,6 +25,8 @@ struct fetch_args {
     bool put_seen;         /* FLAGS with \Seen is due for it */
     struct view rest;      /* of the value being written */
     struct buf value;      /* one that had to be made */
+    struct uidset vanished;
+    size_t vanished_range; /* of it, written */
     struct uidset seen;    /* to be marked */
     struct uidset staged;  /* marked, waits for its commit or is committed */
     const char *failed_code, *failed_text;
@@ -38,6 +41,8 @@ static void parse(struct imap_parse *p, struct imap_job *job)
     imap_fetch_parse(p, &a->request, job->uid);
     for (size_t i = 0; i < a->request.nitems; i++)
         a->sets_seen |= a->request.items[i].seen;
+    if (a->request.vanished && (job->s->enabled & IMAP_ENABLED_QRESYNC) == 0)
+        imap_parse_fail(p, "QRESYNC was not enabled");
 }
 
 static void note_failure(struct fetch_args *a, int err)
@@ -404,8 +409,12 @@ static enum imap_step step(struct imap_job *job)
             return imap_job_bad(job, "Invalid message set");
         if (asks_modseq(&a->request))
             imap_session_condstore(s);
+        if (a->request.vanished && mailbox_view_mailbox(s->view) != NULL)
+            imap_vanished_collect(s, mailbox_view_mailbox(s->view), a->request.changedsince, &a->set, &a->vanished);
         a->resolved = true;
     }
+    if (!imap_vanished_put(s, &a->vanished, &a->vanished_range, true)) /* before any FETCH: RFC 7162 3.2.6 */
+        return IMAP_STEP_AGAIN;
     for (;;) {
         if (a->m.seq == 0) {
             uint32_t seq = imap_seqs_next(&a->seqs, &a->range, &a->next);
@@ -434,6 +443,7 @@ static void drop(struct imap_job *job)
     imap_message_close(&a->m);
     buf_free(&a->value);
     uidset_free(&a->seqs);
+    uidset_free(&a->vanished);
     uidset_free(&a->seen);
     uidset_free(&a->staged);
 }

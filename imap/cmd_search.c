@@ -227,6 +227,7 @@ static enum imap_step begin(struct imap_job *job, struct search_args *a)
     }
     if (a->program.uses_modseq)
         imap_session_condstore(s);
+    job->hold = a->program.uses_numbers;
     imap_search_resolve(&a->program, count, count == 0 ? 0 : mailbox_view_uid(s->view, count), &s->saved);
     a->now.now = (int64_t)time(NULL);
     a->begun = true;

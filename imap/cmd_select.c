@@ -12,4 +12,5 @@ const struct imap_command imap_cmd_select = {.name = "SELECT",
                                              .flags = IMAP_CMD_QUIET,
                                              .args_size = sizeof(struct imap_select_args),
                                              .parse = imap_select_parse,
-                                             .step = step};
+                                             .step = step,
+                                             .drop = imap_select_drop};

@@ -1,6 +1,7 @@
 /* COPY (RFC 9051 6.4.7), MOVE (6.4.8, RFC 6851), COPYUID (RFC 4315 3). */
 #include "imap/copy.h"
 
+#include "imap/expunge.h"
 #include "imap/names.h"
 #include "imap/respond.h"
 
@@ -93,6 +94,7 @@ enum imap_step imap_copy_step(struct imap_job *job, bool move)
     if (buf_len(&job->code) > 0) { /* RFC 6851 4.3: before the EXPUNGE responses */
         imap_put_tagged(job->s, (struct view){NULL, 0}, IMAP_OK, buf_view(&job->code), "Moved");
         buf_reset(&job->code);
+        imap_expunge_code(job);
     }
     return imap_job_ok(job, "MOVE completed");
 }

@@ -21,6 +21,18 @@ static enum imap_step stage(struct imap_job *job, struct imap_expunge *e, bool *
     return IMAP_STEP_COMMIT;
 }
 
+void imap_expunge_code(struct imap_job *job)
+{
+    const struct mailbox *m = mailbox_view_mailbox(job->s->view);
+    struct mailbox_status status;
+
+    if ((job->s->enabled & IMAP_ENABLED_CONDSTORE) == 0 || m == NULL)
+        return;
+    mailbox_status(m, &status);
+    buf_put_str(&job->code, "HIGHESTMODSEQ ");
+    buf_put_dec(&job->code, status.highestmodseq);
+}
+
 enum imap_step imap_expunge_step(struct imap_job *job, struct imap_expunge *e, const struct uidset *only, bool *failed_out)
 {
     struct imap_session *s = job->s;

@@ -12,5 +12,7 @@ struct imap_expunge {
 /* Looks at the messages in slices (of only, when it is not NULL: sequence numbers), then stages their removal. AGAIN, COMMIT;
  * DONE: there was nothing to remove or the answer is set to an error. *failed_out: the latter. */
 enum imap_step imap_expunge_step(struct imap_job *job, struct imap_expunge *e, const struct uidset *only, bool *failed_out);
+/* The response code HIGHESTMODSEQ for messages that were expunged (RFC 7162 3.2.7, RFC 6851 4.3), when CONDSTORE is on. */
+void imap_expunge_code(struct imap_job *job);
 
 #endif

@@ -46,6 +46,7 @@ struct imap_fetch_request {
     size_t nitems;
     bool has_changedsince;
     uint64_t changedsince;
+    bool vanished; /* of the same time, RFC 7162 3.2.6 */
 };
 
 /* The items and modifiers, from the space before them. */

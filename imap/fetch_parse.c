@@ -253,6 +253,19 @@ static void parse_items(struct imap_parse *p, struct imap_fetch_request *r)
     parse_item(p, r);
 }
 
+static void parse_modifier(struct imap_parse *p, struct imap_fetch_request *r)
+{
+    if (imap_parse_try_word(p, "VANISHED")) {
+        r->vanished = true;
+        return;
+    }
+    if (!imap_parse_try_word(p, "CHANGEDSINCE"))
+        imap_parse_fail(p, "Unknown FETCH modifier");
+    imap_parse_space(p);
+    r->changedsince = imap_parse_number(p, 1, INT64_MAX);
+    r->has_changedsince = true;
+}
+
 void imap_fetch_parse(struct imap_parse *p, struct imap_fetch_request *r, bool uid)
 {
     imap_parse_space(p);
@@ -262,11 +275,11 @@ void imap_fetch_parse(struct imap_parse *p, struct imap_fetch_request *r, bool u
     if (!imap_parse_try(p, ' '))
         return;
     imap_parse_open(p);
-    if (!imap_parse_try_word(p, "CHANGEDSINCE"))
-        imap_parse_fail(p, "Unknown FETCH modifier");
-    imap_parse_space(p);
-    r->changedsince = imap_parse_number(p, 1, INT64_MAX);
-    r->has_changedsince = true;
+    do
+        parse_modifier(p, r);
+    while (imap_parse_ok(p) && imap_parse_try(p, ' '));
     imap_parse_close(p);
+    if (r->vanished && (!uid || !r->has_changedsince))
+        imap_parse_fail(p, "VANISHED is for UID FETCH with CHANGEDSINCE");
     add(p, r, FETCH_MODSEQ, "MODSEQ");
 }

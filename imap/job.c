@@ -203,7 +203,7 @@ void imap_job_queue(struct imap_session *s, struct imap_job **job)
 /* Which changes may be told with this command (RFC 9051 7.5.1). While others wait behind it their message numbers must stay. */
 static bool may_expunge(const struct imap_job *job)
 {
-    return job->next == NULL && (job->uid || (job->cmd->flags & IMAP_CMD_HOLD_EXPUNGE) == 0);
+    return job->next == NULL && !job->hold && (job->uid || (job->cmd->flags & IMAP_CMD_HOLD_EXPUNGE) == 0);
 }
 
 enum imap_step imap_job_advance(struct imap_session *s, bool *done)

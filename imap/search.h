@@ -56,6 +56,7 @@ struct imap_search_program {
     struct imap_search_node *root, *all;
     unsigned keys;
     bool uses_modseq, bad_charset;
+    bool uses_numbers; /* message numbers: they must not change meanwhile (RFC 9051 7.5.1) */
 };
 
 /* [CHARSET …] and the keys, from the space before them. utf8: CHARSET is not allowed (RFC 6855 3). */

@@ -249,6 +249,7 @@ static struct imap_search_node *parse_key(struct imap_parse *p, struct imap_sear
     }
     if (imap_parse_set_next(p)) {
         n = node_new(p, prog, SEARCH_SEQ);
+        prog->uses_numbers = true;
         if (n != NULL)
             imap_parse_set(p, &n->set);
         return n;

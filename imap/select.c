@@ -1,8 +1,51 @@
-/* SELECT, EXAMINE (RFC 9051 6.3.2, 6.3.3), CONDSTORE parameter (RFC 7162 3.1.8), MAILBOXID (RFC 8474 4.2). */
+/* SELECT, EXAMINE (RFC 9051 6.3.2, 6.3.3), CONDSTORE and QRESYNC parameters (RFC 7162 3.1.8, 3.2.5), MAILBOXID (RFC 8474 4.2). */
 #include "imap/select.h"
 
 #include "imap/names.h"
 #include "imap/respond.h"
+#include "imap/vanished.h"
+
+/* (uidvalidity modseq [known-uids] [(known-sequence-set known-uid-set)]) */
+static void parse_qresync(struct imap_parse *p, struct imap_job *job)
+{
+    struct imap_qresync *q = &((struct imap_select_args *)job->args)->resync;
+    bool more;
+
+    if ((job->s->enabled & IMAP_ENABLED_QRESYNC) == 0)
+        imap_parse_fail(p, "QRESYNC was not enabled");
+    q->given = true;
+    imap_parse_space(p);
+    imap_parse_open(p);
+    q->uidvalidity = (uint32_t)imap_parse_number(p, 1, UINT32_MAX);
+    imap_parse_space(p);
+    q->modseq = imap_parse_number(p, 1, INT64_MAX);
+    more = imap_parse_try(p, ' ');
+    if (more && imap_parse_peek(p) != '(') {
+        imap_parse_set(p, &q->known);
+        q->has_known = true;
+        more = imap_parse_try(p, ' ');
+    }
+    if (more) {
+        imap_parse_open(p);
+        imap_parse_set(p, &q->match_seqs);
+        imap_parse_space(p);
+        imap_parse_set(p, &q->match_uids);
+        imap_parse_close(p);
+    }
+    imap_parse_close(p);
+}
+
+static void parse_parameter(struct imap_parse *p, struct imap_job *job)
+{
+    struct imap_select_args *a = job->args;
+
+    if (imap_parse_try_word(p, "CONDSTORE"))
+        a->condstore = true;
+    else if (imap_parse_try_word(p, "QRESYNC"))
+        parse_qresync(p, job);
+    else
+        imap_parse_fail(p, "Unknown SELECT parameter");
+}
 
 void imap_select_parse(struct imap_parse *p, struct imap_job *job)
 {
@@ -13,10 +56,10 @@ void imap_select_parse(struct imap_parse *p, struct imap_job *job)
     if (!imap_parse_try(p, ' '))
         return;
     imap_parse_open(p);
-    if (!imap_parse_try_word(p, "CONDSTORE"))
-        imap_parse_fail(p, "Unknown SELECT parameter");
+    do
+        parse_parameter(p, job);
+    while (imap_parse_ok(p) && imap_parse_try(p, ' '));
     imap_parse_close(p);
-    a->condstore = true;
 }
 
 /* unseen: sequence number of the first message without \Seen, 0: none. */
@@ -66,26 +109,105 @@ static enum imap_step open_mailbox(struct imap_job *job, struct imap_select_args
     return IMAP_STEP_AGAIN;
 }
 
-enum imap_step imap_select_step(struct imap_job *job, bool examine)
+/* The highest UID of the pairs that the client gave and that are still as it knows them: up to there it has missed no expunge
+ * (RFC 7162 3.2.5.2). */
+static uint32_t matched_uid(const struct imap_session *s, const struct imap_qresync *q)
 {
-    struct imap_select_args *a = job->args;
-    struct imap_session *s = job->s;
-    uint32_t count, unseen = 0;
+    struct uidset seqs, uids;
+    size_t seq_range = 0, uid_range = 0;
+    uint32_t seq, uid, next_seq = 0, next_uid = 0, matched = 0;
 
-    if (!a->opened && open_mailbox(job, a, examine) == IMAP_STEP_DONE)
-        return IMAP_STEP_DONE;
-    count = mailbox_view_count(s->view);
-    while (a->scan < count && unseen == 0) {
+    uidset_init(&seqs);
+    uidset_init(&uids);
+    imap_set_resolve_uids(&q->match_seqs, 0, &seqs);
+    imap_set_resolve_uids(&q->match_uids, 0, &uids);
+    while ((seq = imap_seqs_next(&seqs, &seq_range, &next_seq)) != 0 &&
+           (uid = imap_seqs_next(&uids, &uid_range, &next_uid)) != 0 && seq <= mailbox_view_count(s->view) &&
+           mailbox_view_uid(s->view, seq) == uid)
+        matched = uid;
+    uidset_free(&seqs);
+    uidset_free(&uids);
+    return matched;
+}
+
+static void collect_vanished(struct imap_session *s, struct imap_qresync *q)
+{
+    const struct mailbox *m = mailbox_view_mailbox(s->view);
+    uint32_t matched;
+
+    if (m == NULL)
+        return;
+    imap_vanished_collect(s, m, q->modseq, q->has_known ? &q->known : NULL, &q->vanished);
+    matched = q->match_seqs.n > 0 ? matched_uid(s, q) : 0;
+    if (matched > 0)
+        uidset_remove_range(&q->vanished, 1, matched);
+}
+
+/* What has changed since the client was here; true when all is told. */
+static bool resync(struct imap_session *s, struct imap_qresync *q)
+{
+    struct uidset known;
+    bool over = false;
+
+    if (!imap_vanished_put(s, &q->vanished, &q->range, true))
+        return false;
+    uidset_init(&known);
+    if (q->has_known)
+        imap_set_resolve_uids(&q->known, UINT32_MAX, &known);
+    while (!over && q->told < mailbox_view_count(s->view)) {
+        struct msg_info info;
+
+        mailbox_view_info(s->view, ++q->told, &info);
+        if (info.modseq > q->modseq && (!q->has_known || uidset_has(&known, info.uid)))
+            imap_tell_flags(s, q->told, true);
+        over = imap_slice_over(s);
+    }
+    uidset_free(&known);
+    return q->told == mailbox_view_count(s->view);
+}
+
+static bool find_unseen(struct imap_session *s, struct imap_select_args *a, uint32_t *unseen_out)
+{
+    uint32_t count = mailbox_view_count(s->view);
+
+    while (a->scan < count && *unseen_out == 0) {
         struct msg_info info;
 
         mailbox_view_info(s->view, a->scan + 1, &info);
         if ((info.flags & MSG_SEEN) == 0)
-            unseen = a->scan + 1;
+            *unseen_out = a->scan + 1;
         a->scan++;
-        if (unseen == 0 && a->scan % 256 == 0 && imap_slice_over(s))
-            return IMAP_STEP_AGAIN;
+        if (*unseen_out == 0 && a->scan % 256 == 0 && imap_slice_over(s))
+            return false;
     }
-    put_selected(s, a, unseen);
+    return true;
+}
+
+void imap_select_drop(struct imap_job *job)
+{
+    uidset_free(&((struct imap_select_args *)job->args)->resync.vanished);
+}
+
+enum imap_step imap_select_step(struct imap_job *job, bool examine)
+{
+    struct imap_select_args *a = job->args;
+    struct imap_session *s = job->s;
+    uint32_t unseen = 0;
+
+    if (!a->opened && open_mailbox(job, a, examine) == IMAP_STEP_DONE)
+        return IMAP_STEP_DONE;
+    if (!a->selected) {
+        if (!find_unseen(s, a, &unseen))
+            return IMAP_STEP_AGAIN;
+        put_selected(s, a, unseen);
+        a->selected = true;
+        if (a->resync.given && a->resync.uidvalidity == a->status.uidvalidity)
+            collect_vanished(s, &a->resync);
+        else
+            a->resync.given = false;
+    }
+    if (a->resync.given && !resync(s, &a->resync))
+        return IMAP_STEP_AGAIN;
     buf_put_str(&job->code, examine ? "READ-ONLY" : "READ-WRITE");
     return imap_job_ok(job, examine ? "EXAMINE completed" : "SELECT completed");
 }

@@ -27,7 +27,7 @@
 enum imap_state { IMAP_AUTHENTICATED = 1, IMAP_SELECTED = 2, IMAP_ANY = 3 };
 
 /* What was ENABLEd (RFC 5161), or switched on by use (CONDSTORE, RFC 7162 3.1). */
-enum imap_enabled { IMAP_ENABLED_CONDSTORE = 1, IMAP_ENABLED_UTF8 = 2, IMAP_ENABLED_REV2 = 4 };
+enum imap_enabled { IMAP_ENABLED_CONDSTORE = 1, IMAP_ENABLED_UTF8 = 2, IMAP_ENABLED_REV2 = 4, IMAP_ENABLED_QRESYNC = 8 };
 
 enum imap_answer { IMAP_OK, IMAP_NO, IMAP_BAD };
 
@@ -71,6 +71,7 @@ struct imap_job {
     bool waits;            /* the last step returned IMAP_STEP_COMMIT */
     enum imap_job_phase phase;
     bool telling;     /* the tell has begun */
+    bool hold;        /* no EXPUNGE with this one, its UID form or not */
     unsigned commits; /* transactions that are not committed yet */
     int commit_err;   /* the first error of a transaction */
     void *args;
@@ -83,6 +84,8 @@ struct imap_job {
 struct imap_tell {
     uint32_t *expunged, *changed;
     size_t nexpunged, nchanged, pos_expunged, pos_changed;
+    struct uidset vanished; /* with QRESYNC, instead of expunged */
+    size_t pos_vanished;
     uint32_t count, recent;
     bool exists, keywords;
 };
@@ -99,7 +102,7 @@ struct imap_session {
     struct imap_job *receiving; /* an APPEND whose literals are coming in */
     struct imap_job *held;      /* parsed, waits for the queue to be empty */
     struct imap_tell tell;
-    struct uidset saved; /* UIDs of the last SEARCH RETURN (SAVE); those that are gone are just not found any more */
+    struct uidset saved;   /* UIDs of the last SEARCH RETURN (SAVE); those that are gone are just not found any more */
     uint64_t bad_commands; /* in a row */
     bool closing;
     bool mid_response; /* a response is being written in slices: nothing may come between */

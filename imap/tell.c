@@ -7,6 +7,7 @@
 
 #include "common/base/mem.h"
 #include "imap/respond.h"
+#include "imap/vanished.h"
 
 static uint32_t *copy_numbers(const uint32_t *from, size_t n)
 {
@@ -23,6 +24,7 @@ void imap_tell_free(struct imap_session *s)
 {
     free(s->tell.expunged);
     free(s->tell.changed);
+    uidset_free(&s->tell.vanished);
     s->tell = (struct imap_tell){0};
 }
 
@@ -35,8 +37,13 @@ void imap_tell_begin(struct imap_session *s, bool allow_expunge)
     if (s->view == NULL)
         return;
     mailbox_view_sync(s->view, allow_expunge, &c);
-    s->tell.expunged = copy_numbers(c.expunged_seqs, c.nexpunged);
-    s->tell.nexpunged = c.nexpunged;
+    if ((s->enabled & IMAP_ENABLED_QRESYNC) != 0) {
+        for (size_t i = c.nexpunged; i > 0; i--) /* highest first: adding in rising order is cheap */
+            uidset_add(&s->tell.vanished, c.expunged_uids[i - 1]);
+    } else {
+        s->tell.expunged = copy_numbers(c.expunged_seqs, c.nexpunged);
+        s->tell.nexpunged = c.nexpunged;
+    }
     s->tell.changed = copy_numbers(c.changed_seqs, c.nchanged);
     s->tell.nchanged = c.nchanged;
     s->tell.count = c.count;
@@ -113,6 +120,8 @@ bool imap_tell_step(struct imap_session *s, bool with_uid)
 {
     struct imap_tell *t = &s->tell;
 
+    if (!imap_vanished_put(s, &t->vanished, &t->pos_vanished, false))
+        return false;
     while (t->pos_expunged < t->nexpunged) {
         tell_number(s, t->expunged[t->pos_expunged++], " EXPUNGE\r\n");
         if (imap_slice_over(s))

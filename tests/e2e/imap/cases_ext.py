@@ -341,6 +341,151 @@ CONDSTORE = [
     """),
 ]
 
+QRESYNC = [
+    case("RFC 7162 3.2.3", "QRESYNC must be enabled first", r"""
+        C: SELECT INBOX (QRESYNC (1 1))
+        S: BAD .*
+        I: m1
+        C: UID FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)
+        S: BAD .*
+        C: ENABLE QRESYNC
+        S: * ENABLED QRESYNC
+        S: OK .*
+        C: FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)
+        S: BAD .*
+        C: UID FETCH 1 FLAGS (VANISHED)
+        S: BAD .*
+        C: SELECT INBOX (QRESYNC (1))
+        S: BAD .*
+        C: SELECT INBOX (QRESYNC (0 1))
+        S: BAD .*
+        C: SELECT INBOX (QRESYNC 1 1)
+        S: BAD .*
+    """),
+    case("RFC 7162 3.2.10", "VANISHED instead of EXPUNGE", r"""
+        C: ENABLE QRESYNC CONDSTORE
+        S: OK .*
+        I: m1 m2 m3 m4
+        I2:
+        C2: STORE 2,4 +FLAGS.SILENT \Deleted
+        S2: OK .*
+        C2: EXPUNGE
+        S2: * \d EXPUNGE
+        S2: OK .*
+        C: NOOP
+        S: * VANISHED 2,4
+        S: OK .*
+        N: * \d EXPUNGE
+        C: STORE 1 +FLAGS \Deleted
+        S: * 1 FETCH \(UID 1 FLAGS \(\\Deleted.*\) MODSEQ \(\d+\)\)
+        S: OK .*
+        C: EXPUNGE
+        S: * VANISHED 1
+        S: OK \[HIGHESTMODSEQ \d+\] .*
+        C: CREATE other
+        S: OK .*
+        C: MOVE 1 other
+        S: * OK \[COPYUID \d+ 3 1\].*
+        S: * VANISHED 3
+        S: OK \[HIGHESTMODSEQ \d+\] .*
+    """),
+    case("RFC 7162 3.2.5.1", "SELECT tells what has changed", r"""
+        C: ENABLE QRESYNC
+        S: OK .*
+        I: m1 m2 m3 m4 m5
+        C: SELECT INBOX
+        S: * OK \[UIDVALIDITY (?P<v>\d+)\] .*
+        S: * OK \[HIGHESTMODSEQ (?P<m>\d+)\].*
+        S: OK .*
+        C2: SELECT INBOX
+        S2: OK .*
+        C2: STORE 1,3 +FLAGS.SILENT \Deleted
+        S2: OK .*
+        C2: EXPUNGE
+        S2: OK .*
+        C2: STORE 1 +FLAGS.SILENT \Flagged
+        S2: OK .*
+        C2: STORE 3 +FLAGS.SILENT \Seen
+        S2: OK .*
+        C: SELECT INBOX (QRESYNC (<<v>> <<m>>))
+        S: * OK \[CLOSED\].*
+        S: * 3 EXISTS
+        S: * VANISHED \(EARLIER\) 1,3
+        S: * 1 FETCH \(UID 2 FLAGS \(\\Flagged.*\) MODSEQ \(\d+\)\)
+        S: * 3 FETCH \(UID 5 FLAGS \(\\Seen.*\) MODSEQ \(\d+\)\)
+        S: OK \[READ-WRITE\] .*
+        N: * 2 FETCH .*
+        C: SELECT INBOX (QRESYNC (<<v>> <<m>> 2:4))
+        S: * VANISHED \(EARLIER\) 3
+        S: * 1 FETCH \(UID 2 .*
+        S: OK .*
+        N: * 3 FETCH .*
+        C: SELECT INBOX (CONDSTORE QRESYNC (<<v>> <<m>> 1:5 (1 2)))
+        S: * VANISHED \(EARLIER\) 3
+        S: OK .*
+        C: SELECT INBOX (QRESYNC (<<v>> <<m>> (1,2 2,4)))
+        S: OK .*
+        N: * VANISHED .*
+        C: SELECT INBOX (QRESYNC (77 <<m>>))
+        S: OK .*
+        N: * VANISHED .*
+        N: * \d FETCH .*
+    """),
+    case("RFC 7162 3.2.6", "UID FETCH VANISHED", r"""
+        C: ENABLE QRESYNC
+        S: OK .*
+        I: m1 m2 m3 m4
+        C: FETCH 4 MODSEQ
+        S: * 4 FETCH \(MODSEQ \((?P<m>\d+)\)\)
+        S: OK .*
+        C: STORE 2:3 +FLAGS.SILENT \Deleted
+        S: OK .*
+        C: UID EXPUNGE 2
+        S: * VANISHED 2
+        S: OK .*
+        C: UID FETCH 1:4 FLAGS (CHANGEDSINCE <<m>> VANISHED)
+        S: * VANISHED \(EARLIER\) 2
+        S: * 2 FETCH \(UID 3 FLAGS \(.*\) MODSEQ \(\d+\)\)
+        S: OK .*
+        C: UID FETCH 3:4 FLAGS (VANISHED CHANGEDSINCE <<m>>)
+        S: OK .*
+        N: * VANISHED .*
+    """),
+    case("RFC 7162 3.2.10.2", "VANISHED (EARLIER) does not name what the session still sees", r"""
+        C: ENABLE QRESYNC
+        S: OK .*
+        I: m1 m2
+        C: FETCH 2 MODSEQ
+        S: * 2 FETCH \(MODSEQ \((?P<m>\d+)\)\)
+        S: OK .*
+        I2:
+        C2: STORE 1 +FLAGS.SILENT \Deleted
+        S2: OK .*
+        C2: EXPUNGE
+        S2: OK .*
+        C: UID FETCH 1:* FLAGS (CHANGEDSINCE <<m>> VANISHED)
+        S: * VANISHED 1
+        S: OK .*
+        N: * VANISHED \(EARLIER\) .*
+    """),
+    case("RFC 9051 7.5.1", "no EXPUNGE during UID SEARCH with message numbers", r"""
+        I: m1 m2 m3
+        I2:
+        C2: STORE 1 +FLAGS.SILENT \Deleted
+        S2: OK .*
+        C2: EXPUNGE
+        S2: OK .*
+        C: UID SEARCH 2:3
+        S: * SEARCH 2 3
+        S: OK .*
+        N: * 1 EXPUNGE
+        C: UID SEARCH UID 2:3
+        S: * SEARCH 2 3
+        S: * 1 EXPUNGE
+        S: OK .*
+    """),
+]
+
 ESEARCH = [
     case("RFC 4731 3.1", "RETURN options", r"""
         I: m1 m2 m3 m4 m5
