@@ -117,10 +117,15 @@ int digfile_read(struct account *acc, const struct msg_rec *rec, struct view *ou
         return err;
     p = (const uint8_t *)f->map + rec->dig_off;
     err = blob_head_parse(view_make(p, BLOB_HEADER_SIZE), &head);
-    if (err != 0)
-        return err;
+    if (err == 0 && head.kind != BLOB_DIGEST)
+        err = ERR_CORRUPT;
     *out = view_make(p + BLOB_HEADER_SIZE, rec->dig_len);
-    return head.kind == BLOB_DIGEST ? blob_check(p, &head, *out) : ERR_CORRUPT;
+    if (err == 0)
+        err = blob_check(p, &head, *out);
+    /* What the device could not give it may give the next time. */
+    if (err != 0 && !vfs_map_good(acc->vfs, f->map))
+        digfile_unmap(acc, f);
+    return err;
 }
 
 /* --- gathering ----------------------------------------------------------------------------------------------------------- */

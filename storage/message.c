@@ -1,6 +1,7 @@
 /*
  * The bytes of a message and its digest. Small ones are read into memory, large ones are mapped; either way they are checked
- * against their checksum before anybody sees them, so that what is served is what was stored or an error.
+ * against their checksum before anybody sees them, so that what is served is what was stored or an error. A page of a mapping
+ * that the device cannot give (any more) reads as zeros (guard.h): the checksum finds it, and msg_data_good() when it is later.
  */
 #include <stdlib.h>
 
@@ -9,7 +10,7 @@
 #include "storage/account_int.h"
 #include "storage/message/digest.h"
 
-#define READ_MAX ((uint64_t)64 << 10) /* larger messages are mapped */
+#define READ_MAX ((uint64_t)1 << 20) /* larger messages are mapped */
 
 struct data_handle {
     struct account *acc;
@@ -72,6 +73,8 @@ int message_data(struct account *acc, const struct msg_rec *rec, struct msg_data
         err = ERR_CORRUPT;
     if (err == 0)
         err = blob_check(bytes, &head, view_make(bytes + BLOB_HEADER_SIZE, (size_t)rec->size));
+    if (!vfs_map_good(acc->vfs, h->map))
+        err = ERR_IO;
     if (err != 0) {
         LOG_ERROR(0, "message cannot be read", F_UINT("segment", rec->seg), F_UINT("offset", rec->off), F_ERR(err));
         handle_free(h);
@@ -83,6 +86,13 @@ int message_data(struct account *acc, const struct msg_rec *rec, struct msg_data
     out->fd_offset = rec->off + BLOB_HEADER_SIZE;
     out->handle = h;
     return 0;
+}
+
+bool msg_data_good(const struct msg_data *d)
+{
+    const struct data_handle *h = d->handle;
+
+    return h == NULL || vfs_map_good(h->acc->vfs, h->map);
 }
 
 void msg_data_close(struct msg_data *d)

@@ -18,13 +18,16 @@ struct msg_info {
     bool expunged;                 /* gone from the mailbox, but this view was not told yet; bytes stay readable */
 };
 
-/* The bytes of one message, mapped. */
+/* The bytes of one message, in memory or mapped. */
 struct msg_data {
     struct view bytes;             /* the whole message, CRLF line ends */
     int fd;                        /* and where they are in a file, for sendfile: */
     uint64_t fd_offset;
     void *handle;                  /* private */
 };
+/* False: part of the bytes could not be read after they were checked (the device failed), and they are zeros now. To be asked after using
+ * them, where what was made of them can still be kept back. */
+bool msg_data_good(const struct msg_data *d);
 void msg_data_close(struct msg_data *d);
 
 #endif

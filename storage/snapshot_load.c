@@ -241,8 +241,12 @@ int mailbox_load(struct mailbox *m)
 {
     int err = 0;
 
-    if (m->loaded)
+    if (m->loaded) {
+        /* Records that the device did not give are zeros: from now on it is as if they had been missing at the start. */
+        if (!m->damaged && !vfs_map_good(m->acc->vfs, m->map))
+            mark_damaged(m, ERR_IO);
         return m->damaged ? ERR_CORRUPT : 0;
+    }
     if (m->file_num != 0)
         err = map_file(m);
     if (err == 0)

@@ -21,6 +21,7 @@ struct scan {
     struct txlog *l;
     struct seg *seg;
     struct view bytes;
+    void *map; /* of them */
     struct txlog_seg_head head;
     uint64_t next_seq; /* expected; 0: whatever comes first */
     uint64_t epoch;    /* highest so far */
@@ -214,6 +215,12 @@ static bool never_written(struct view bytes)
     return true;
 }
 
+/* What the device did not give is not what a crash tore: nothing may be cut off for it. */
+static bool unreadable(const struct scan *s)
+{
+    return !vfs_map_good(s->l->vfs, s->map);
+}
+
 /* A segment whose header cannot be read: nothing in it can be judged. Torn while it was made, it goes; otherwise it stays for
  * salvage. */
 static int bad_segment(struct scan *s, bool last, struct txlog_report *report)
@@ -221,7 +228,7 @@ static int bad_segment(struct scan *s, bool last, struct txlog_report *report)
     struct vfs_name name = {VFS_LOG, 0, s->seg->num};
     int err;
 
-    if (!last || !never_written(s->bytes)) {
+    if (!last || unreadable(s) || !never_written(s->bytes)) {
         LOG_ERROR(0, "segment of the log cannot be read", F_UINT("segment", s->seg->num));
         report->damaged++;
         return 0;
@@ -287,7 +294,7 @@ static int scan_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn
         l->seed = s->head.seed;
         l->active = s->seg;
         l->synced = s->end;
-        if (make_tail_durable(l, s, report) != 0)
+        if (unreadable(s) || make_tail_durable(l, s, report) != 0)
             l->broken = true;
     }
     return err;
@@ -296,8 +303,8 @@ static int scan_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn
 /* Maps one segment, scans it, and lets go of it. *next_seq and *epoch go from segment to segment. */
 static int read_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn *apply, void *arg, struct txlog_report *report)
 {
+    uint32_t num = s->seg->num;
     struct vfs_file *file;
-    void *map = NULL;
     int err = txlog_seg_file(s->l, s->seg, &file);
 
     if (err == ERR_NOTFOUND) {
@@ -308,17 +315,24 @@ static int read_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn
     if (err != 0)
         return err;
     s->bytes = view_make(NULL, 0);
+    s->map = NULL;
     s->n = 0;
     s->damaged = 0;
     if (s->seg->size > 0) {
         s->bytes.len = (size_t)s->seg->size;
-        err = vfs_map(file, 0, s->bytes.len, false, &map);
+        err = vfs_map(file, 0, s->bytes.len, false, &s->map);
         if (err != 0)
             return err;
-        s->bytes.ptr = map;
+        s->bytes.ptr = s->map;
     }
     err = scan_segment(s, from, last, apply, arg, report);
-    vfs_unmap(s->l->vfs, map, 0, s->bytes.len);
+    /* It may be there the next time: what is in memory is good for reading, and must not become a snapshot. */
+    if (unreadable(s)) {
+        LOG_ERROR(0, "part of the log cannot be read from the device: the account is read-only", F_UINT("segment", num));
+        report->damaged++;
+        s->l->broken = true;
+    }
+    vfs_unmap(s->l->vfs, s->map, 0, s->bytes.len);
     return err;
 }
 

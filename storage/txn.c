@@ -35,8 +35,10 @@ static void stage_free(struct account *acc, struct stage *s)
 
     if (m != NULL)
         m->keywords_staged -= s->keywords_new;
-    if (s->message.map != NULL)
+    if (s->message.map != NULL) {
+        guard_remove(&s->message.guard);
         munmap(s->message.map, s->message.bytes.len);
+    }
     free(s->message.mem);
     relocation_free(&s->relocation);
     buf_free(&s->keywords);
@@ -182,6 +184,7 @@ static int load_map(struct stage *s, const struct message_source *src)
     map = mmap(NULL, (size_t)src->fd_size, PROT_READ, MAP_PRIVATE, src->fd, 0);
     if (map == MAP_FAILED)
         return err_from_errno(errno);
+    guard_add(&s->message.guard, map, (size_t)src->fd_size);
     s->message.map = map;
     s->message.bytes = view_make(map, (size_t)src->fd_size);
     return 0;
@@ -257,6 +260,10 @@ int txn_append(struct txn *t, struct mailbox *m, const struct message_source *sr
         return err;
     }
     fill_append(t, s, m, opt);
+    if (guard_failed(&s->message.guard)) {
+        stage_free(t->acc, s);
+        return ERR_IO;
+    }
     stage_add(t, s);
     return 0;
 }

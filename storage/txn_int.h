@@ -3,12 +3,14 @@
 #define CULVER_STORAGE_TXN_INT_H
 
 #include "storage/account_int.h"
+#include "storage/guard.h"
 
 /* Bytes of a message that a transaction holds until it is written. */
 struct staged_bytes {
     struct view bytes;
     uint8_t *mem; /* owned; */
-    void *map;    /* or mapped */
+    void *map;    /* or mapped, */
+    struct guard guard;
 };
 
 /* A message's bytes and digest on their way to another segment, and the records that refer to them. */

@@ -60,6 +60,7 @@ struct vfs_ops {
     int (*sync)(struct vfs_file *f);
     int (*map)(struct vfs_file *f, uint64_t off, size_t len, bool private_write, void **out);
     void (*unmap)(struct vfs *v, void *ptr, uint64_t off, size_t len);
+    bool (*map_good)(const struct vfs *v, const void *ptr); /* may be NULL: always */
     int (*remove)(struct vfs *v, struct vfs_name name);
     int (*list)(struct vfs *v, bool (*fn)(void *arg, struct vfs_name name), void *arg);
     int (*sync_dir)(struct vfs *v);
@@ -130,6 +131,12 @@ static inline void vfs_unmap(struct vfs *v, void *ptr, uint64_t off, size_t len)
 {
     if (ptr != NULL)
         v->ops->unmap(v, ptr, off, len);
+}
+/* False: part of what was mapped at ptr could not be read, and zeros stand in its place (guard.h). To be asked after reading and
+ * before believing, where nothing else would tell. Accepts NULL. */
+static inline bool vfs_map_good(const struct vfs *v, const void *ptr)
+{
+    return ptr == NULL || v->ops->map_good == NULL || v->ops->map_good(v, ptr);
 }
 /* A file that is not there is no error. Open files stay readable. */
 MUST_CHECK static inline int vfs_remove(struct vfs *v, struct vfs_name name)

@@ -19,12 +19,20 @@
 #include "common/base/cursor.h"
 #include "common/base/mem.h"
 #include "common/log/log.h"
+#include "storage/guard.h"
 
 #define NAME_LEN_MAX 48
 #define IOV_BATCH 1024 /* IOV_MAX */
 
+/* A mapping, and what watches over it. */
+struct posix_map {
+    struct posix_map *next;
+    void *ptr; /* as the caller knows it */
+    struct guard guard;
+};
 struct posix_vfs {
     struct vfs base;
+    struct posix_map *maps;
     int dir;
     int lock_fd;
     uint64_t epoch;
@@ -293,6 +301,7 @@ static int posix_map(struct vfs_file *file, uint64_t off, size_t len, bool priva
 {
     const struct posix_file *f = (struct posix_file *)file;
     size_t slack = map_slack(off);
+    struct posix_map *map;
     uint64_t size;
     void *p;
     int err = posix_size(file, &size);
@@ -305,16 +314,38 @@ static int posix_map(struct vfs_file *file, uint64_t off, size_t len, bool priva
              f->fd, (off_t)(off - slack));
     if (p == MAP_FAILED)
         return err_from_errno(errno);
-    *out = (uint8_t *)p + slack;
+    map = xcalloc(1, sizeof(*map));
+    map->ptr = (uint8_t *)p + slack;
+    map->next = f->vfs->maps;
+    f->vfs->maps = map;
+    guard_add(&map->guard, p, len + slack);
+    *out = map->ptr;
     return 0;
 }
 
 static void posix_unmap(struct vfs *v, void *ptr, uint64_t off, size_t len)
 {
+    struct posix_map **m = &((struct posix_vfs *)v)->maps, *map;
     size_t slack = map_slack(off);
 
-    (void)v;
+    while ((*m)->ptr != ptr)
+        m = &(*m)->next;
+    map = *m;
+    *m = map->next;
+    guard_remove(&map->guard);
+    free(map);
     munmap((uint8_t *)ptr - slack, len + slack);
+}
+
+static bool posix_map_good(const struct vfs *v, const void *ptr)
+{
+    const struct posix_map *m = ((const struct posix_vfs *)v)->maps;
+
+    if (!guard_any_failed())
+        return true;
+    while (m != NULL && m->ptr != ptr)
+        m = m->next;
+    return m == NULL || !guard_failed(&m->guard);
 }
 
 static int posix_remove(struct vfs *v, struct vfs_name name)
@@ -388,6 +419,7 @@ static const struct vfs_ops posix_ops = {
     .sync = posix_sync,
     .map = posix_map,
     .unmap = posix_unmap,
+    .map_good = posix_map_good,
     .remove = posix_remove,
     .list = posix_list,
     .sync_dir = posix_sync_dir,
