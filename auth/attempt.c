@@ -8,7 +8,7 @@
 
 #include "auth/conn.h"
 #include "auth/mech.h"
-#include "auth/passdb.h"
+#include "auth/passdb_scram.h"
 #include "auth/userdb.h"
 #include "common/base/mem.h"
 #include "common/log/log.h"
@@ -16,7 +16,8 @@
 struct attempt {
     struct mech_exchange x;
     bool secured;
-    bool proven; /* x.out goes with the success */
+    bool disabled;      /* whoever proves to be this user may not log in */
+    const char *reason; /* for the log, should a proof be wrong */
     unsigned steps;
     uint64_t started; /* when the client's last message came, or its turn */
     bool named;       /* name is set */
@@ -100,6 +101,8 @@ static void attempt_fail_credentials(struct auth_conn *c, const char *reason)
     log_failure(c, user, a->x.mech->name, reason);
     if (a->x.password != NULL)
         password = secret_view(a->x.password);
+    else if (a->x.guess_len > 0)
+        password = view_make(a->x.guess, a->x.guess_len);
     penalty_failed(c->server->penalty, now, &c->peer, user, password);
     secret_free(&a->x.password);
     uint64_t hold = penalty_hold(c->server->penalty, now, a->started, &c->peer, user);
@@ -111,7 +114,6 @@ static void attempt_fail_credentials(struct auth_conn *c, const char *reason)
 static void attempt_pass(struct auth_conn *c, const struct user_entry *user)
 {
     struct attempt *a = c->attempt;
-    struct buf final;
     char peer[46];
     int err = grant_send(c, 0, user);
     if (err != 0) {
@@ -122,13 +124,9 @@ static void attempt_pass(struct auth_conn *c, const struct user_entry *user)
     net_addr_format(&c->peer, peer);
     LOG_INFO(c->id, "authenticated", F_VIEW("user", auth_name_view(&user->name)), F_STR("mech", a->x.mech->name),
              F_STR("peer", peer), F_STR("protocol", auth_conn_protocol(c)), F_STR("secured", a->secured ? "yes" : "no"));
-    buf_init_secret(&final, PROTO_SASL_MAX);
-    if (a->proven)
-        buf_put_view(&final, buf_view(&a->x.out));
     attempt_free(c);
     auth_conn_enter(c, CONN_DONE);
-    send_sasl(c, IPC_AUTH_PASS, buf_view(&final));
-    buf_free(&final);
+    send_sasl(c, IPC_AUTH_PASS, view_make(NULL, 0));
 }
 
 /* --- the databases ------------------------------------------------------------------------------------------------------ */
@@ -201,6 +199,56 @@ static bool attempt_acts_as_self(const struct attempt *a, const struct set_auth 
            (auth_name_normalise(set, mech_name_view(&a->x.authzid), &as) == 0 && auth_name_equal(&as, &a->name));
 }
 
+static void attempt_step(struct auth_conn *c, bool has_data, struct view data);
+
+/* Whatever is wrong with the claim, the exchange goes on to its end, and fails there. */
+static void attempt_keys(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    const struct auth_dbs *dbs = &c->server->dbs;
+    auth_conn_enter(c, CONN_CHECKING);
+    switch (passdb_scram_keys(dbs, a->named ? &a->name : NULL, &c->peer, c->id, &a->x, &a->reason)) {
+    case PASSDB_DISABLED:
+        a->disabled = true;
+        break;
+    case PASSDB_MATCH:
+    case PASSDB_WRONG:
+    case PASSDB_UNKNOWN:
+        break;
+    case PASSDB_PENDING:
+    case PASSDB_TEMPORARY:
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", a->reason);
+        return;
+    }
+    if (!a->x.keys_false && !attempt_acts_as_self(a, dbs->set)) {
+        a->x.keys_false = true;
+        a->reason = "not allowed to act as another user";
+    }
+    attempt_step(c, false, view_make(NULL, 0));
+}
+
+static void attempt_proceed(struct auth_conn *c)
+{
+    if (c->attempt->x.password != NULL)
+        attempt_verify(c);
+    else
+        attempt_keys(c);
+}
+
+/* Waits for the attempt's turn. */
+static void attempt_admit(struct auth_conn *c)
+{
+    uint64_t wait = penalty_admit(c->server->penalty, loop_now(c->server->loop), &c->peer);
+    if (wait == PENALTY_REFUSED) {
+        attempt_fail(c, AUTH_FAIL_LIMIT, "Too many failed log-ins from your address, try again later", "too many failures");
+    } else if (wait > 0) {
+        auth_conn_enter(c, CONN_WAITING);
+        timer_arm(c->timer, wait);
+    } else {
+        attempt_proceed(c);
+    }
+}
+
 static void attempt_password(struct auth_conn *c)
 {
     struct attempt *a = c->attempt;
@@ -213,15 +261,7 @@ static void attempt_password(struct auth_conn *c)
         attempt_fail_credentials(c, "not allowed to act as another user");
         return;
     }
-    uint64_t wait = penalty_admit(c->server->penalty, loop_now(c->server->loop), &c->peer);
-    if (wait == PENALTY_REFUSED) {
-        attempt_fail(c, AUTH_FAIL_LIMIT, "Too many failed log-ins from your address, try again later", "too many failures");
-    } else if (wait > 0) {
-        auth_conn_enter(c, CONN_WAITING);
-        timer_arm(c->timer, wait);
-    } else {
-        attempt_verify(c);
-    }
+    attempt_admit(c);
 }
 
 /* --- the exchange -------------------------------------------------------------------------------------------------------- */
@@ -241,15 +281,19 @@ static void attempt_step(struct auth_conn *c, bool has_data, struct view data)
     case MECH_PASSWORD:
         attempt_password(c);
         return;
-    case MECH_PROVEN:
-        a->proven = true;
+    case MECH_KEYS:
         attempt_take_name(a, c->server->dbs.set);
-        if (!a->named || !attempt_acts_as_self(a, c->server->dbs.set)) {
-            attempt_fail_credentials(c, a->named ? "not allowed to act as another user" : "unknown user");
-            return;
-        }
+        attempt_admit(c);
+        return;
+    case MECH_PROVEN:
         auth_conn_enter(c, CONN_CHECKING);
-        attempt_lookup(c);
+        if (a->disabled)
+            attempt_fail(c, AUTH_FAIL_DISABLED, "", "log-in not allowed for this user");
+        else
+            attempt_lookup(c);
+        return;
+    case MECH_WRONG:
+        attempt_fail_credentials(c, a->reason);
         return;
     case MECH_MALFORMED:
         attempt_fail(c, AUTH_FAIL_MALFORMED, "", "malformed");
@@ -257,10 +301,13 @@ static void attempt_step(struct auth_conn *c, bool has_data, struct view data)
     }
 }
 
-static bool mech_offered(const struct set_auth *set, const struct mech *mech)
+static bool mech_offered(const struct set_login *set, const struct mech *mech, const struct msg_auth *msg)
 {
-    for (size_t i = 0; mech != NULL && i < set->auth_mechanisms.n; i++) {
-        if (view_eq_nocase(view_str(set->auth_mechanisms.items[i]), view_str(mech->name)))
+    if (mech == NULL || (mech->binds && msg->binding_exporter.len == 0 && msg->binding_end_point.len == 0))
+        return false;
+    const char *word = mech->offered_as != NULL ? mech->offered_as : mech->name;
+    for (size_t i = 0; i < set->auth_mechanisms.n; i++) {
+        if (view_eq_nocase(view_str(set->auth_mechanisms.items[i]), view_str(word)))
             return true;
     }
     return false;
@@ -273,12 +320,12 @@ int attempt_on_auth(struct auth_conn *c, struct view body)
         return ERR_PROTO;
     const struct mech *mech = mech_find(msg.mechanism);
     bool secured = msg.secured || c->proxy_tls;
-    if (!mech_offered(c->server->dbs.set, mech)) {
+    if (!mech_offered(c->server->login, mech, &msg)) {
         log_failure(c, view_make(NULL, 0), mech == NULL ? "unknown" : mech->name, "mechanism not offered");
         send_fail(c, AUTH_FAIL_MECHANISM, "");
         return 0;
     }
-    if (mech->needs_protection && !secured && !c->server->cleartext) {
+    if (mech->needs_protection && !secured && !c->server->login->cleartext_auth) {
         log_failure(c, view_make(NULL, 0), mech->name, "connection not protected");
         send_fail(c, AUTH_FAIL_MECHANISM, "This mechanism needs TLS");
         return 0;
@@ -286,6 +333,8 @@ int attempt_on_auth(struct auth_conn *c, struct view body)
     c->attempt = xcalloc(1, sizeof(*c->attempt));
     c->attempt->secured = secured;
     mech_exchange_init(&c->attempt->x, mech);
+    buf_put_view(&c->attempt->x.binding_exporter, msg.binding_exporter);
+    buf_put_view(&c->attempt->x.binding_end_point, msg.binding_end_point);
     attempt_step(c, msg.has_initial, msg.initial);
     return 0;
 }
@@ -311,7 +360,7 @@ int attempt_on_cancel(struct auth_conn *c)
 void attempt_on_timer(struct auth_conn *c)
 {
     if (c->state == CONN_WAITING)
-        attempt_verify(c);
+        attempt_proceed(c);
     else if (c->state == CONN_HOLDING)
         send_fail(c, c->attempt->code, "");
 }

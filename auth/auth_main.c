@@ -101,7 +101,7 @@ int main(void)
         LOG_FATAL("databases cannot be opened");
     ctx.proc.loop = loop_new();
     proc_serve(&ctx.proc, on_master, on_master_closed, &ctx);
-    ctx.server = auth_server_new(ctx.proc.loop, ctx.proc.master, &ctx.dbs, login->cleartext_auth);
+    ctx.server = auth_server_new(ctx.proc.loop, ctx.proc.master, &ctx.dbs, login);
     for (size_t i = 0; i < ctx.npeers; i++) {
         if (auth_server_add_parent(ctx.server, &ctx.peers[i], ctx.peer_fds[i]) != 0)
             LOG_FATAL("master sent a channel to a service that has no business here");

@@ -11,7 +11,7 @@ enum conn_state {
     CONN_IDLE,       /* the next exchange may begin */
     CONN_CHALLENGED, /* the client has to answer */
     CONN_WAITING,    /* its turn among the attempts of its address has not come */
-    CONN_CHECKING,   /* databases are asked */
+    CONN_CHECKING,   /* databases are asked; what they say may be the next challenge */
     CONN_HOLDING,    /* failed; the answer waits */
     CONN_DONE        /* passed, or failed too often */
 };

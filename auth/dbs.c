@@ -3,6 +3,7 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "auth/passdb.h"
@@ -79,6 +80,7 @@ int auth_dbs_init(struct auth_dbs *dbs, const struct set_auth *set)
 {
     int err = 0;
     *dbs = (struct auth_dbs){.set = set};
+    randombytes_buf(dbs->feign_key, sizeof(dbs->feign_key));
     dbs->passdbs = xcalloc(set->npassdbs + 1, sizeof(*dbs->passdbs));
     dbs->userdbs = xcalloc(set->nuserdbs + 1, sizeof(*dbs->userdbs));
     dbs->files = xcalloc(set->npassdbs + set->nuserdbs + 1, sizeof(struct passwd_file *));

@@ -36,6 +36,7 @@ struct auth_dbs {
     struct userdb *userdbs;
     struct passwd_file **files;
     size_t nfiles;
+    uint8_t feign_key[32]; /* of what is shown for users who have no SCRAM keys */
 };
 
 /* Before the sandbox: account names in the configuration become numbers (NSS). set must outlive dbs. ERR_NOTFOUND, logged. */

@@ -6,7 +6,9 @@
 #include "common/base/mem.h"
 #include "common/text/text.h"
 
-static const struct mech *const mechs[] = {&mech_plain, &mech_login};
+static const struct mech *const mechs[] = {
+    &mech_plain, &mech_login, &mech_scram[0], &mech_scram[1], &mech_scram[2], &mech_scram[3],
+};
 
 const struct mech *mech_find(struct view name)
 {
@@ -22,6 +24,13 @@ void mech_exchange_init(struct mech_exchange *x, const struct mech *mech)
     *x = (struct mech_exchange){.mech = mech};
     x->state = xcalloc(1, mech->state_size + 1);
     buf_init_secret(&x->out, PROTO_SASL_MAX);
+    buf_init_secret(&x->binding_exporter, PROTO_BINDING_MAX);
+    buf_init(&x->binding_end_point, PROTO_BINDING_MAX);
+}
+
+bool mech_can_bind(const struct mech_exchange *x)
+{
+    return buf_len(&x->binding_exporter) > 0 || buf_len(&x->binding_end_point) > 0;
 }
 
 enum mech_step mech_exchange_step(struct mech_exchange *x, bool has_data, struct view data)
@@ -38,6 +47,10 @@ void mech_exchange_deinit(struct mech_exchange *x)
         secret_wipe(x->state, x->mech->state_size);
     free(x->state);
     buf_free(&x->out);
+    buf_free(&x->binding_exporter);
+    buf_free(&x->binding_end_point);
+    secret_free(&x->plain);
+    secret_wipe(&x->keys, sizeof(x->keys));
     *x = (struct mech_exchange){0};
 }
 

@@ -60,6 +60,9 @@ void verify_cancel(struct verify *v);
 
 /* For the drivers: asks a helper; body is taken over. */
 enum passdb_result verify_request(struct verify *v, enum ipc_kind kind, struct buf *body);
+/* The line of this user: the whole name first, in the default domain also the local part alone. As passwd_file_find. */
+MUST_CHECK int passdb_file_find(const struct auth_dbs *dbs, struct passwd_file *file, const struct auth_name *name,
+                                struct passwd_line *out);
 /* Whether a passdb of files has this user (for recipients of a static userdb). ERR_NOTFOUND; other errors: cannot say. */
 MUST_CHECK int passdb_files_know(const struct auth_dbs *dbs, const struct auth_name *name);
 

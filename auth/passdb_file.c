@@ -40,7 +40,7 @@ static enum passdb_result file_pretend(struct verify *v, const struct passdb *db
 {
     struct passwd_line line;
     v->discard = true;
-    if (passwd_file_pick(db->file, auth_name_view(v->name), &line) != 0 || password_locked(line.password))
+    if (passwd_file_pick(db->file, auth_name_view(v->name), NULL, NULL, &line) != 0 || password_locked(line.password))
         return PASSDB_UNKNOWN;
     return hash_check(v, db, line.password);
 }
@@ -52,8 +52,7 @@ static enum passdb_result file_refuse(struct verify *v, const struct passdb *db,
     return r == PASSDB_UNKNOWN ? PASSDB_WRONG : r;
 }
 
-/* The whole name first; in the default domain also the local part alone. */
-static int file_find(const struct auth_dbs *dbs, struct passwd_file *file, const struct auth_name *name, struct passwd_line *out)
+int passdb_file_find(const struct auth_dbs *dbs, struct passwd_file *file, const struct auth_name *name, struct passwd_line *out)
 {
     struct view whole = auth_name_view(name), account = auth_name_account(dbs->set, name);
     int err = passwd_file_find(file, whole, out);
@@ -65,7 +64,7 @@ static int file_find(const struct auth_dbs *dbs, struct passwd_file *file, const
 static enum passdb_result file_check(struct verify *v, const struct passdb *db)
 {
     struct passwd_line line;
-    int err = file_find(v->dbs, db->file, v->name, &line);
+    int err = passdb_file_find(v->dbs, db->file, v->name, &line);
     if (err == ERR_NOTFOUND)
         return PASSDB_UNKNOWN;
     if (err != 0) {
@@ -104,7 +103,7 @@ int passdb_files_know(const struct auth_dbs *dbs, const struct auth_name *name)
     for (size_t i = 0; i < dbs->set->npassdbs; i++) {
         if (dbs->passdbs[i].file == NULL)
             continue;
-        int err = file_find(dbs, dbs->passdbs[i].file, name, &line);
+        int err = passdb_file_find(dbs, dbs->passdbs[i].file, name, &line);
         if (err == 0)
             return 0;
         if (err != ERR_NOTFOUND)

@@ -323,7 +323,7 @@ int passwd_file_find(struct passwd_file *f, struct view user, struct passwd_line
     return number == 0 ? ERR_NOTFOUND : line_get(&f->table, &f->table.lines[number - 1], out);
 }
 
-int passwd_file_pick(struct passwd_file *f, struct view user, struct passwd_line *out)
+int passwd_file_pick(struct passwd_file *f, struct view user, passwd_file_fits_fn *fits, void *arg, struct passwd_line *out)
 {
     const struct table *t = &f->table;
     struct passwd_line line;
@@ -331,7 +331,8 @@ int passwd_file_pick(struct passwd_file *f, struct view user, struct passwd_line
         return ERR_NOTFOUND;
     size_t start = (size_t)(table_hash(t, user) % t->nlines);
     for (size_t i = 0; i < MIN_OF(t->nlines, 64u); i++) {
-        if (line_get(t, &t->lines[(start + i) % t->nlines], &line) == 0 && line.password.len > 0) {
+        if (line_get(t, &t->lines[(start + i) % t->nlines], &line) == 0 && line.password.len > 0 &&
+            (fits == NULL || fits(arg, &line))) {
             *out = line;
             return 0;
         }

@@ -22,8 +22,11 @@ const char *passwd_file_path(const struct passwd_file *f);
 /* The line of exactly this user. The views in *out are valid until the next call for this file. ERR_NOTFOUND: no such user.
  * Anything else: the file cannot be used now, which says nothing about the user. */
 MUST_CHECK int passwd_file_find(struct passwd_file *f, struct view user, struct passwd_line *out);
-/* A line with a password that depends on nothing but `user` and chance: what an unknown user's check is made to cost.
- * ERR_NOTFOUND when no line has one. Does not look at the disk. */
-MUST_CHECK int passwd_file_pick(struct passwd_file *f, struct view user, struct passwd_line *out);
+/* A line with a password, and of which fits (may be NULL) says yes, that depends on nothing but `user` and chance: what is done
+ * for an unknown user is made to look as what is done for that one. ERR_NOTFOUND when a number of lines has none. Does not look
+ * at the disk. */
+typedef bool passwd_file_fits_fn(void *arg, const struct passwd_line *line);
+MUST_CHECK int passwd_file_pick(struct passwd_file *f, struct view user, passwd_file_fits_fn *fits, void *arg,
+                                struct passwd_line *out);
 
 #endif

@@ -152,13 +152,13 @@ void auth_server_on_master(struct auth_server *s, struct ipc_msg *msg)
     }
 }
 
-struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struct auth_dbs *dbs, bool cleartext)
+struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struct auth_dbs *dbs, const struct set_login *login)
 {
     const struct set_auth *set = dbs->set;
     struct auth_server *s = xcalloc(1, sizeof(*s));
     s->loop = loop;
     s->master = master;
-    s->cleartext = cleartext;
+    s->login = login;
     s->dbs = *dbs;
     *dbs = (struct auth_dbs){0}; /* transferred */
     s->requests = auth_request_pool_new(loop, master, (unsigned)set->auth_helpers_max, set->auth_helper_timeout);

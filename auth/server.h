@@ -26,14 +26,14 @@ struct auth_server {
     struct auth_conn *conns[SERVER_CONN_BUCKETS];
     size_t nconns;
     uint8_t hash_key[16];
-    bool cleartext; /* mechanisms that need protection may do without */
+    const struct set_login *login; /* borrowed: auth_mechanisms, cleartext_auth */
     bool stopping;
     uint64_t stop_at;
     struct timer *stop_timer;
 };
 
-/* Takes over dbs (opened). master: the channel to master; must outlive the server. cleartext: the setting cleartext_auth. */
-struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struct auth_dbs *dbs, bool cleartext);
+/* Takes over dbs (opened). master: the channel to master; it and login must outlive the server. */
+struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struct auth_dbs *dbs, const struct set_login *login);
 void auth_server_free(struct auth_server **server);
 
 /* A channel to a service that will announce connections: takes over fd. ERR_PROTO for a role that has no business here. */

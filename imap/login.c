@@ -57,10 +57,8 @@ static void put_capabilities(struct login_conn *c)
         }
     if (login_conn_can_starttls(c))
         buf_put_str(out, " STARTTLS");
-    if (!login_conn_may_auth(c)) {
+    if (!login_conn_may_password(c))
         buf_put_str(out, " LOGINDISABLED");
-        return;
-    }
     n = login_conn_mechanisms(c, &names);
     for (size_t i = 0; i < n; i++) {
         buf_put_str(out, " AUTH=");

@@ -76,8 +76,9 @@ static void cmd_capa(struct login_conn *c, struct pop3_login *s, struct view arg
     pop3_put_capabilities(out);
     if (login_conn_can_starttls(c))
         put_line(c, "STLS");
-    if (login_conn_may_auth(c)) {
+    if (login_conn_may_password(c))
         put_line(c, "USER");
+    if (login_conn_may_auth(c)) {
         buf_put_str(out, "SASL");
         n = login_conn_mechanisms(c, &names);
         for (size_t i = 0; i < n; i++) {

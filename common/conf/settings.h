@@ -55,6 +55,7 @@ enum set_isolation { SET_ISOLATION_CONNECTION, SET_ISOLATION_SHARED };
 struct set_login {
     int login_isolation;      /* connection, shared */
     bool cleartext_auth;      /* allow log-in without TLS from anywhere; loopback always may */
+    struct conf_list auth_mechanisms; /* plain login; auth, which checks it, gets this component too */
     uint64_t login_timeout;   /* ms, 60 s in all */
     uint64_t tls_handshake_timeout; /* 10 s */
     uint64_t login_line_max;  /* 8192 octets, line and literals of one command together */
@@ -87,7 +88,6 @@ struct set_userdb {
     const char *mail_path;    /* template; "" = the general mail_path */
 };
 struct set_auth {
-    struct conf_list auth_mechanisms; /* plain login */
     const char *auth_default_domain;  /* appended to names without one; "" = none */
     bool auth_lowercase;      /* default yes */
     const char *auth_name_chars; /* allowed characters */

@@ -1,7 +1,6 @@
 /* Who the users are: mechanisms, password databases, user databases. */
 #include "common/conf/settings.h"
 
-static const struct conf_word mechanism_words[] = {{"plain", 0}, {"login", 1}, {NULL, 0}};
 static const struct conf_word passdb_words[] = {{"passwd-file", SET_PASSDB_FILE}, {"pam", SET_PASSDB_PAM}, {NULL, 0}};
 static const struct conf_word userdb_words[] = {
     {"passwd-file", SET_USERDB_FILE},
@@ -70,7 +69,6 @@ static const struct conf_setting settings[] = {
     {"quota_messages", CONF_UINT, AT(quota_messages), 0, UINT64_MAX >> 1, "0", NULL, "Number of messages, in the same way."},
     {"recipient_delimiter", CONF_STRING, AT(recipient_delimiter), 0, 1, "+", NULL,
      "The character that ends the user's name in a mail address: with + mail for jo+lists is jo's. Empty: none."},
-    {"auth_mechanisms", CONF_LIST, AT(auth_mechanisms), 1, 16, "plain login", mechanism_words, "SASL mechanisms on offer."},
     {"auth_default_domain", CONF_STRING, AT(auth_default_domain), 0, 253, "", NULL,
      "Appended with an @ to names that have no domain. Empty: they stay as they are."},
     {"auth_lowercase", CONF_BOOL, AT(auth_lowercase), 0, 0, "yes", NULL, "Turn user names into lower case before anything else."},

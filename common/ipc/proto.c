@@ -53,8 +53,8 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_LOGIN_CONN, "login.conn", LOGIN | LMTP, AUTH | MASTER | KEYS, NEW | READY, 14 + 2 * ADDR, 14 + 2 * ADDR, 1, false),
     ROW(IPC_CONN_PROXIED, "conn.proxied", CONN | LCONN, AUTH | MASTER, NEW, 2 * ADDR + 1, 2 * ADDR + 1, 0, false),
 
-    ROW(IPC_CONN_AUTH, "conn.auth", CONN, AUTH, NEW | READY, 2 + V(1) + V(0) + V(0), 2 + V(32) + V(PROTO_SASL_MAX) + V(255), 0,
-        true),
+    ROW(IPC_CONN_AUTH, "conn.auth", CONN, AUTH, NEW | READY, 2 + V(1) + 4 * V(0),
+        2 + V(32) + V(PROTO_SASL_MAX) + V(255) + 2 * V(PROTO_BINDING_MAX), 0, true),
     ROW(IPC_CONN_RESPONSE, "conn.response", CONN, AUTH, BUSY, V(0), V(PROTO_SASL_MAX), 0, true),
     ROW(IPC_CONN_CANCEL, "conn.cancel", CONN, AUTH, BUSY, 0, 0, 0, false),
     ROW(IPC_AUTH_CHALLENGE, "auth.challenge", AUTH, CONN, BUSY, V(0), V(PROTO_SASL_MAX), 0, false),

@@ -24,6 +24,7 @@
 #define PROTO_PREFIX_MAX 4096 /* trace header fields put before a delivered message */
 #define PROTO_SIG_MAX 1024    /* signature bytes (RSA-8192) */
 #define PROTO_LINE_MAX 4096   /* one line of culverctl's output */
+#define PROTO_BINDING_MAX 64  /* channel binding data */
 #define PROTO_TBS_MAX 256     /* bytes to be signed: a digest, or the TLS 1.3 input for Ed25519 */
 
 /* What the table says of one kind; NULL for an unknown one. */
@@ -107,6 +108,9 @@ struct msg_auth {
     struct view mechanism; /* upper case, <= 32 */
     struct view initial;   /* decoded, <= PROTO_SASL_MAX */
     struct view client_id; /* reserved for client facts that the log shows; <= 255, may be empty */
+    /* Channel bindings of this connection's TLS, from the TLS layer (RFC 9266, RFC 5929 section 4); empty: there is none. */
+    struct view binding_exporter;  /* tls-exporter, <= PROTO_BINDING_MAX */
+    struct view binding_end_point; /* tls-server-end-point, <= PROTO_BINDING_MAX */
 };
 /* IPC_CONN_RESPONSE, IPC_AUTH_CHALLENGE: the decoded bytes (<= PROTO_SASL_MAX); IPC_AUTH_PASS: data of the last server
  * message for the client (usually empty). */

@@ -12,6 +12,8 @@ void msg_auth_encode(struct buf *out, const struct msg_auth *m)
     field_put_view(out, m->mechanism, FIELD_WORD, 1, 32);
     field_put_view(out, m->initial, FIELD_BYTES, 0, PROTO_SASL_MAX);
     field_put_view(out, m->client_id, FIELD_TEXT, 0, 255);
+    field_put_view(out, m->binding_exporter, FIELD_BYTES, 0, PROTO_BINDING_MAX);
+    field_put_view(out, m->binding_end_point, FIELD_BYTES, 0, PROTO_BINDING_MAX);
 }
 
 int msg_auth_decode(struct view body, struct msg_auth *out)
@@ -23,6 +25,8 @@ int msg_auth_decode(struct view body, struct msg_auth *out)
     m.mechanism = field_get_view(&c, FIELD_WORD, 1, 32);
     m.initial = field_get_view(&c, FIELD_BYTES, 0, PROTO_SASL_MAX);
     m.client_id = field_get_view(&c, FIELD_TEXT, 0, 255);
+    m.binding_exporter = field_get_view(&c, FIELD_BYTES, 0, PROTO_BINDING_MAX);
+    m.binding_end_point = field_get_view(&c, FIELD_BYTES, 0, PROTO_BINDING_MAX);
     if (!m.has_initial && m.initial.len > 0)
         cursor_fail(&c);
     FIELD_END(&c, m, out);

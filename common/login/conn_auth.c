@@ -3,8 +3,20 @@
 #include "common/log/log.h"
 #include "common/login/login_int.h"
 
-/* auth decides; this is what login processes offer. They do not see auth's settings. */
-static const char *const mechanisms[] = {"PLAIN", "LOGIN"};
+/* What the words of auth_mechanisms mean, in the order of preference, and whether they want channel binding. auth decides by the
+ * same setting; here is only what clients are told. */
+static const struct {
+    const char *word, *name;
+    bool binds;
+} mechanisms[] = {
+    {"scram-sha-256", "SCRAM-SHA-256-PLUS", true},
+    {"scram-sha-256", "SCRAM-SHA-256", false},
+    {"scram-sha-1", "SCRAM-SHA-1-PLUS", true},
+    {"scram-sha-1", "SCRAM-SHA-1", false},
+    {"plain", "PLAIN", false},
+    {"login", "LOGIN", false},
+};
+_Static_assert(ARRAY_LEN(mechanisms) <= LOGIN_MECHANISMS_MAX, "room for all mechanisms");
 
 static bool conn_secured(const struct login_conn *c)
 {
@@ -16,10 +28,32 @@ bool login_conn_may_auth(const struct login_conn *c)
     return conn_secured(c) || c->svc->set->cleartext_auth;
 }
 
-size_t login_conn_mechanisms(const struct login_conn *c, const char *const **names_out)
+static bool mechanism_set(const struct login_conn *c, const char *word)
 {
-    *names_out = mechanisms;
-    return login_conn_may_auth(c) ? ARRAY_LEN(mechanisms) : 0;
+    const struct conf_list *list = &c->svc->set->auth_mechanisms;
+
+    for (size_t i = 0; i < list->n; i++) {
+        if (view_eq_nocase(view_str(list->items[i]), view_str(word)))
+            return true;
+    }
+    return false;
+}
+
+bool login_conn_may_password(const struct login_conn *c)
+{
+    return login_conn_may_auth(c) && mechanism_set(c, "plain");
+}
+
+size_t login_conn_mechanisms(struct login_conn *c, const char *const **names_out)
+{
+    size_t n = 0;
+
+    *names_out = c->mechanisms;
+    for (size_t i = 0; i < ARRAY_LEN(mechanisms) && login_conn_may_auth(c); i++) {
+        if (mechanism_set(c, mechanisms[i].word) && (c->tls_on || !mechanisms[i].binds))
+            c->mechanisms[n++] = mechanisms[i].name;
+    }
+    return n;
 }
 
 /* Sends a request and waits in CONN_AUTH. A channel that is gone is noticed there. */
@@ -40,9 +74,17 @@ static void conn_auth_ask(struct login_conn *c, enum ipc_kind kind, struct buf *
 void login_conn_auth(struct login_conn *c, struct view mechanism, const struct view *initial)
 {
     struct msg_auth m = {.secured = conn_secured(c), .mechanism = mechanism};
-    struct buf body;
+    struct buf body, exporter, end_point;
 
     ASSERT(c->state == CONN_COMMAND && !c->exchange);
+    buf_init_secret(&exporter, PROTO_BINDING_MAX);
+    buf_init(&end_point, PROTO_BINDING_MAX);
+    if (c->tls_on) {
+        tls_binding(c->tls, TLS_BINDING_EXPORTER, &exporter);
+        tls_binding(c->tls, TLS_BINDING_END_POINT, &end_point);
+    }
+    m.binding_exporter = buf_view(&exporter);
+    m.binding_end_point = buf_view(&end_point);
     if (initial != NULL) {
         m.has_initial = true;
         m.initial = *initial;
@@ -51,6 +93,8 @@ void login_conn_auth(struct login_conn *c, struct view mechanism, const struct v
     msg_auth_encode(&body, &m);
     conn_auth_ask(c, IPC_CONN_AUTH, &body);
     buf_free(&body);
+    buf_free(&exporter);
+    buf_free(&end_point);
 }
 
 void login_conn_auth_respond(struct login_conn *c, struct view response)

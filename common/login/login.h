@@ -62,6 +62,8 @@ bool login_conn_tls(const struct login_conn *c);
 bool login_conn_can_starttls(const struct login_conn *c);
 /* Passwords may be sent: TLS, loopback, or cleartext_auth. */
 bool login_conn_may_auth(const struct login_conn *c);
+/* Passwords may be sent as they are (LOGIN, USER): as above, and PLAIN is on offer. */
+bool login_conn_may_password(const struct login_conn *c);
 /* Begin TLS after the output so far is sent. Bytes already buffered behind the command end the connection (RFC 9051 6.2.1). */
 void login_conn_starttls(struct login_conn *c);
 /* Starts a SASL exchange; initial may be NULL. The answer comes through challenge/auth_failed/auth_passed. */
@@ -74,7 +76,8 @@ void login_conn_take(struct login_conn *c, struct view tag, struct view final);
 bool login_conn_bad_command(struct login_conn *c);
 /* Close once the output is sent. */
 void login_conn_close(struct login_conn *c);
-/* SASL mechanisms on offer now, upper case ("PLAIN"); those that need TLS only when login_conn_may_auth(). */
-size_t login_conn_mechanisms(const struct login_conn *c, const char *const **names_out);
+/* SASL mechanisms on offer now, upper case ("PLAIN"): none before login_conn_may_auth(), those with channel binding only where
+ * this process ends TLS. *names_out is valid until the next call for c. */
+size_t login_conn_mechanisms(struct login_conn *c, const char *const **names_out);
 
 #endif

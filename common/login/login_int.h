@@ -63,6 +63,8 @@ struct login_service {
     const struct set_worker *session; /* what holds for the sessions after log-in */
 };
 
+#define LOGIN_MECHANISMS_MAX 8
+
 enum conn_state {
     CONN_PROXY,      /* the PROXY header comes first */
     CONN_STARTTLS,   /* the answer to STARTTLS is being sent */
@@ -98,9 +100,10 @@ struct login_conn {
     struct tls_conn *tls;
     bool tls_on;
     unsigned bad_commands, failures;
-    struct buf take; /* encoded IPC_CONN_TAKE */
-    int pair_fd;     /* with TLS: our end of the socket pair whose other end the worker has */
-    int pair_other;  /* the worker's end until it is sent */
+    const char *mechanisms[LOGIN_MECHANISMS_MAX]; /* on offer; see login_conn_mechanisms() */
+    struct buf take;                              /* encoded IPC_CONN_TAKE */
+    int pair_fd;                                  /* with TLS: our end of the socket pair whose other end the worker has */
+    int pair_other;                               /* the worker's end until it is sent */
     struct watch *pair_watch;
     bool pair_eof, pair_shut, pair_broken;
     void *proto_state;

@@ -20,6 +20,8 @@ static const struct password_scheme schemes[] = {
     {.name = "MD5-CRYPT", .family = FAMILY_CRYPT, .prefix = "$1$", .weak = true},
     {.name = "DES-CRYPT", .family = FAMILY_CRYPT, .weak = true},
     {.name = "PBKDF2", .family = FAMILY_PBKDF2, .prefix = "$1$"},
+    {.name = "SCRAM-SHA-256", .family = FAMILY_SCRAM, .digest = DIGEST_SHA256},
+    {.name = "SCRAM-SHA-1", .family = FAMILY_SCRAM, .digest = DIGEST_SHA1},
     {.name = "SSHA", .family = FAMILY_DIGEST, .digest = DIGEST_SHA1, .salted = true},
     {.name = "SSHA256", .family = FAMILY_DIGEST, .digest = DIGEST_SHA256, .salted = true},
     {.name = "SSHA512", .family = FAMILY_DIGEST, .digest = DIGEST_SHA512, .salted = true},
@@ -113,10 +115,31 @@ int password_verify(struct view hash, struct view default_scheme, bool allow_wea
         return password_digest_verify(&s, password);
     case FAMILY_PBKDF2:
         return password_pbkdf2_verify(&s, password);
+    case FAMILY_SCRAM:
+        return password_scram_verify(&s, password);
     case FAMILY_PLAIN:
         return password_plain_verify(&s, password);
     }
     return ERR_UNSUPPORTED;
+}
+
+int password_scram_keys(struct view hash, struct view default_scheme, bool allow_weak, enum scram_hash want,
+                        struct scram_keys *keys, struct view *plain_out)
+{
+    struct password_stored s;
+    if (hash.len > PASSWORD_HASH_MAX)
+        return ERR_CORRUPT;
+    int err = stored_parse(hash, default_scheme, allow_weak, &s);
+    if (err != 0)
+        return err;
+    *plain_out = view_make(NULL, 0);
+    if (s.scheme->family == FAMILY_PLAIN && s.encoding == ENCODING_DEFAULT) {
+        *plain_out = s.data;
+        return 0;
+    }
+    if (s.scheme->family != FAMILY_SCRAM || (s.scheme->digest == DIGEST_SHA1) != (want == SCRAM_SHA1))
+        return ERR_NOTFOUND;
+    return scram_keys_parse(want, s.data, keys);
 }
 
 int password_cost(struct view hash, struct view default_scheme, bool allow_weak, bool *slow_out)
@@ -146,6 +169,8 @@ static int hash_make(const struct password_scheme *s, struct view password, stru
         return password_digest_make(s, password, out);
     case FAMILY_PBKDF2:
         return password_pbkdf2_make(password, out);
+    case FAMILY_SCRAM:
+        return password_scram_make(s, password, out);
     case FAMILY_PLAIN:
         buf_put_view(out, password);
         return 0;

@@ -4,7 +4,7 @@
 
 #include "common/secret/password.h"
 
-enum password_family { FAMILY_ARGON2, FAMILY_CRYPT, FAMILY_DIGEST, FAMILY_PBKDF2, FAMILY_PLAIN };
+enum password_family { FAMILY_ARGON2, FAMILY_CRYPT, FAMILY_DIGEST, FAMILY_PBKDF2, FAMILY_SCRAM, FAMILY_PLAIN };
 enum password_digest { DIGEST_NONE, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
 enum password_encoding { ENCODING_DEFAULT, ENCODING_BASE64, ENCODING_HEX };
 
@@ -14,7 +14,7 @@ enum password_encoding { ENCODING_DEFAULT, ENCODING_BASE64, ENCODING_HEX };
 struct password_scheme {
     const char *name;
     enum password_family family;
-    enum password_digest digest; /* FAMILY_DIGEST */
+    enum password_digest digest; /* FAMILY_DIGEST, FAMILY_SCRAM */
     bool salted;                 /* FAMILY_DIGEST: the salt follows the digest */
     bool weak;
     const char *prefix;      /* how the data begin; NULL: anything (of the family's forms) */
@@ -38,6 +38,8 @@ MUST_CHECK int password_digest_verify(const struct password_stored *s, struct vi
 MUST_CHECK int password_digest_make(const struct password_scheme *scheme, struct view password, struct buf *out);
 MUST_CHECK int password_pbkdf2_verify(const struct password_stored *s, struct view password);
 MUST_CHECK int password_pbkdf2_make(struct view password, struct buf *out);
+MUST_CHECK int password_scram_verify(const struct password_stored *s, struct view password);
+MUST_CHECK int password_scram_make(const struct password_scheme *scheme, struct view password, struct buf *out);
 MUST_CHECK int password_plain_verify(const struct password_stored *s, struct view password);
 
 /* Decodes data in the stored encoding (ENCODING_DEFAULT: as encoding says) into at most max bytes. ERR_CORRUPT. */

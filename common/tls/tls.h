@@ -42,6 +42,11 @@ MUST_CHECK int tls_decrypt(struct tls_conn *tc, struct buf *in, struct buf *out,
 MUST_CHECK int tls_encrypt(struct tls_conn *tc, struct buf *plain, struct buf *out);
 /* close_notify into out. */
 void tls_shutdown(struct tls_conn *tc, struct buf *out);
+/* Channel bindings for SASL, of a connection whose handshake is done. Nothing is appended where there is none: a TLS 1.2
+ * connection without extended master secret has no exporter binding (RFC 9266 section 4), a certificate whose signature names no
+ * hash has no end point (RFC 5929 section 4.1). */
+enum tls_binding { TLS_BINDING_EXPORTER, TLS_BINDING_END_POINT };
+void tls_binding(const struct tls_conn *tc, enum tls_binding type, struct buf *out);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384". */
 void tls_describe(const struct tls_conn *tc, struct buf *out);
 

@@ -171,3 +171,39 @@ void tls_describe(const struct tls_conn *tc, struct buf *out)
     buf_put_byte(out, ' ');
     buf_put_str(out, SSL_get_cipher_name(tc->ssl));
 }
+
+static void tls_put_exporter(const struct tls_conn *tc, struct buf *out)
+{
+    static const char label[] = "EXPORTER-Channel-Binding";
+    uint8_t data[32];
+
+    if (SSL_version(tc->ssl) < TLS1_3_VERSION && SSL_get_extms_support(tc->ssl) != 1)
+        return;
+    if (SSL_export_keying_material(tc->ssl, data, sizeof(data), label, sizeof(label) - 1, (const uint8_t *)"", 0, 1) == 1)
+        buf_put(out, data, sizeof(data));
+}
+
+static void tls_put_end_point(const struct tls_conn *tc, struct buf *out)
+{
+    const SSL_CTX *used = SSL_get_SSL_CTX(tc->ssl);
+
+    for (size_t i = 0; i < tc->ctx->ncerts; i++) {
+        const struct tls_cert *cert = &tc->ctx->certs[i];
+
+        if (cert->ssl_ctx == used) {
+            buf_put(out, cert->end_point, cert->end_point_len);
+            return;
+        }
+    }
+}
+
+void tls_binding(const struct tls_conn *tc, enum tls_binding type, struct buf *out)
+{
+    if (!SSL_is_init_finished(tc->ssl))
+        return;
+    if (type == TLS_BINDING_EXPORTER)
+        tls_put_exporter(tc, out);
+    else
+        tls_put_end_point(tc, out);
+    ERR_clear_error();
+}

@@ -240,9 +240,28 @@ static X509 *tls_next_cert(struct tls_ctx *ctx, BIO *pem)
     return cert;
 }
 
-/* The first certificate is the server's, the others are its chain. */
-static int tls_load_chain(struct tls_ctx *ctx, uint32_t index, struct view pem, SSL_CTX *ssl_ctx, bool *needs_tls13_out)
+/* RFC 5929 section 4.1: the hash of the signature, SHA-256 in the place of MD5 and SHA-1. Computed here because the sandbox comes
+ * later. */
+static void tls_cert_end_point(struct tls_ctx *ctx, const X509 *cert, struct tls_cert *out)
 {
+    int nid = NID_undef;
+    EVP_MD *md;
+
+    if (OBJ_find_sigid_algs(X509_get_signature_nid(cert), &nid, NULL) != 1 || nid == NID_undef)
+        return;
+    if (nid == NID_md5 || nid == NID_sha1 || nid == NID_md5_sha1)
+        nid = NID_sha256;
+    md = EVP_MD_fetch(ctx->libctx, OBJ_nid2sn(nid), NULL);
+    if (md == NULL || X509_digest(cert, md, out->end_point, &out->end_point_len) != 1)
+        out->end_point_len = 0;
+    EVP_MD_free(md);
+    ERR_clear_error();
+}
+
+/* The first certificate is the server's, the others are its chain. */
+static int tls_load_chain(struct tls_ctx *ctx, uint32_t index, struct view pem, struct tls_cert *out)
+{
+    SSL_CTX *ssl_ctx = out->ssl_ctx;
     BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
     EVP_PKEY *key = NULL;
     X509 *cert = NULL;
@@ -259,7 +278,8 @@ static int tls_load_chain(struct tls_ctx *ctx, uint32_t index, struct view pem, 
     r = ERR_SYNTAX;
     if (SSL_CTX_use_PrivateKey(ssl_ctx, key) != 1)
         goto out;
-    *needs_tls13_out = EVP_PKEY_is_a(key, "ED25519") == 1;
+    tls_cert_end_point(ctx, cert, out);
+    out->needs_tls13 = EVP_PKEY_is_a(key, "ED25519") == 1;
     for (unsigned n = 0;; n++) {
         X509 *link = tls_next_cert(ctx, bio);
 
@@ -308,7 +328,7 @@ int tls_ctx_add_cert(struct tls_ctx *ctx, uint32_t index, struct view name, int 
         goto out;
     }
     cert.ssl_ctx = tls_ssl_ctx_new(ctx);
-    r = cert.ssl_ctx == NULL ? ERR_SYNTAX : tls_load_chain(ctx, index, buf_view(&pem), cert.ssl_ctx, &cert.needs_tls13);
+    r = cert.ssl_ctx == NULL ? ERR_SYNTAX : tls_load_chain(ctx, index, buf_view(&pem), &cert);
     if (r < 0)
         goto out;
     cert.name = view_dup(name);

@@ -17,6 +17,8 @@ struct tls_signer {
 struct tls_cert {
     char *name; /* lower case; "" is the default */
     SSL_CTX *ssl_ctx;
+    uint8_t end_point[EVP_MAX_MD_SIZE]; /* hash of the certificate, RFC 5929 section 4.1 */
+    unsigned end_point_len;
     bool needs_tls13; /* Ed25519: culver-keys signs nothing but a TLS 1.3 CertificateVerify with it */
 };
 

@@ -160,7 +160,7 @@ static void test_find(void **state)
     assert_int_equal(passwd_file_find(f, VIEW("alice:one"), &l), ERR_NOTFOUND);
     assert_int_equal(passwd_file_find(f, VIEW(""), &l), ERR_NOTFOUND);
     assert_int_equal(passwd_file_find(f, VIEW("# users"), &l), ERR_NOTFOUND);
-    assert_int_equal(passwd_file_pick(f, VIEW("nobody"), &l), 0);
+    assert_int_equal(passwd_file_pick(f, VIEW("nobody"), NULL, NULL, &l), 0);
     assert_true(l.password.len > 0);
     passwd_file_close(&f);
     assert_null(f);
@@ -195,7 +195,7 @@ static void test_change(void **state)
     /* Empty: everybody is unknown. */
     write_at(path, "");
     assert_int_equal(passwd_file_find(f, VIEW("dave"), &l), ERR_NOTFOUND);
-    assert_int_equal(passwd_file_pick(f, VIEW("dave"), &l), ERR_NOTFOUND);
+    assert_int_equal(passwd_file_pick(f, VIEW("dave"), NULL, NULL, &l), ERR_NOTFOUND);
     passwd_file_close(&f);
 }
 

@@ -322,7 +322,7 @@ static void world_new(const char *conf_text, const char *user_lines, enum ipc_ro
     ipc_set_state(w.master, IPC_STATE_READY);
     assert_int_equal(auth_dbs_init(&dbs, set), 0);
     assert_int_equal(auth_dbs_open(&dbs), 0);
-    w.server = auth_server_new(w.loop, w.auth_master, &dbs, false);
+    w.server = auth_server_new(w.loop, w.auth_master, &dbs, conf_get(w.conf, &set_login_component));
     assert_int_equal(ipc_pair(fds), 0);
     assert_int_equal(auth_server_add_parent(w.server, &peer, fds[0]), 0);
     w.login = ipc_new(w.loop, fds[1], parent, ROLE_AUTH, on_login, on_closed, &w.login_closed);
@@ -458,13 +458,109 @@ static void test_mechanisms(void **state)
     world_free();
 }
 
+#define STORED                                                                                   \
+    "{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=," \
+    "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+#define SCRAM_USERS \
+    "alice:" STORED "\nbob:{SSHA}+RsuSTrEcIi8C6kPYWVF79KkcYVzYWx0c2FsdA==\nnets:" STORED ":::::: allow_nets=10.0.0.0/8\n"
+
+/* The answer to a first message: without the nonce, what a user's keys show. */
+static void scram_first(const char *user, bool secured, char *out, size_t size)
+{
+    char text[128];
+    struct conn *c = conn_new();
+    snprintf(text, sizeof(text), "n,,n=%s,r=clientnonce", user);
+    struct view v = view_str(text);
+    send_auth(c, "SCRAM-SHA-256", secured, &v);
+    await(c, 1, 500);
+    assert_int_equal(c->last, IPC_AUTH_CHALLENGE);
+    snprintf(out, size, "%s", strchr(c->data, ',') + 1);
+    conn_free(c);
+    turns(2);
+}
+
+static void test_scram_feigned(void **state)
+{
+    char first[256], again[256], other[256];
+    (void)state;
+    world_new(FILE_CONF "auth_mechanisms = scram-sha-256\n", SCRAM_USERS, ROLE_LOGIN);
+    scram_first("alice", true, first, sizeof(first));
+    assert_string_equal(first, "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
+    /* Nobody, nobody possible, a hash that does not serve, an address that may not: the same each time, and the same form. */
+    const char *const names[] = {"nobody", "no/body", "bob", "nets"};
+    other[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        scram_first(names[i], i % 2 == 0, first, sizeof(first));
+        scram_first(names[i], true, again, sizeof(again));
+        assert_string_equal(first, again);
+        assert_int_equal(strlen(first), strlen("s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"));
+        assert_string_equal(first + strlen(first) - 7, ",i=4096");
+        assert_string_not_equal(first, other);
+        memcpy(other, first, sizeof(other));
+    }
+    scram_first("Nobody", true, again, sizeof(again)); /* another spelling of the same */
+    scram_first("nobody", true, first, sizeof(first));
+    assert_string_equal(first, again);
+    world_free();
+}
+
+static void test_scram_wrong(void **state)
+{
+    char text[512];
+    (void)state;
+    world_new(FILE_CONF "auth_mechanisms = scram-sha-256\n", SCRAM_USERS, ROLE_LOGIN);
+    static const char *const names[] = {"alice", "nobody", "bob"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct conn *c = conn_new();
+        snprintf(text, sizeof(text), "n,,n=%s,r=clientnonce", names[i]);
+        struct view v = view_str(text);
+        uint64_t start = loop_now(w.loop);
+        send_auth(c, "SCRAM-SHA-256", true, &v);
+        await(c, 1, 500);
+        snprintf(text, sizeof(text), "c=biws,%.*s,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=", (int)strcspn(c->data, ","),
+                 c->data);
+        send_response(c, view_str(text));
+        await(c, 2, 2000);
+        assert_int_equal(c->last, IPC_AUTH_FAIL);
+        assert_int_equal(c->fail, AUTH_FAIL_CREDENTIALS);
+        assert_true(loop_now(w.loop) - start >= 40);
+        /* PLAIN is not on offer, binding without data is not. */
+        v = BYTES("\0alice\0pencil");
+        send_auth(c, "PLAIN", true, &v);
+        await(c, 3, 500);
+        assert_int_equal(c->fail, AUTH_FAIL_MECHANISM);
+        send_auth(c, "SCRAM-SHA-256-PLUS", true, NULL);
+        await(c, 4, 500);
+        assert_int_equal(c->fail, AUTH_FAIL_MECHANISM);
+        send_auth(c, "SCRAM-SHA-1", true, NULL);
+        await(c, 5, 500);
+        assert_int_equal(c->fail, AUTH_FAIL_MECHANISM);
+        conn_free(c);
+        turns(2);
+    }
+    assert_int_equal(w.grants, 0);
+    world_free();
+}
+
+/* A PAM database cannot be asked, and is not passed by. */
+static void test_scram_pam_first(void **state)
+{
+    char first[256];
+    (void)state;
+    world_new("auth_mechanisms = scram-sha-256\npassdb p {\n driver = pam\n}\npassdb f {\n driver = passwd-file\n file = @\n}\n"
+              "userdb f {\n driver = passwd-file\n file = @\n}\n",
+              SCRAM_USERS, ROLE_LOGIN);
+    scram_first("alice", true, first, sizeof(first));
+    assert_string_not_equal(first, "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
+    world_free();
+}
+
 /* cleartext_auth = yes */
 static void test_cleartext(void **state)
 {
     const struct view good = BYTES("\0alice\0pw");
     (void)state;
-    world_new(FILE_CONF, "alice:pw\n", ROLE_LOGIN);
-    w.server->cleartext = true;
+    world_new(FILE_CONF "cleartext_auth = yes\n", "alice:pw\n", ROLE_LOGIN);
     struct conn *c = conn_new();
     send_auth(c, "PLAIN", false, &good);
     await(c, 1, 500);
@@ -937,6 +1033,9 @@ int main(void)
         cmocka_unit_test(test_again_after_failure),
         cmocka_unit_test(test_mechanisms),
         cmocka_unit_test(test_login_mechanism),
+        cmocka_unit_test(test_scram_feigned),
+        cmocka_unit_test(test_scram_wrong),
+        cmocka_unit_test(test_scram_pam_first),
         cmocka_unit_test(test_cleartext),
         cmocka_unit_test(test_protocol_errors),
         cmocka_unit_test(test_conn_ids),

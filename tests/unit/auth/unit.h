@@ -20,13 +20,13 @@
         assert_true(view_eq(assert_view_, view_str(text))); \
     } while (0)
 
-/* The settings of auth from configuration text. */
+/* The settings of auth, and beside them those of login, from configuration text. */
 static inline const struct set_auth *unit_settings(const char *text, struct conf **conf_out)
 {
-    static const struct conf_component *const components[] = {&set_auth_component};
+    static const struct conf_component *const components[] = {&set_auth_component, &set_login_component};
     struct buf errors;
     buf_init(&errors, 4096);
-    if (conf_parse(NULL, view_str(text), components, 1, conf_out, &errors) != 0)
+    if (conf_parse(NULL, view_str(text), components, 2, conf_out, &errors) != 0)
         fail_msg("%.*s", (int)buf_len(&errors), (const char *)buf_view(&errors).ptr);
     buf_free(&errors);
     return conf_get(*conf_out, &set_auth_component);

@@ -135,7 +135,8 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_CONN_AUTH:
         ENCODE(auth, .has_initial = true, .mechanism = view_make("SCRAM-SHA-256-PLUS_0123456789ABC", big ? 32 : 1),
-               .initial = fill(n * PROTO_SASL_MAX), .client_id = fill(n * 255));
+               .initial = fill(n * PROTO_SASL_MAX), .client_id = fill(n * 255), .binding_exporter = fill(n * PROTO_BINDING_MAX),
+               .binding_end_point = fill(n * PROTO_BINDING_MAX));
         break;
     case IPC_CONN_RESPONSE:
     case IPC_AUTH_CHALLENGE:

@@ -262,6 +262,30 @@ static void peer_check_name(struct peer *p, const char *expect)
     X509_free(cert);
 }
 
+/* RFC 9266: what the client exports; RFC 5929 4.1: the hash of the certificate that the client got. */
+static void peer_check_bindings(struct peer *p)
+{
+    static const char label[] = "EXPORTER-Channel-Binding";
+    X509 *cert = SSL_get1_peer_certificate(p->ssl);
+    uint8_t want[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    struct buf got;
+    int nid = NID_undef;
+
+    buf_init(&got, PROTO_BINDING_MAX);
+    assert_int_equal(SSL_export_keying_material(p->ssl, want, 32, label, sizeof(label) - 1, (const uint8_t *)"", 0, 1), 1);
+    tls_binding(p->tc, TLS_BINDING_EXPORTER, &got);
+    assert_true(view_eq(buf_view(&got), view_make(want, 32)));
+    buf_reset(&got);
+    tls_binding(p->tc, TLS_BINDING_END_POINT, &got);
+    OBJ_find_sigid_algs(X509_get_signature_nid(cert), &nid, NULL);
+    if (nid != NID_undef) /* Ed25519 names none */
+        assert_int_equal(X509_digest(cert, nid == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(nid), want, &len), 1);
+    assert_true(view_eq(buf_view(&got), view_make(want, len)));
+    buf_free(&got);
+    X509_free(cert);
+}
+
 /* --- tests ---------------------------------------------------------------------------------------------------------------- */
 
 static void handshake_ok(int version, const char *name, const char *expect, size_t step, size_t net_max)
@@ -274,6 +298,7 @@ static void handshake_ok(int version, const char *name, const char *expect, size
     assert_int_equal(peer_handshake(&p, step), 0);
     assert_int_equal(t.signatures, 1);
     peer_check_name(&p, expect);
+    peer_check_bindings(&p);
     peer_exchange(&p);
     buf_init(&text, 200);
     tls_describe(p.tc, &text);
