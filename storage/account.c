@@ -1,5 +1,5 @@
 /* Opening and closing an account. */
-#include "storage/account_int.h"
+#include "storage/maildir_hooks_int.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -77,6 +77,7 @@ void account_free(struct account *acc)
     if (acc == NULL)
         return;
     compact_free(acc);
+    md_account_free(acc);
     for (size_t i = 0; i < acc->nmailboxes; i++)
         mailbox_free(acc->by_id[i]);
     for (size_t i = 0; i < acc->nsubs; i++)
@@ -99,6 +100,7 @@ struct account *account_new(const struct account_params *params)
 
     acc->params = *params;
     acc->vfs = params->vfs;
+    acc->md = params->maildir;
     acc->queue_end = &acc->queue;
     acc->next_mailbox_id = 1;
     acc->small_mailbox = SMALL_MAILBOX;
@@ -111,7 +113,12 @@ static int load(struct account *acc)
 {
     struct txlog_pos start = {0};
     struct txlog_report report;
-    int err = snapshot_load(acc, &start);
+    bool is_new;
+    int err;
+
+    if (acc->md != NULL)
+        md_account_init(acc);
+    err = snapshot_load(acc, &start);
 
     if (err == 0)
         err = txlog_open(&acc->log, &start, replay, acc, &report);
@@ -131,7 +138,12 @@ static int load(struct account *acc)
     if (acc->log.next_seq > 1 && (!acc->clean || report.damaged > 0))
         jump_modseqs(acc);
     snapshot_clean(acc);
-    return create_autos(acc, acc->log.next_seq == 1 && report.damaged == 0);
+    is_new = acc->log.next_seq == 1 && report.damaged == 0;
+    if (acc->md != NULL)
+        err = md_account_open(acc, &is_new);
+    if (err == 0)
+        err = create_autos(acc, is_new);
+    return err == 0 && acc->md != NULL ? md_account_opened(acc) : err;
 }
 
 /* The snapshot is damaged. As long as no segment was removed the log alone has everything. */
@@ -178,6 +190,10 @@ static void close_in_order(struct account *acc)
 {
     int err = 0;
 
+    if (acc->md != NULL && !acc->log.broken && md_account_close(acc) != 0) {
+        LOG_WARN(0, "the Maildir was not left in order; it is looked through when it is opened again");
+        return;
+    }
     if (acc->log.broken || (acc->clean && acc->jump == 0 && !acc->recent_unsaved))
         return;
     acc->closing = true;

@@ -41,6 +41,7 @@ struct auto_mailbox {
 };
 
 struct vfs;
+struct maildir;
 struct account_params {
     struct vfs *vfs;                    /* borrowed: vfs_posix of the user's mail path, or a simulation */
     uint64_t flag_sync_ms;              /* 0: flags are durable before their completion */
@@ -50,6 +51,7 @@ struct account_params {
     size_t nautos;
     uint64_t (*now_ms)(void *arg);      /* wall clock, milliseconds since 1970 */
     void *now_arg;
+    struct maildir *maildir;            /* borrowed: messages are files of this Maildir, maildir.h; NULL: they are in the log */
     uint64_t segment_max;               /* octets after which a new segment of the log is begun; 0: 64 MiB */
 };
 
@@ -64,6 +66,11 @@ bool account_has_pending(const struct account *acc);
 /* Background work in slices (late flag sync, snapshot, compaction): call when idle. Returns milliseconds until it wants to be called again
  * (0: at once, there is more to do; UINT64_MAX: nothing to do). */
 uint64_t account_background(struct account *acc);
+/* Maildir only: changes that other programs made. The descriptor (or -1) is readable when there may be some; account_scan() takes them
+ * over, in commits of its own, when nothing else is pending. It is cheap when nothing changed; call it when the descriptor is
+ * readable and before sessions run. Returns milliseconds until it wants to be called all the same (UINT64_MAX: never). */
+int account_watch_fd(const struct account *acc);
+uint64_t account_scan(struct account *acc);
 /* True after a sync error: everything is refused until the account is opened again; reading goes on. */
 bool account_read_only(const struct account *acc);
 

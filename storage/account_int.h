@@ -90,12 +90,22 @@ struct mailbox {
 
     uint32_t batch_uidnext; /* while a batch is prepared */
     uint64_t batch;
+
+    struct uidl *uidls; /* by UID */
+    size_t nuidls, cuidls;
+    struct md_box *md; /* Maildir: its folder */
 };
 
 /* Subscribed names that exist or not, sorted as mailboxes are. */
 struct sub {
     size_t len;
     char *name;
+};
+
+/* A POP3 unique id that is not the usual one. */
+struct uidl {
+    uint32_t uid;
+    char *text;
 };
 
 /* A digest file: digest.<mailbox>.<num>. */
@@ -125,6 +135,7 @@ struct account {
     uint64_t jump;           /* modseq jump that is in memory and not yet in the log */
     uint64_t unsynced_since; /* ms; 0: nothing */
     bool recent_unsaved;
+    struct maildir *md; /* NULL: message bytes are in the log */
     struct buf scratch; /* a digest for the caller */
     bool damaged;
 
@@ -194,6 +205,10 @@ int mailbox_keyword_add(struct mailbox *m, struct view name);
 void mailbox_note_change(struct mailbox *m, uint32_t idx, uint64_t modseq);
 void mailbox_changes_trim(struct mailbox *m);
 
+/* uidl.c: no text: the usual one again. */
+void uidl_set(struct mailbox *m, uint32_t uid, struct view text);
+void uidls_free(struct mailbox *m);
+
 /* apply.c: what a transaction did, for its completion. */
 struct apply_result {
     struct txn_result pub;
@@ -251,6 +266,8 @@ uint64_t account_now_ms(const struct account *acc);
 
 /* message.c */
 MUST_CHECK int message_data(struct account *acc, const struct msg_rec *rec, struct msg_data *out);
+/* Takes over mem and fd (-1: none), which hold the message's bytes. */
+void msg_data_own(struct account *acc, uint8_t *mem, struct view bytes, int fd, struct msg_data *out);
 MUST_CHECK int message_digest(struct account *acc, const struct msg_rec *rec, struct view *out);
 
 /* mailbox_view.c */
@@ -267,6 +284,7 @@ struct txn {
     void *arg;
     bool structural; /* changes names: ends a batch */
     bool durable;    /* not flags only */
+    bool applied;
     uint64_t bytes_staged, messages_staged;
     /* while it is committed */
     struct buf ops;

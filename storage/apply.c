@@ -8,6 +8,7 @@
 
 #include "common/base/mem.h"
 #include "storage/account_int.h"
+#include "storage/maildir_hooks_int.h"
 
 struct apply {
     struct account *acc;
@@ -75,6 +76,8 @@ static void apply_create(const struct apply *a, const struct op *op)
     m->use = op->use;
     m->loaded = true;
     names_insert(acc, m);
+    if (m->md != NULL)
+        md_note_created(m);
 }
 
 void mailbox_destroy(struct account *acc, struct mailbox *m)
@@ -83,6 +86,8 @@ void mailbox_destroy(struct account *acc, struct mailbox *m)
     if (m->file_num != 0 && !m->damaged)
         snapshot_obsolete(acc, (struct vfs_name){VFS_MBOX, m->id, m->file_num});
     names_remove(acc, m);
+    if (m->md != NULL)
+        md_note_deleted(m);
     for (uint32_t i = 0; i < mailbox_nrecs(m); i++) {
         const struct msg_rec *rec = mailbox_rec(m, i);
 
@@ -109,6 +114,24 @@ static void apply_rename(const struct apply *a, const struct op *op)
     m->name = view_dup(op->name);
     m->name_len = op->name.len;
     names_insert(a->acc, m);
+    if (m->md != NULL)
+        md_note_renamed(m);
+}
+
+/* The bytes of a message that is a file are not in the log. */
+static struct view append_file(const struct op *op, struct msg_rec *rec)
+{
+    struct view base = view_make(NULL, 0);
+    struct op_walk w;
+
+    if (op->kind != OP_APPEND_FILE)
+        return base;
+    op_walk_init(&w, op->names);
+    if (op_walk_name(&w, &base))
+        rec->file = md_name_hash(base);
+    rec->seg = 0;
+    rec->off = op->mailbox;
+    return base;
 }
 
 static void apply_append(const struct apply *a, const struct op *op)
@@ -125,6 +148,7 @@ static void apply_append(const struct apply *a, const struct op *op)
                           .dig_len = op->digest_len,
                           .dig_off = a->t->blobs + op->digest,
                           .dig_num = a->t->seg};
+    struct view base = append_file(op, &rec);
 
     if (m == NULL || op->uid < m->uidnext || op->uid == UINT32_MAX)
         return;
@@ -132,6 +156,8 @@ static void apply_append(const struct apply *a, const struct op *op)
     rec.keywords = add_keywords(m, op->keywords, true);
     rec.modseq = mailbox_bump(m, a->t->seq);
     mailbox_rec_add(m, &rec);
+    if (rec.seg == 0 && m->md != NULL)
+        md_note_added(m, &rec, base);
     note_modseq(a, rec.modseq);
     if (a->r != NULL) {
         a->r->pub.append_uidvalidity = m->uidvalidity;
@@ -204,6 +230,10 @@ static void expunge_one(const struct apply *a, struct mailbox *m, uint32_t idx)
     if (a->r != NULL)
         uidset_add(&a->r->pub.expunged, mailbox_rec(m, idx)->uid);
     mailbox_rec_expunge(m, idx, modseq);
+    if (m->nuidls > 0)
+        uidl_set(m, mailbox_rec(m, idx)->uid, view_make(NULL, 0));
+    if (mailbox_rec(m, idx)->seg == 0 && m->md != NULL)
+        md_note_expunged(m, mailbox_rec(m, idx));
     note_modseq(a, modseq);
 }
 
@@ -243,8 +273,9 @@ static struct keyword_set map_keywords(const struct mailbox *from, struct mailbo
     return out;
 }
 
+/* file: the base name of the copy's file, where messages are files. */
 static void copy_one(const struct apply *a, struct mailbox *from, uint32_t idx, struct mailbox *to, const struct op *op,
-                     uint32_t uid)
+                     uint32_t uid, struct view file)
 {
     struct msg_rec rec = *mailbox_rec(from, idx);
     uint32_t old_uid = rec.uid;
@@ -254,7 +285,13 @@ static void copy_one(const struct apply *a, struct mailbox *from, uint32_t idx, 
     rec.savedate = op->savedate;
     rec.keywords = map_keywords(from, to, &rec.keywords);
     rec.modseq = mailbox_bump(to, a->t->seq);
+    if (rec.seg == 0) {
+        rec.off = to->id;
+        rec.file = md_name_hash(file);
+    }
     mailbox_rec_add(to, &rec);
+    if (rec.seg == 0 && to->md != NULL)
+        md_note_added(to, &rec, file);
     note_modseq(a, rec.modseq);
     if (a->r != NULL) {
         idx_add(&a->r->copy_from, old_uid);
@@ -270,21 +307,27 @@ static void apply_copy(const struct apply *a, const struct op *op)
     struct mailbox *from = find_loaded(a, op->mailbox), *to = find_loaded(a, op->to);
     uint64_t next = op->uid;
     struct uid_range r;
-    struct op_walk w;
+    struct op_walk w, names;
 
     if (from == NULL || to == NULL || op->uid < to->uidnext)
         return;
     if (a->r != NULL)
         a->r->pub.copy_uidvalidity = to->uidvalidity;
     op_walk_init(&w, op->uids);
+    op_walk_init(&names, op->names);
     while (op_walk_range(&w, &r)) {
         uint32_t i = mailbox_rec_at(from, r.first);
 
         for (uint64_t uid = r.first; uid <= r.last && next < UINT32_MAX; uid++, next++) {
+            struct view file = view_make(NULL, 0);
+
+            (void)op_walk_name(&names, &file);
             while (i < mailbox_nrecs(from) && mailbox_rec(from, i)->uid < uid)
                 i++;
             if (i < mailbox_nrecs(from) && mailbox_rec(from, i)->uid == uid && (mailbox_rec(from, i)->flags & REC_GONE) == 0)
-                copy_one(a, from, i, to, op, (uint32_t)next);
+                copy_one(a, from, i, to, op, (uint32_t)next, file);
+            else if (file.len > 0 && to->md != NULL)
+                md_note_unused(to, file);
         }
     }
     to->uidnext = MAX_OF(to->uidnext, (uint32_t)next);
@@ -324,8 +367,10 @@ static void apply_relocate(const struct apply *a, const struct op *op)
         return;
     mailbox_rec_dirty(m, mailbox_rec_at(m, op->uid));
     rec_count_live(a->acc, rec, -1);
-    rec->seg = a->t->seg;
-    rec->off = a->t->blobs + op->blob;
+    if (rec->seg != 0) {
+        rec->seg = a->t->seg;
+        rec->off = a->t->blobs + op->blob;
+    }
     /* Without a digest in the operation the digest stays where it is: in a digest file, or, when this is replayed over a snapshot
      * from before it was gathered, still in the log. */
     if (op->digest_len != 0) {
@@ -371,6 +416,14 @@ static void apply_identity(const struct apply *a, const struct op *op)
     note_modseq(a, m->highestmodseq);
 }
 
+static void apply_uidl(const struct apply *a, const struct op *op)
+{
+    struct mailbox *m = find_loaded(a, op->mailbox);
+
+    if (m != NULL && mailbox_rec_find(m, op->uid) != NULL)
+        uidl_set(m, op->uid, op->name);
+}
+
 static void apply_op(const struct apply *a, const struct op *op)
 {
     struct mailbox *m;
@@ -391,6 +444,7 @@ static void apply_op(const struct apply *a, const struct op *op)
         subs_set(a->acc, op->name, op->on);
         break;
     case OP_APPEND:
+    case OP_APPEND_FILE:
         apply_append(a, op);
         break;
     case OP_FLAGS:
@@ -400,6 +454,7 @@ static void apply_op(const struct apply *a, const struct op *op)
         apply_expunge(a, op);
         break;
     case OP_COPY:
+    case OP_COPY_FILE:
         apply_copy(a, op);
         break;
     case OP_RECENT:
@@ -416,6 +471,11 @@ static void apply_op(const struct apply *a, const struct op *op)
         break;
     case OP_CLEAN:
         a->acc->clean = true;
+        if (a->acc->md != NULL)
+            md_note_clean(a->acc);
+        break;
+    case OP_UIDL:
+        apply_uidl(a, op);
         break;
     case OP_KIND_END:
         break;

@@ -2,8 +2,9 @@
  * The commit of the tick. The queue is written in batches: one write and at most one sync each. A batch ends with the first
  * transaction that changes names; in almost every tick there is one batch.
  */
+#include "common/base/mem.h"
 #include "common/log/log.h"
-#include "storage/account_int.h"
+#include "storage/maildir_hooks_int.h"
 
 uint64_t account_now_ms(const struct account *acc)
 {
@@ -103,6 +104,10 @@ static int write_batch(struct account *acc, struct txn *first)
         txlog_batch_drop(&b);
         return 0;
     }
+    if (acc->md != NULL && (err = md_batch_sync(acc)) != 0) {
+        txlog_batch_drop(&b);
+        return err;
+    }
     err = txlog_batch_flush(&acc->log, &b, sync);
     if (err == 0)
         own_ops_saved(acc);
@@ -118,6 +123,7 @@ static void apply_one(struct account *acc, struct txn *t)
      * says. */
     if (account_apply(acc, &t->where, &r) != 0)
         PANIC("cannot read back a transaction");
+    t->applied = true;
     finish(t, 0, &r.pub);
     apply_result_free(&r);
 }
@@ -144,6 +150,8 @@ int account_commit(struct account *acc)
             else
                 apply_one(acc, t);
         }
+        if (acc->md != NULL)
+            md_after_commit(acc);
     }
     account_mark_unsynced(acc);
     views_notify(acc);
@@ -196,9 +204,11 @@ uint64_t account_background(struct account *acc)
         return wait;
     if (digest_slice(acc))
         return 0;
+    if (acc->md != NULL)
+        wait = MIN_OF(wait, md_background(acc));
     if (snapshot_due(acc)) {
         (void)!snapshot_write(acc); /* logged; tried again later */
         account_mark_unsynced(acc);
     }
-    return compact_slice(acc) ? 0 : acc->log.unsynced ? wait : UINT64_MAX;
+    return compact_slice(acc) ? 0 : acc->log.unsynced || acc->md != NULL ? wait : UINT64_MAX;
 }

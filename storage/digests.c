@@ -16,6 +16,7 @@
 
 #define GATHER_RECORDS 20000u
 #define GATHER_BYTES ((size_t)1 << 20)
+#define READ_COST 200u /* of the records of a slice, where a message is read for its digest */
 #define REWRITE_MIN ((uint64_t)1 << 20)
 #define RETRY_MS 60000
 
@@ -136,6 +137,7 @@ struct gather {
     struct digfile *file;
     struct buf out;
     struct idx_list moved; /* records, in the order of the blobs in out */
+    struct idx_list lens;  /* of their digests */
     bool fresh;            /* the file is new */
 };
 
@@ -170,10 +172,13 @@ static void collect(struct gather *g)
         struct view digest;
 
         m->gathered = rec->uid + 1;
-        if ((rec->flags & REC_GONE) != 0 || rec->dig_len == 0 || (rec->dig_mbox == m->id && rec->dig_num == m->dig_num))
+        if ((rec->flags & REC_GONE) != 0 || (rec->dig_len == 0 && rec->seg != 0) ||
+            (rec->dig_mbox == m->id && rec->dig_num == m->dig_num))
             continue;
+        if (rec->dig_len == 0)
+            budget -= MIN_OF(budget, READ_COST);
         /* One that cannot be read stays where it is; it will be made again when somebody asks for it. */
-        if (message_digest(g->acc, rec, &digest) != 0 || digest.len != rec->dig_len)
+        if (message_digest(g->acc, rec, &digest) != 0 || (rec->dig_len != 0 && digest.len != rec->dig_len))
             continue;
         blob_head_make(BLOB_DIGEST, NULL, digest, head);
         buf_put(&g->out, head, sizeof(head));
@@ -181,6 +186,7 @@ static void collect(struct gather *g)
         while (buf_ok(&g->out) && buf_len(&g->out) % BLOB_ALIGN != 0)
             buf_put_byte(&g->out, 0);
         idx_add(&g->moved, i);
+        idx_add(&g->lens, (uint32_t)digest.len);
     }
     m->gathering = i < mailbox_nrecs(m);
 }
@@ -219,6 +225,7 @@ static void move_records(struct gather *g)
 
         mailbox_rec_dirty(g->m, g->moved.v[i]);
         rec_count_live(g->acc, rec, -1);
+        rec->dig_len = g->lens.v[i];
         rec->dig_mbox = g->m->id;
         rec->dig_num = g->file->num;
         rec->dig_off = g->file->size;
@@ -257,6 +264,7 @@ static int gather_slice(struct account *acc, struct mailbox *m)
     }
     buf_free(&g.out);
     idx_free(&g.moved);
+    idx_free(&g.lens);
     return err;
 }
 

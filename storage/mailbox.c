@@ -9,6 +9,7 @@
 #include "common/log/log.h"
 #include "common/text/text.h"
 #include "storage/account_int.h"
+#include "storage/maildir_hooks_int.h"
 
 void idx_add(struct idx_list *l, uint32_t idx)
 {
@@ -61,6 +62,8 @@ struct mailbox *mailbox_new(struct account *acc, uint32_t id, struct view name)
     m->gathered = 1;
     m->first_recent = 1;
     m->highestmodseq = 1;
+    if (acc->md != NULL)
+        m->md = md_box_new(acc->md);
     return m;
 }
 
@@ -71,6 +74,8 @@ void mailbox_free(struct mailbox *m)
     vfs_unmap(m->acc->vfs, m->map, 0, m->map_len);
     idx_free(&m->dirty);
     idx_free(&m->expunged);
+    md_mailbox_free(m);
+    uidls_free(m);
     free(m->tail);
     free(m->vanished);
     free(m->changes);
@@ -205,6 +210,11 @@ void mailbox_rec_flags(struct mailbox *m, uint32_t idx, unsigned flags, const st
     rec->flags = (uint16_t)((rec->flags & ~REC_FLAGS) | (flags & REC_FLAGS));
     rec->keywords = *kw;
     rec->modseq = modseq;
+    if (rec->seg == 0) {
+        rec->flags |= REC_RENAME;
+        if (m->md != NULL)
+            md_note_flags(m, rec);
+    }
     count_flags(m, rec, 1);
     mailbox_note_change(m, idx, modseq);
 }

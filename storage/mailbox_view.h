@@ -25,6 +25,8 @@ uint32_t mailbox_view_recent(const struct mailbox_view *v);
 /* seq 1..count. */
 void mailbox_view_info(const struct mailbox_view *v, uint32_t seq, struct msg_info *out);
 uint32_t mailbox_view_uid(const struct mailbox_view *v, uint32_t seq);
+/* The POP3 unique id that came with this message from elsewhere; empty: it has none of its own. Valid until the next commit. */
+struct view mailbox_view_uidl(const struct mailbox_view *v, uint32_t seq);
 /* Sequence number of a UID, or 0. */
 uint32_t mailbox_view_seq(const struct mailbox_view *v, uint32_t uid);
 /* The first sequence number whose UID is >= uid, or count + 1. */

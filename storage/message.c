@@ -4,17 +4,20 @@
  * that the device cannot give (any more) reads as zeros (guard.h): the checksum finds it, and msg_data_good() when it is later.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
 #include "storage/account_int.h"
+#include "storage/maildir_hooks_int.h"
 #include "storage/message/digest.h"
 
 #define READ_MAX ((uint64_t)1 << 20) /* larger messages are mapped */
 
 struct data_handle {
     struct account *acc;
-    struct seg *seg;
+    struct seg *seg; /* NULL: it was a file of a Maildir */
+    int fd;          /* of that; owned */
     uint8_t *mem; /* owned; NULL: mapped */
     void *map;
     uint64_t map_off;
@@ -23,6 +26,8 @@ struct data_handle {
 
 static void handle_free(struct data_handle *h)
 {
+    if (h->fd >= 0)
+        close(h->fd);
     free(h->mem);
     vfs_unmap(h->acc->vfs, h->map, h->map_off, h->map_len);
     free(h);
@@ -58,6 +63,8 @@ int message_data(struct account *acc, const struct msg_rec *rec, struct msg_data
     struct blob_head head;
     int err;
 
+    if (rec->seg == 0)
+        return acc->md != NULL ? md_message_data(acc, rec, out) : ERR_UNSUPPORTED;
     if (s == NULL || rec->size > SIZE_MAX - BLOB_HEADER_SIZE)
         return ERR_CORRUPT;
     err = txlog_seg_file(&acc->log, s, &file);
@@ -66,6 +73,7 @@ int message_data(struct account *acc, const struct msg_rec *rec, struct msg_data
     h = xcalloc(1, sizeof(*h));
     h->acc = acc;
     h->seg = s;
+    h->fd = -1;
     err = blob_fetch(h, file, rec, &bytes);
     if (err == 0)
         err = blob_head_parse(view_make(bytes, BLOB_HEADER_SIZE), &head);
@@ -95,13 +103,27 @@ bool msg_data_good(const struct msg_data *d)
     return h == NULL || vfs_map_good(h->acc->vfs, h->map);
 }
 
+void msg_data_own(struct account *acc, uint8_t *mem, struct view bytes, int fd, struct msg_data *out)
+{
+    struct data_handle *h = xcalloc(1, sizeof(*h));
+
+    h->acc = acc;
+    h->fd = fd;
+    h->mem = mem;
+    out->bytes = bytes;
+    out->fd = fd;
+    out->fd_offset = 0;
+    out->handle = h;
+}
+
 void msg_data_close(struct msg_data *d)
 {
     struct data_handle *h = d->handle;
 
     if (h == NULL)
         return;
-    h->seg->users--;
+    if (h->seg != NULL)
+        h->seg->users--;
     handle_free(h);
     memset(d, 0, sizeof(*d));
     d->fd = -1;

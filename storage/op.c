@@ -26,8 +26,10 @@ enum field {
     FIELD_EMAILID,
     FIELD_NAME,
     FIELD_KEYWORDS,
-    FIELD_UIDS
+    FIELD_UIDS,
+    FIELD_NAMES
 };
+#define FILE_NAME_MAX 255
 #define FIELDS_MAX 16
 
 static const uint8_t fields[OP_KIND_END][FIELDS_MAX] = {
@@ -45,6 +47,10 @@ static const uint8_t fields[OP_KIND_END][FIELDS_MAX] = {
     [OP_RELOCATE] = {FIELD_MAILBOX, FIELD_UID, FIELD_BLOB, FIELD_DIGEST, FIELD_DIGEST_LEN},
     [OP_CLEAN] = {FIELD_END},
     [OP_IDENTITY] = {FIELD_MAILBOX, FIELD_UIDVALIDITY, FIELD_UID},
+    [OP_APPEND_FILE] = {FIELD_MAILBOX, FIELD_UID, FIELD_FLAGS, FIELD_ZONE, FIELD_DATE, FIELD_SAVEDATE, FIELD_SIZE, FIELD_EMAILID,
+                        FIELD_DIGEST, FIELD_DIGEST_LEN, FIELD_KEYWORDS, FIELD_NAMES},
+    [OP_COPY_FILE] = {FIELD_MAILBOX, FIELD_TO, FIELD_UID, FIELD_SAVEDATE, FIELD_ON, FIELD_UIDS, FIELD_NAMES},
+    [OP_UIDL] = {FIELD_MAILBOX, FIELD_UID, FIELD_NAME},
 };
 
 static void put_field(struct buf *out, enum field f, const struct op *op)
@@ -117,6 +123,9 @@ static void put_field(struct buf *out, enum field f, const struct op *op)
         break;
     case FIELD_UIDS:
         buf_put_view32(out, op->uids);
+        break;
+    case FIELD_NAMES:
+        buf_put_view32(out, op->names);
         break;
     }
 }
@@ -214,6 +223,9 @@ static void get_field(struct cursor *c, enum field f, struct op *op)
     case FIELD_UIDS:
         op->uids = cursor_view32(c, UINT32_MAX);
         break;
+    case FIELD_NAMES:
+        op->names = cursor_view32(c, UINT32_MAX);
+        break;
     }
 }
 
@@ -226,6 +238,13 @@ static bool lists_good(const struct op *op)
     if (op->keywords.len > 0) {
         op_walk_init(&w, op->keywords);
         while (op_walk_keyword(&w, &kw))
+            ;
+        if (w.left != 0 || !cursor_done(&w.c))
+            return false;
+    }
+    if (op->names.len > 0) {
+        op_walk_init(&w, op->names);
+        while (op_walk_name(&w, &kw))
             ;
         if (w.left != 0 || !cursor_done(&w.c))
             return false;
@@ -283,15 +302,25 @@ void op_walk_init(struct op_walk *w, struct view encoded)
     w->last = 0;
 }
 
-bool op_walk_keyword(struct op_walk *w, struct view *out)
+static bool walk_view(struct op_walk *w, size_t max, struct view *out)
 {
     if (w->left == 0)
         return false;
-    *out = cursor_view16(&w->c, KEYWORD_LEN_MAX);
+    *out = cursor_view16(&w->c, max);
     if (w->c.failed || out->len == 0)
         return false;
     w->left--;
     return true;
+}
+
+bool op_walk_keyword(struct op_walk *w, struct view *out)
+{
+    return walk_view(w, KEYWORD_LEN_MAX, out);
+}
+
+bool op_walk_name(struct op_walk *w, struct view *out)
+{
+    return walk_view(w, FILE_NAME_MAX, out);
 }
 
 bool op_walk_range(struct op_walk *w, struct uid_range *out)

@@ -28,6 +28,9 @@ enum op_kind {
     OP_CLEAN,      /* the account was closed in order: nothing unsynced was lost before this */
     OP_IDENTITY,   /* mailbox, uidvalidity, uid (the next one): a mailbox without messages begins anew; with its own uidvalidity: the next UID is
                     * at least this */
+    OP_APPEND_FILE, /* as OP_APPEND, without blob: the message is a file of a Maildir; names: its base name */
+    OP_COPY_FILE,   /* as OP_COPY, names: the base names of the copies' files, in order */
+    OP_UIDL,        /* mailbox, uid, name: the POP3 unique id of this message */
     OP_KIND_END
 };
 
@@ -47,6 +50,7 @@ struct op {
     struct view name;
     struct view keywords; /* encoded */
     struct view uids;     /* encoded */
+    struct view names;    /* encoded as keywords are */
 };
 
 void op_put(struct buf *out, const struct op *op);
@@ -65,6 +69,7 @@ struct op_walk {
 };
 void op_walk_init(struct op_walk *w, struct view encoded);
 bool op_walk_keyword(struct op_walk *w, struct view *out);
+bool op_walk_name(struct op_walk *w, struct view *out);
 bool op_walk_range(struct op_walk *w, struct uid_range *out);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
+#include "storage/maildir_hooks_int.h"
 #include "storage/snapshot_int.h"
 
 #define TAIL_MIN ((uint64_t)256 << 10) /* of log operations before a snapshot is worth its syncs */
@@ -365,7 +366,10 @@ static void snapshot_failed(struct snapshot *s, int err)
 int snapshot_write(struct account *acc)
 {
     struct snapshot s = {.acc = acc};
-    int err = txlog_sync(&acc->log);
+    int err = acc->md != NULL ? md_settle(acc) : 0;
+
+    if (err == 0)
+        err = txlog_sync(&acc->log);
 
     if (err != 0)
         return err;

@@ -249,6 +249,38 @@ static void get_digfiles(struct cursor *c, struct account *acc)
     }
 }
 
+static void put_uidls(struct buf *out, const struct account *acc)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < acc->nmailboxes; i++)
+        n += (uint32_t)acc->by_id[i]->nuidls;
+    buf_put_u32(out, n);
+    for (size_t i = 0; i < acc->nmailboxes; i++) {
+        const struct mailbox *m = acc->by_id[i];
+
+        for (size_t k = 0; k < m->nuidls; k++) {
+            buf_put_u32(out, m->id);
+            buf_put_u32(out, m->uidls[k].uid);
+            buf_put_view16(out, view_str(m->uidls[k].text));
+        }
+    }
+}
+
+static void get_uidls(struct cursor *c, struct account *acc)
+{
+    uint32_t n = cursor_u32(c);
+
+    for (uint32_t i = 0; i < n && !c->failed; i++) {
+        struct mailbox *m = account_find_id(acc, cursor_u32(c));
+        uint32_t uid = cursor_u32(c);
+        struct view text = cursor_view16(c, UINT16_MAX);
+
+        if (m != NULL && !c->failed)
+            uidl_set(m, uid, text);
+    }
+}
+
 void state_meta_put(struct buf *out, const struct account *acc, const struct txlog_pos *pos, const struct snapshot_entry *entries)
 {
     uint32_t nsegs = 0;
@@ -278,6 +310,7 @@ void state_meta_put(struct buf *out, const struct account *acc, const struct txl
     buf_put_u32(out, (uint32_t)acc->nmailboxes);
     for (size_t i = 0; i < acc->nmailboxes; i++)
         put_mailbox(out, entries[i].m, &entries[i]);
+    put_uidls(out, acc);
 }
 
 static void get_segs(struct cursor *c, struct account *acc)
@@ -319,5 +352,6 @@ int state_meta_get(struct view bytes, struct account *acc, struct txlog_pos *pos
     n = cursor_u32(&c);
     for (uint32_t i = 0; i < n && !c.failed; i++)
         get_mailbox(&c, acc);
+    get_uidls(&c, acc);
     return cursor_done(&c) ? 0 : ERR_CORRUPT;
 }

@@ -3,7 +3,7 @@
  * refused for is checked here, and quota and keyword slots are reserved until the transaction ends, so that two transactions of
  * one tick cannot both take the last one.
  */
-#include "storage/txn_int.h"
+#include "storage/maildir_hooks_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ struct txn *txn_begin(struct account *acc)
     return t;
 }
 
-static void stage_free(struct account *acc, struct stage *s)
+void stage_free(struct account *acc, struct stage *s)
 {
     struct mailbox *m = s->keywords_new > 0 ? account_find_id(acc, s->kind == OP_COPY ? s->op.to : s->op.mailbox) : NULL;
 
@@ -41,6 +41,9 @@ static void stage_free(struct account *acc, struct stage *s)
     }
     free(s->message.mem);
     relocation_free(&s->relocation);
+    if (s->made_dir != NULL)
+        md_stage_end(acc, s);
+    buf_free(&s->names);
     buf_free(&s->keywords);
     buf_free(&s->digest);
     uidset_free(&s->uids);
@@ -55,6 +58,7 @@ void txn_free(struct txn *t)
 
     for (s = t->first; s != NULL; s = next) {
         next = s->next;
+        s->applied = t->applied;
         stage_free(t->acc, s);
     }
     t->acc->bytes_staged -= t->bytes_staged;
@@ -89,7 +93,7 @@ static int check_writable(const struct txn *t, struct mailbox *m)
     return account_read_only(t->acc) ? ERR_IO : mailbox_load(m);
 }
 
-static struct stage *stage_new(enum op_kind kind)
+struct stage *stage_new(enum op_kind kind)
 {
     struct stage *s = xcalloc(1, sizeof(*s));
 
@@ -97,10 +101,11 @@ static struct stage *stage_new(enum op_kind kind)
     s->op.kind = kind;
     buf_init(&s->keywords, (size_t)1 << 20);
     buf_init(&s->digest, DIGEST_MAX);
+    buf_init(&s->names, UINT32_MAX);
     return s;
 }
 
-static void stage_add(struct txn *t, struct stage *s)
+void stage_add(struct txn *t, struct stage *s)
 {
     *t->last = s;
     t->last = &s->next;
@@ -134,7 +139,7 @@ static int reserve_keywords(struct stage *s, struct mailbox *m, unsigned n)
     return 0;
 }
 
-static int stage_keywords(struct stage *s, struct mailbox *m, const struct view *keywords, size_t n, bool create)
+int stage_keywords(struct stage *s, struct mailbox *m, const struct view *keywords, size_t n, bool create)
 {
     unsigned fresh = 0;
 
@@ -229,9 +234,15 @@ static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m,
     s->op.date = opt->has_date ? opt->date : now;
     s->op.zone = opt->has_date ? opt->zone_minutes : 0;
     s->op.savedate = now;
+    stage_message(s);
+    if (t->acc->md == NULL)
+        blob_head_make(BLOB_MESSAGE, s->op.emailid, s->message.bytes, s->message_head);
+}
+
+void stage_message(struct stage *s)
+{
     s->op.size = s->message.bytes.len;
     blob_content_id(s->message.bytes, s->op.emailid);
-    blob_head_make(BLOB_MESSAGE, s->op.emailid, s->message.bytes, s->message_head);
     digest_build(s->message.bytes, &message_limits_default, &s->digest);
     /* A digest that is too large is left out: it can be made again from the message. */
     if (!buf_ok(&s->digest))
@@ -251,21 +262,23 @@ int txn_append(struct txn *t, struct mailbox *m, const struct message_source *sr
         err = ERR_RANGE;
     if (err == 0)
         err = load_message(s, src);
+    if (err == 0 && t->acc->md != NULL)
+        err = md_stage_crlf(s);
     if (err == 0)
         err = stage_keywords(s, m, opt->keywords, opt->nkeywords, true);
     if (err == 0)
         err = reserve_quota(t, s->message.bytes.len, 1);
-    if (err != 0) {
+    if (err == 0)
+        fill_append(t, s, m, opt);
+    if (err == 0 && guard_failed(&s->message.guard))
+        err = ERR_IO;
+    if (err == 0 && t->acc->md != NULL)
+        err = md_stage_append(t->acc, m, s);
+    if (err != 0)
         stage_free(t->acc, s);
-        return err;
-    }
-    fill_append(t, s, m, opt);
-    if (guard_failed(&s->message.guard)) {
-        stage_free(t->acc, s);
-        return ERR_IO;
-    }
-    stage_add(t, s);
-    return 0;
+    else
+        stage_add(t, s);
+    return err;
 }
 
 /* --- relocation ---------------------------------------------------------------------------------------------------- */
@@ -450,6 +463,8 @@ static int check_new_name(struct account *acc, struct view name)
 {
     int err = account_check_name(name);
 
+    if (err == 0 && acc->md != NULL)
+        err = md_check_name(name);
     if (err != 0)
         return err;
     if (account_find(acc, name) != NULL)
@@ -528,6 +543,8 @@ static int check_rename_tree(struct account *acc, struct view from, struct view 
         buf_put_view(&b, to);
         buf_put_view(&b, rest);
         err = account_check_name(buf_view(&b));
+        if (err == 0 && acc->md != NULL)
+            err = md_check_name(buf_view(&b));
         if (err == 0 && account_find(acc, buf_view(&b)) != NULL)
             err = ERR_EXISTS;
         buf_free(&b);
@@ -556,6 +573,20 @@ int txn_rename(struct txn *t, struct view from, struct view to)
     s = stage_new(OP_RENAME);
     s->to_name = view_dup(n);
     stage_name(t, s, f);
+    return 0;
+}
+
+int txn_rename_one(struct txn *t, struct mailbox *m, struct view to)
+{
+    struct stage *s;
+    int err = check_new_name(t->acc, to);
+
+    if (err != 0)
+        return err;
+    s = stage_new(OP_RENAME);
+    s->op.mailbox = m->id;
+    s->to_name = view_dup(to);
+    stage_name(t, s, mailbox_name_view(m));
     return 0;
 }
 

@@ -26,6 +26,15 @@ void relocation_free(struct relocation *r);
 /* Reads the bytes and stages their relocation; takes over r's references. ERR_CORRUPT, ERR_IO, ERR_NOMEM. */
 MUST_CHECK int txn_relocate(struct txn *t, struct relocation *r);
 
+struct stage;
+struct stage *stage_new(enum op_kind kind);
+void stage_free(struct account *acc, struct stage *s);
+void stage_add(struct txn *t, struct stage *s);
+/* ERR_SYNTAX, ERR_LIMIT. create: slots for new ones are reserved. */
+MUST_CHECK int stage_keywords(struct stage *s, struct mailbox *m, const struct view *keywords, size_t n, bool create);
+/* Size, content id and digest of what s->message holds. */
+void stage_message(struct stage *s);
+
 struct stage {
     struct stage *next;
     enum op_kind kind;
@@ -38,6 +47,10 @@ struct stage {
     struct buf digest;
     struct relocation relocation;
     bool uid_given; /* op.uid is not the next, but this one */
+    bool applied;
+    char *made_dir;   /* Maildir: files were made for it, in tmp/ of this folder: */
+    struct buf made;  /* their names, each with its NUL */
+    struct buf names; /* for op.names */
     uint8_t message_head[BLOB_HEADER_SIZE], digest_head[BLOB_HEADER_SIZE];
 };
 

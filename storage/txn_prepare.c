@@ -7,7 +7,7 @@
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
-#include "storage/txn_int.h"
+#include "storage/maildir_hooks_int.h"
 
 struct prepare {
     struct txn *t;
@@ -68,7 +68,8 @@ static void add_message(struct txn *t, struct stage *s)
     if (s->op.digest_len > 0)
         add_blob(t, s->digest_head, buf_view(&s->digest));
     s->op.blob = t->blob_bytes;
-    add_blob(t, s->message_head, s->message.bytes);
+    if (s->op.kind != OP_APPEND_FILE)
+        add_blob(t, s->message_head, s->message.bytes);
 }
 
 static void prepare_relocate(struct prepare *p, struct stage *s)
@@ -96,6 +97,7 @@ static int prepare_append(struct prepare *p, struct stage *s)
         return err;
     add_message(p->t, s);
     s->op.keywords = buf_view(&s->keywords);
+    s->op.names = buf_view(&s->names);
     op_put(&p->t->ops, &s->op);
     return 0;
 }
@@ -148,28 +150,37 @@ static int prepare_copy(struct prepare *p, struct stage *s)
     uidset_init(&uids);
     existing_uids(from, &s->uids, &uids);
     err = take_uids(p->acc, to, uidset_count(&uids), &s->op.uid);
+    if (err == 0 && p->acc->md != NULL)
+        err = md_prepare_copy(p->acc, s, from, md_box_dir(to), &uids);
+    s->op.names = buf_view(&s->names);
     if (err == 0)
         put_with_uids(p, &s->op, &uids);
     uidset_free(&uids);
     return err;
 }
 
-static int put_create(struct prepare *p, struct view name, unsigned use)
+/* uidvalidity 0: a new one. */
+static int put_create(struct prepare *p, struct view name, unsigned use, uint32_t uidvalidity)
 {
     uint64_t now = account_now_ms(p->acc) / 1000;
     struct op op = {.kind = OP_CREATE, .name = name, .use = use};
+    int err;
 
     if (p->next_id == UINT32_MAX || p->last_uidvalidity == UINT32_MAX)
         return ERR_LIMIT;
     /* Seconds since 1970, so that an account made anew does not repeat the old one's; but never one twice. */
-    if (now > p->last_uidvalidity && now < UINT32_MAX)
+    if (uidvalidity != 0)
+        p->last_uidvalidity = MAX_OF(p->last_uidvalidity, uidvalidity);
+    else if (now > p->last_uidvalidity && now < UINT32_MAX)
         p->last_uidvalidity = (uint32_t)now;
     else
         p->last_uidvalidity++;
     op.mailbox = p->next_id++;
-    op.uidvalidity = p->last_uidvalidity;
-    op_put(&p->t->ops, &op);
-    return 0;
+    op.uidvalidity = uidvalidity != 0 ? uidvalidity : p->last_uidvalidity;
+    err = p->acc->md != NULL ? md_prepare_create(p->acc, name, op.mailbox, op.uidvalidity) : 0;
+    if (err == 0)
+        op_put(&p->t->ops, &op);
+    return err;
 }
 
 static int put_parents(struct prepare *p, struct view name)
@@ -178,7 +189,7 @@ static int put_parents(struct prepare *p, struct view name)
 
     for (size_t i = 0; i < name.len && err == 0; i++) {
         if (name.ptr[i] == '/' && account_find(p->acc, view_sub(name, 0, i)) == NULL)
-            err = put_create(p, view_sub(name, 0, i), 0);
+            err = put_create(p, view_sub(name, 0, i), 0, 0);
     }
     return err;
 }
@@ -190,8 +201,9 @@ static int prepare_create(struct prepare *p, struct stage *s)
 
     if (account_find(p->acc, name) != NULL)
         return ERR_EXISTS;
-    err = put_parents(p, name);
-    return err != 0 ? err : put_create(p, name, s->op.use);
+    /* A folder that was found does not need a parent. */
+    err = s->op.on ? 0 : put_parents(p, name);
+    return err != 0 ? err : put_create(p, name, s->op.use, s->op.uidvalidity);
 }
 
 static int prepare_delete(struct prepare *p, struct stage *s)
@@ -203,7 +215,7 @@ static int prepare_delete(struct prepare *p, struct stage *s)
 }
 
 /* INBOX stays; what is in it moves to a new mailbox (RFC 9051 6.3.6). */
-static int prepare_rename_inbox(struct prepare *p, struct view to)
+static int prepare_rename_inbox(struct prepare *p, struct stage *s, struct view to)
 {
     struct mailbox *inbox = account_find(p->acc, VIEW("INBOX"));
     struct op op = {.kind = OP_COPY, .uid = 1, .on = true, .savedate = (int64_t)(account_now_ms(p->acc) / 1000)};
@@ -220,15 +232,18 @@ static int prepare_rename_inbox(struct prepare *p, struct view to)
     op.mailbox = inbox->id;
     if (err == 0) {
         op.to = p->next_id;
-        err = put_create(p, to, 0);
+        err = put_create(p, to, 0, 0);
     }
     if (err != 0)
         return err;
     uidset_init(&uids);
     existing_uids(inbox, &any, &uids);
-    put_with_uids(p, &op, &uids);
+    if (p->acc->md != NULL)
+        err = md_prepare_rename_inbox(p->acc, s, inbox, to, &uids, &op);
+    if (err == 0)
+        put_with_uids(p, &op, &uids);
     uidset_free(&uids);
-    return 0;
+    return err;
 }
 
 static int prepare_rename(struct prepare *p, struct stage *s)
@@ -239,8 +254,13 @@ static int prepare_rename(struct prepare *p, struct stage *s)
 
     if (account_find(p->acc, to) != NULL)
         return ERR_EXISTS;
+    if (s->op.mailbox != 0) {
+        s->op.name = to;
+        op_put(&p->t->ops, &s->op);
+        return 0;
+    }
     if (name_is_inbox(from))
-        return prepare_rename_inbox(p, to);
+        return prepare_rename_inbox(p, s, to);
     err = put_parents(p, to);
     for (size_t i = names_lower_bound(p->acc, from); i < p->acc->nmailboxes && err == 0; i++) {
         struct view name = mailbox_name_view(p->acc->by_name[i]);
@@ -301,6 +321,12 @@ static int prepare_stage(struct prepare *p, struct stage *s)
     case OP_IDENTITY:
         return prepare_identity(p, s);
     case OP_RECENT:
+    case OP_UIDL:
+        s->op.name = view_str(s->name);
+        op_put(&p->t->ops, &s->op);
+        return 0;
+    case OP_APPEND_FILE:
+    case OP_COPY_FILE:
     case OP_JUMP:
     case OP_CLEAN:
     case OP_KIND_END:

@@ -55,6 +55,8 @@ static void check_data(struct verify *v, const struct mailbox *m, const struct m
                                .uid = rec->uid};
     struct msg_data data;
 
+    if (rec->seg == 0) /* a file of a Maildir: none of ours */
+        return;
     if (message_data(v->mail, rec, &data) != 0) {
         mark_needed(v, rec);
         verify_found(v, &f);

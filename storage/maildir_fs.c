@@ -1,0 +1,430 @@
+/*
+ * The files of a Maildir. Directories are opened from the Maildir's own descriptor with openat2(RESOLVE_BENEATH | NO_SYMLINKS),
+ * files from their directory's by a single name, so a link that somebody planted is refused wherever it stands, and nothing can
+ * lead outside. Files are opened without blocking and must be regular.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/log/log.h"
+#include "storage/maildir_int.h"
+
+#define COPY_MAX ((size_t)1 << 30)
+
+static int open_beneath(int dir, const char *path, int flags, mode_t mode)
+{
+    struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK),
+                           .mode = (flags & O_CREAT) != 0 ? mode : 0,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    long fd;
+
+    do
+        fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+    while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+    return (int)fd;
+}
+
+static int open_error(int errnum)
+{
+    return errnum == ELOOP || errnum == ENOTDIR || errnum == EXDEV || errnum == ENXIO ? ERR_DENIED : err_from_errno(errnum);
+}
+
+void md_path(const char *dir, enum md_place place, char *out, size_t size)
+{
+    static const char *const names[MD_PLACES] = {"new", "cur", "tmp", "."};
+    struct buf b;
+
+    buf_init(&b, size);
+    buf_put_str(&b, dir);
+    if (dir[0] != '\0' && place != MD_SELF)
+        buf_put_byte(&b, '/');
+    if (dir[0] == '\0' || place != MD_SELF)
+        buf_put_str(&b, names[place]);
+    buf_put_byte(&b, 0);
+    ASSERT(buf_ok(&b));
+    memcpy(out, buf_view(&b).ptr, buf_len(&b));
+    buf_free(&b);
+}
+
+int md_dir_open(const struct maildir *md, const char *dir, enum md_place place, int *fd_out)
+{
+    char path[MD_NAME_MAX + 16];
+    int fd;
+
+    md_path(dir, place, path, sizeof(path));
+    fd = open_beneath(md->root, path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return open_error(errno);
+    *fd_out = fd;
+    return 0;
+}
+
+int md_file_open(int dirfd, const char *name, int *fd_out, struct stat *st_out)
+{
+    struct stat st;
+    int fd = open_beneath(dirfd, name, O_RDONLY | O_NOCTTY, 0);
+    int err = 0;
+
+    if (fd < 0)
+        return open_error(errno);
+    if (fstat(fd, &st) != 0)
+        err = err_from_errno(errno);
+    else if (!S_ISREG(st.st_mode))
+        err = ERR_DENIED;
+    if (err != 0) {
+        close(fd);
+        return err;
+    }
+    *st_out = st;
+    *fd_out = fd;
+    return 0;
+}
+
+int md_dir_list(int dirfd, bool (*fn)(void *arg, const char *name), void *arg)
+{
+    int fd = open_beneath(dirfd, ".", O_RDONLY | O_DIRECTORY, 0), err;
+    struct dirent *e;
+    DIR *d;
+
+    if (fd < 0)
+        return err_from_errno(errno);
+    d = fdopendir(fd);
+    if (d == NULL) {
+        err = err_from_errno(errno);
+        close(fd);
+        return err;
+    }
+    for (;;) {
+        errno = 0;
+        e = readdir(d);
+        if (e == NULL || !fn(arg, e->d_name))
+            break;
+    }
+    err = e == NULL && errno != 0 ? err_from_errno(errno) : 0;
+    closedir(d);
+    return err;
+}
+
+static int read_all(int fd, size_t size, struct buf *out)
+{
+    size_t left = size;
+
+    while (left > 0) {
+        uint8_t *p = buf_reserve(out, left);
+        ssize_t n;
+
+        if (p == NULL)
+            return ERR_NOMEM;
+        n = read(fd, p, left);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_from_errno(errno);
+        if (n == 0)
+            break; /* somebody made it shorter */
+        buf_commit(out, (size_t)n);
+        left -= (size_t)n;
+    }
+    return 0;
+}
+
+int md_file_read(int dirfd, const char *name, size_t max, struct buf *out)
+{
+    struct stat st;
+    int fd, err = md_file_open(dirfd, name, &fd, &st);
+
+    buf_init(out, max + 1);
+    if (err != 0)
+        return err;
+    err = (uint64_t)st.st_size > max ? ERR_LIMIT : read_all(fd, (size_t)st.st_size, out);
+    close(fd);
+    if (err != 0)
+        buf_free(out);
+    return err;
+}
+
+static int write_all(int fd, struct view bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t n = write(fd, bytes.ptr, bytes.len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_from_errno(errno);
+        bytes = view_sub(bytes, (size_t)n, bytes.len);
+    }
+    return 0;
+}
+
+int md_file_write(int dirfd, const char *name, struct view bytes, int64_t mtime)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)mtime}};
+    int fd = open_beneath(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600), err;
+
+    if (fd < 0)
+        return open_error(errno);
+    err = write_all(fd, bytes);
+    /* Other programs take the time of the file for that of the message; not to be able to set it is no reason to lose the
+     * message. */
+    if (err == 0 && mtime != 0 && futimens(fd, times) != 0)
+        LOG_DEBUG(0, "cannot set the time of a file", F_ERRNO(errno));
+    if (err == 0 && fsync(fd) != 0)
+        err = err_from_errno(errno);
+    if (close(fd) != 0 && err == 0)
+        err = err_from_errno(errno);
+    if (err != 0)
+        (void)unlinkat(dirfd, name, 0); /* what could not be written is of no use; at worst it is left in tmp */
+    return err;
+}
+
+int md_file_replace(int dirfd, const char *name, struct view bytes)
+{
+    char temp[MD_NAME_MAX + 1];
+    struct buf b;
+    int err;
+
+    buf_init(&b, sizeof(temp) - 1);
+    buf_put_str(&b, name);
+    buf_put_str(&b, ".culver");
+    if (!buf_ok(&b)) {
+        buf_free(&b);
+        return ERR_LIMIT;
+    }
+    memset(temp, 0, sizeof(temp));
+    memcpy(temp, buf_view(&b).ptr, buf_len(&b));
+    buf_free(&b);
+    if (unlinkat(dirfd, temp, 0) != 0 && errno != ENOENT)
+        return err_from_errno(errno);
+    err = md_file_write(dirfd, temp, bytes, 0);
+    if (err == 0 && renameat(dirfd, temp, dirfd, name) != 0)
+        err = err_from_errno(errno);
+    if (err == 0 && fsync(dirfd) != 0)
+        err = err_from_errno(errno);
+    return err;
+}
+
+int md_rename(int from_dir, const char *from, int to_dir, const char *to)
+{
+    struct stat st;
+
+    if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    /* A file system that cannot promise it; names are unique all the same. */
+    if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return renameat(from_dir, from, to_dir, to);
+}
+
+/* The same inode where the file system can, else a copy. */
+int md_link(int from_dir, const char *from, int to_dir, const char *to)
+{
+    struct stat st;
+    struct buf b;
+    int fd, err;
+
+    /* The name must be a file now; that another takes its place meanwhile would at most link that, within the Maildir. */
+    err = md_file_open(from_dir, from, &fd, &st);
+    if (err != 0)
+        return err;
+    if (linkat(from_dir, from, to_dir, to, 0) == 0) {
+        close(fd);
+        return 0;
+    }
+    if (errno != EPERM && errno != EXDEV && errno != EMLINK && errno != EOPNOTSUPP && errno != EACCES) {
+        err = err_from_errno(errno);
+        close(fd);
+        return err;
+    }
+    close(fd);
+    err = md_file_read(from_dir, from, COPY_MAX, &b);
+    if (err == 0) {
+        err = md_file_write(to_dir, to, buf_view(&b), st.st_mtim.tv_sec);
+        buf_free(&b);
+    }
+    return err;
+}
+
+int md_sync(const struct maildir *md, const char *dir, enum md_place place)
+{
+    int fd, err = md_dir_open(md, dir, place, &fd);
+
+    if (err != 0)
+        return err;
+    if (fsync(fd) != 0)
+        err = err_from_errno(errno);
+    close(fd);
+    return err;
+}
+
+static int make_dir(int dirfd, const char *name)
+{
+    return mkdirat(dirfd, name, 0700) == 0 || errno == EEXIST ? 0 : err_from_errno(errno);
+}
+
+int md_box_make(const struct maildir *md, const char *dir)
+{
+    static const char *const places[] = {"tmp", "new", "cur"};
+    int fd, err = dir[0] != '\0' ? make_dir(md->root, dir) : 0;
+
+    if (err == 0)
+        err = md_dir_open(md, dir, MD_SELF, &fd);
+    if (err != 0)
+        return err;
+    for (size_t i = 0; i < ARRAY_LEN(places) && err == 0; i++)
+        err = make_dir(fd, places[i]);
+    if (err == 0 && dir[0] != '\0') {
+        /* By this file other programs know a folder from a Maildir of its own. */
+        int marker = open_beneath(fd, "maildirfolder", O_WRONLY | O_CREAT, 0600);
+
+        if (marker >= 0)
+            close(marker);
+        else
+            err = open_error(errno);
+    }
+    if (err == 0 && (fsync(fd) != 0 || fsync(md->root) != 0))
+        err = err_from_errno(errno);
+    close(fd);
+    return err;
+}
+
+int md_ident_read(const struct maildir *md, const char *dir, struct md_ident *out)
+{
+    struct buf b;
+    int fd, err = md_dir_open(md, dir, MD_SELF, &fd);
+
+    if (err != 0)
+        return err;
+    err = md_file_read(fd, MD_IDENT, 256, &b);
+    close(fd);
+    if (err != 0)
+        return err;
+    err = md_ident_parse(buf_view(&b), out) ? 0 : ERR_SYNTAX;
+    buf_free(&b);
+    return err;
+}
+
+int md_ident_write(const struct maildir *md, const char *dir, const struct md_ident *id)
+{
+    struct buf b;
+    int fd, err = md_dir_open(md, dir, MD_SELF, &fd);
+
+    if (err != 0)
+        return err;
+    buf_init(&b, 256);
+    md_ident_put(&b, id);
+    err = md_file_replace(fd, MD_IDENT, buf_view(&b));
+    buf_free(&b);
+    close(fd);
+    return err;
+}
+
+char *md_unique(struct maildir *md, uint64_t file_size, uint64_t size)
+{
+    struct timespec ts;
+    struct buf b;
+    char *name;
+
+    if (clock_gettime(CLOCK_REALTIME, &ts) != 0)
+        PANIC("no clock");
+    buf_init(&b, MD_NAME_MAX);
+    buf_put_fmt(&b, "%lld.M%ldP%dQ%u.%s,S=%llu,W=%llu", (long long)ts.tv_sec, ts.tv_nsec / 1000, (int)getpid(), ++md->counter,
+                md->host, (unsigned long long)file_size, (unsigned long long)size);
+    ASSERT(buf_ok(&b));
+    name = view_dup(buf_view(&b));
+    buf_free(&b);
+    return name;
+}
+
+char *md_unique_like(struct maildir *md, const char *name)
+{
+    struct view v = view_str(name), info = view_sub(v, view_find(v, ':'), v.len);
+    char *base = md_unique(md, 0, 0), *out;
+    struct buf b;
+
+    buf_init(&b, MD_NAME_MAX);
+    /* Its sizes are not those of the old one, and not known here. */
+    buf_put_view(&b, view_sub(view_str(base), 0, view_find(view_str(base), ',')));
+    buf_put_view(&b, info);
+    out = buf_ok(&b) ? view_dup(buf_view(&b)) : NULL;
+    buf_free(&b);
+    free(base);
+    return out;
+}
+
+/* The machine's name as it may stand in a file name. */
+static char *host_name(void)
+{
+    struct utsname u;
+    char *name;
+
+    if (uname(&u) != 0 || u.nodename[0] == '\0')
+        return xstrdup("localhost");
+    name = view_dup(view_sub(view_str(u.nodename), 0, 64));
+    for (char *p = name; *p != '\0'; p++) {
+        bool good = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '-' || *p == '.';
+
+        if (!good)
+            *p = '_';
+    }
+    return name;
+}
+
+int maildir_open(const char *path, struct maildir **out, struct vfs **vfs_out)
+{
+    struct maildir *md;
+    struct vfs *vfs = NULL;
+    struct buf log_path;
+    char *p;
+    int err, root;
+
+    buf_init(&log_path, PATH_MAX);
+    buf_put_fmt(&log_path, "%s/%s", path, MD_LOG_DIR);
+    if (!buf_ok(&log_path)) {
+        buf_free(&log_path);
+        return ERR_LIMIT;
+    }
+    p = view_dup(buf_view(&log_path));
+    buf_free(&log_path);
+    err = vfs_posix_open(p, &vfs);
+    free(p);
+    if (err != 0)
+        return err;
+    root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) {
+        err = err_from_errno(errno);
+        vfs_free(&vfs);
+        return err;
+    }
+    md = xcalloc(1, sizeof(*md));
+    md->root = root;
+    md->inotify = -1;
+    md->host = host_name();
+    *out = md;
+    *vfs_out = vfs;
+    return 0;
+}
+
+void maildir_free(struct maildir **md)
+{
+    if (*md == NULL)
+        return;
+    close((*md)->root);
+    free((*md)->host);
+    free(*md);
+    *md = NULL;
+}

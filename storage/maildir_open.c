@@ -1,0 +1,297 @@
+/* A Maildir account's life: opening, looking, idle work, closing. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/log/log.h"
+#include "storage/maildir_int.h"
+
+#define POLL_MS 3000
+#define GONE_SLICE 1000
+#define BOTH (1u << MD_NEW | 1u << MD_CUR)
+
+struct mailbox *md_next_mailbox(struct account *acc, uint32_t *id)
+{
+    for (size_t i = 0; i < acc->nmailboxes; i++) {
+        if (acc->by_id[i]->id > *id) {
+            *id = acc->by_id[i]->id;
+            return acc->by_id[i];
+        }
+    }
+    return NULL;
+}
+
+/* --- opening and closing --------------------------------------------------------------------------------- */
+
+void md_account_init(struct account *acc)
+{
+    acc->md->acc = acc;
+    acc->md->opening = true;
+    acc->md->gone_left = true; /* who knows */
+}
+
+int md_account_open(struct account *acc, bool *is_new)
+{
+    acc->md->opening = false;
+    md_watch_init(acc->md);
+    return *is_new ? md_adopt(acc, is_new) : 0;
+}
+
+int md_account_opened(struct account *acc)
+{
+    int err = md_scan_folders(acc);
+
+    if (err != 0)
+        return err;
+    md_after_commit(acc);
+    for (uint32_t id = 0;;) {
+        struct mailbox *m = md_next_mailbox(acc, &id);
+
+        if (m == NULL)
+            break;
+        md_watch_box(m);
+        /* A folder that cannot be read does not keep the others from being served. */
+        if (md_scan_box(m, BOTH) != 0 && account_read_only(acc))
+            return ERR_IO;
+    }
+    acc->md->deleted.n = 0;
+    return 0;
+}
+
+int md_settle(struct account *acc)
+{
+    struct maildir *md = acc->md;
+    int err = 0;
+
+    md->work = true;
+    md_after_commit(acc);
+    if (md->ngone > 0)
+        return ERR_BUSY;
+    for (size_t i = 0; i < acc->nmailboxes && err == 0; i++) {
+        struct mailbox *m = acc->by_id[i];
+
+        if (m->md->moved || m->md->dead.n > 0)
+            return ERR_BUSY;
+        if (!m->md->unsynced)
+            continue;
+        err = md_sync(md, md_box_dir(m), MD_NEW);
+        if (err == 0)
+            err = md_sync(md, md_box_dir(m), MD_CUR);
+        m->md->unsynced = err != 0;
+    }
+    if (err == 0 && md->root_unsynced) {
+        err = md_sync(md, "", MD_SELF);
+        md->root_unsynced = err != 0;
+    }
+    return err;
+}
+
+int md_account_close(struct account *acc)
+{
+    size_t left = 0;
+    int err;
+
+    for (size_t i = 0; i < acc->nmailboxes; i++) {
+        md_box_rename(acc->by_id[i]);
+        left += acc->by_id[i]->md->renames.n;
+    }
+    err = md_settle(acc);
+    return err == 0 && left > 0 ? ERR_BUSY : err;
+}
+
+void md_account_free(struct account *acc)
+{
+    struct maildir *md = acc->md;
+
+    if (md == NULL)
+        return;
+    if (md->inotify >= 0)
+        close(md->inotify);
+    md->inotify = -1;
+    for (size_t i = 0; i < md->ngone; i++)
+        free(md->gone[i]);
+    for (size_t i = 0; i < md->nsync_dirs; i++)
+        free(md->sync_dirs[i]);
+    free(md->gone);
+    free(md->gone_ids);
+    free(md->sync_dirs);
+    free(md->watches);
+    idx_free(&md->deleted);
+    /* What maildir_open() made stays, for the next account_open(). */
+    *md = (struct maildir){.root = md->root, .host = md->host, .counter = md->counter, .inotify = -1};
+}
+
+/* --- looking --------------------------------------------------------------------------------------------- */
+
+int account_watch_fd(const struct account *acc)
+{
+    return acc->md != NULL ? acc->md->inotify : -1;
+}
+
+static bool time_changed(const struct maildir *md, const char *dir, enum md_place place, const struct timespec *last)
+{
+    char path[MD_NAME_MAX + 16];
+    struct stat st;
+
+    md_path(dir, place, path, sizeof(path));
+    return fstatat(md->root, path, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_mtim.tv_sec != last->tv_sec ||
+           st.st_mtim.tv_nsec != last->tv_nsec;
+}
+
+static void poll_times(struct account *acc)
+{
+    struct maildir *md = acc->md;
+    struct stat st;
+
+    if (fstat(md->root, &st) == 0) {
+        md->root_dirty = md->root_dirty || memcmp(&st.st_mtim, &md->root_mtime, sizeof(st.st_mtim)) != 0;
+        md->root_mtime = st.st_mtim;
+    }
+    for (size_t i = 0; i < acc->nmailboxes; i++) {
+        struct mailbox *m = acc->by_id[i];
+
+        if (time_changed(md, md_box_dir(m), MD_NEW, &m->md->mtime[MD_NEW]) ||
+            time_changed(md, md_box_dir(m), MD_CUR, &m->md->mtime[MD_CUR]))
+            md_box_touch(m, BOTH);
+    }
+}
+
+uint64_t account_scan(struct account *acc)
+{
+    struct maildir *md = acc->md;
+    uint64_t now;
+
+    if (md == NULL || account_read_only(acc))
+        return UINT64_MAX;
+    if (acc->queue != NULL)
+        return 0;
+    now = account_now_ms(acc);
+    if (!md->watch_all && (now >= md->poll_at || now + POLL_MS < md->poll_at)) {
+        poll_times(acc);
+        md->poll_at = now + POLL_MS;
+    }
+    if (md_watch_read(md)) {
+        if (md->root_dirty)
+            (void)!md_scan_folders(acc); /* logged; tried again when something changes */
+        md->dirty = false;
+        for (uint32_t id = 0;;) {
+            struct mailbox *m = md_next_mailbox(acc, &id);
+
+            if (m == NULL)
+                break;
+            if (m->md->dirty != 0)
+                (void)!md_scan_box(m, m->md->dirty); /* logged */
+        }
+    }
+    return md->watch_all ? UINT64_MAX : md->poll_at - now;
+}
+
+/* --- idle work ------------------------------------------------------------------------------------------- */
+
+struct gone {
+    const struct maildir *md;
+    unsigned left;  /* of the slice */
+    char path[512]; /* of the folder */
+    int fd;
+    bool found;
+};
+
+static bool remove_file(void *arg, const char *name)
+{
+    struct gone *g = arg;
+
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return true;
+    if (g->left == 0)
+        return false;
+    g->left--;
+    (void)unlinkat(g->fd, name, 0); /* what cannot go keeps its directory, and is tried again at the next open */
+    return true;
+}
+
+static void empty_dir(struct gone *g, enum md_place place)
+{
+    if (md_dir_open(g->md, g->path, place, &g->fd) != 0)
+        return;
+    (void)!md_dir_list(g->fd, remove_file, g); /* tried again */
+    close(g->fd);
+}
+
+static bool remove_folder(void *arg, const char *name)
+{
+    static const char *const places[] = {"new", "cur", "tmp"};
+    struct gone *g = arg;
+    struct buf b;
+    int fd;
+
+    if (strncmp(name, "gone.", 5) != 0)
+        return true;
+    buf_init(&b, sizeof(g->path) - 1);
+    buf_put_fmt(&b, MD_LOG_DIR "/%s", name);
+    if (!buf_ok(&b)) {
+        buf_free(&b);
+        return true;
+    }
+    memset(g->path, 0, sizeof(g->path));
+    memcpy(g->path, buf_view(&b).ptr, buf_len(&b));
+    buf_free(&b);
+    for (unsigned i = 0; i < 3; i++)
+        empty_dir(g, (enum md_place)i);
+    if (g->left > 0 && md_dir_open(g->md, g->path, MD_SELF, &fd) == 0) {
+        for (unsigned i = 0; i < 3; i++)
+            (void)unlinkat(fd, places[i], AT_REMOVEDIR);
+        close(fd);
+        empty_dir(g, MD_SELF);
+        (void)unlinkat(g->md->root, g->path, AT_REMOVEDIR);
+    }
+    return g->left > 0;
+}
+
+/* What is left of deleted mailboxes. True: there is more. */
+static bool remove_gone(struct maildir *md)
+{
+    struct gone g = {.md = md, .left = GONE_SLICE};
+    int fd;
+
+    if (!md->gone_left)
+        return false;
+    md->gone_left = false;
+    if (md_dir_open(md, MD_LOG_DIR, MD_SELF, &fd) != 0)
+        return false;
+    (void)!md_dir_list(fd, remove_folder, &g); /* tried again at the next open */
+    close(fd);
+    md->gone_left = g.left == 0;
+    return md->gone_left;
+}
+
+uint64_t md_background(struct account *acc)
+{
+    struct maildir *md = acc->md;
+    uint64_t now = account_now_ms(acc), wait = UINT64_MAX;
+    bool more = remove_gone(md);
+
+    if (md->retry_at != 0 && now >= md->retry_at) {
+        md->retry_at = 0;
+        md->work = true;
+        md_after_commit(acc);
+    }
+    if (md->rename_at == 0) {
+        for (size_t i = 0; i < acc->nmailboxes; i++) {
+            if (acc->by_id[i]->md->nnew > 0 && acc->by_id[i]->recent == 0)
+                md->rename_at = now;
+        }
+    }
+    if (md->rename_at != 0 && now >= md->rename_at) {
+        md->rename_at = 0;
+        for (size_t i = 0; i < acc->nmailboxes; i++)
+            md_box_rename(acc->by_id[i]);
+    }
+    if (md->retry_at != 0)
+        wait = md->retry_at - now;
+    if (md->rename_at != 0)
+        wait = MIN_OF(wait, md->rename_at - now);
+    return more ? 0 : wait;
+}
