@@ -240,18 +240,20 @@ class Server:
         return r
 
     def pids(self):
-        """All processes of this server: pid -> program name."""
+        """All processes of this server: pid -> program name. Only /proc/<pid>/stat is for everyone to read: the services are not
+        dumpable."""
+        programs = {name[:15]: name for name in os.listdir(self.bin)}
         out = {}
         for entry in os.listdir("/proc"):
             if not entry.isdigit():
                 continue
             try:
-                exe = os.readlink(f"/proc/{entry}/exe")
-                stat = Path(f"/proc/{entry}/stat").read_text()
+                stat = Path(f"/proc/{entry}/stat").read_text(errors="replace")
             except OSError:
                 continue
-            if exe.startswith(str(self.bin)):
-                out[int(entry)] = (os.path.basename(exe), int(stat.rsplit(")", 1)[1].split()[1]))
+            comm, rest = stat.split("(", 1)[1].rsplit(")", 1)
+            if comm in programs and rest.split()[0] not in "ZX":
+                out[int(entry)] = (programs[comm], int(rest.split()[1]))
         mine = {self.proc.pid}
         grown = True
         while grown:
