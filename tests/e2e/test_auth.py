@@ -3,8 +3,11 @@
 import base64
 import os
 import re
+import shutil
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -172,3 +175,39 @@ def test_system_users():
             assert c.rcpt("sysuser+lists")[0] == 250
             assert c.rcpt("no-such-user")[0] == 550
             assert c.rcpt("root")[0] // 100 == 4
+
+
+FILTER = Path(__file__).resolve().parents[2] / "conf/fail2ban/culver.conf"
+
+
+def fail2ban(lines, folder):
+    """The addresses that the real fail2ban-regex finds in these lines with our filter, in their order."""
+    log = folder / "fail2ban.log"
+    log.write_text("".join(line + "\n" for line in lines))
+    r = subprocess.run(["fail2ban-regex", "--out", "<ip>", str(log), str(FILTER)], capture_output=True, text=True, timeout=60)
+    assert r.returncode == 0, r.stdout + r.stderr
+    return r.stdout.split()
+
+
+@pytest.mark.skipif(shutil.which("fail2ban-regex") is None, reason="needs fail2ban")
+def test_fail2ban():
+    """Lines that the server wrote: guesses count for the address that made them, nothing else counts."""
+    with Server(extra="auth_mechanisms = plain scram-sha-256\n") as server:
+        assert login(server, "alice", "pw-alice").startswith(b"t OK")
+        good = len(fail2ban(server.log_text().splitlines(), server.folder))
+        guesses = [("alice", "wrong"), ("nobody", "x"), ('msg=\\"authentication failed\\" peer=192.0.2.66 user=x reason=\\"wrong password\\" ', "x"),
+                   ("a b\\\\", "x")]
+        for user, password in guesses:
+            assert login(server, user, password).startswith(b"t NO")
+        with Raw(server.ports["imap"]) as c:
+            c.line()
+            assert c.ask("AUTHENTICATE LOGIN")[-1].startswith(b"t NO [CANNOT]")
+        os.rename(server.folder / "etc/users", server.folder / "etc/away")
+        assert login(server, "alice", "pw-alice").startswith(b"t NO [UNAVAILABLE]")
+        lines = wait_for(lambda: t if (t := server.log_text()).count('"authentication failed"') == len(guesses) + 2 else None, what="log")
+        lines = lines.splitlines()
+        assert good == 0 and fail2ban(lines, server.folder) == ["127.0.0.1"] * len(guesses)
+        # The same from other addresses and behind syslog's prefix.
+        failed = next(line for line in lines if '"authentication failed"' in line)
+        other = [failed.replace("127.0.0.1", "2001:db8::7"), "Nov 23 06:00:00 host culver[7]: " + failed]
+        assert fail2ban(other, server.folder) == ["2001:db8::7", "127.0.0.1"]
