@@ -65,7 +65,7 @@ class Server:
         self.folder = Path(folder or tempfile.mkdtemp(prefix="culver-e2e-"))
         self.rootless = rootless
         self.users = list(users)
-        self.extra = extra
+        self.extra = extra + os.environ.get("CULVER_EXTRA", "")
         self.tls = tls
         self.env = env or {}
         self.system_users = list(system_users)
@@ -217,7 +217,11 @@ class Server:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *exc):
         self.close()
