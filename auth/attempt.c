@@ -155,9 +155,29 @@ static void attempt_lookup(struct auth_conn *c)
     lookup_start(&a->lookup, &c->server->dbs, &a->name, false, c->id, on_lookup, c);
 }
 
+static struct cache_claim attempt_claim(const struct auth_conn *c)
+{
+    const struct attempt *a = c->attempt;
+    return (struct cache_claim){&a->name, secret_view(a->x.password), CACHE_PASSWORD, &c->peer};
+}
+
+/* What the databases said, for the cache. */
+static void attempt_remember(struct auth_conn *c, enum passdb_result result)
+{
+    struct auth_server *s = c->server;
+    const struct cache_claim claim = attempt_claim(c);
+    if (s->cache == NULL || !c->attempt->named)
+        return;
+    if (result == PASSDB_MATCH)
+        auth_cache_put(s->cache, loop_now(s->loop), auth_dbs_generation(&s->dbs), &claim);
+    else if (result != PASSDB_TEMPORARY)
+        auth_cache_forget(s->cache, &c->attempt->name);
+}
+
 static void on_verified(void *arg, enum passdb_result result, const char *reason)
 {
     struct auth_conn *c = arg;
+    attempt_remember(c, result);
     switch (result) {
     case PASSDB_MATCH:
         secret_free(&c->attempt->x.password);
@@ -182,6 +202,15 @@ static void attempt_verify(struct auth_conn *c)
     struct attempt *a = c->attempt;
     a->started = loop_now(c->server->loop);
     auth_conn_enter(c, CONN_CHECKING);
+    if (c->server->cache != NULL && a->named) {
+        const struct cache_claim claim = attempt_claim(c);
+        if (auth_cache_hit(c->server->cache, a->started, auth_dbs_generation(&c->server->dbs), &claim)) {
+            LOG_DEBUG(c->id, "password known from the cache", F_VIEW("user", attempt_user(a)));
+            secret_free(&a->x.password);
+            attempt_lookup(c);
+            return;
+        }
+    }
     verify_start(&a->verify, &c->server->dbs, &a->name, secret_view(a->x.password), &c->peer, c->id, on_verified, c);
 }
 

@@ -124,6 +124,14 @@ int auth_dbs_open(struct auth_dbs *dbs)
     return err;
 }
 
+uint64_t auth_dbs_generation(const struct auth_dbs *dbs)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < dbs->nfiles; i++)
+        sum += passwd_file_generation(dbs->files[i]);
+    return sum;
+}
+
 void auth_dbs_close(struct auth_dbs *dbs)
 {
     for (size_t i = 0; i < dbs->nfiles; i++)

@@ -43,6 +43,8 @@ struct auth_dbs {
 MUST_CHECK int auth_dbs_init(struct auth_dbs *dbs, const struct set_auth *set);
 /* In the sandbox: reads the files. Anything but 0 was logged. The owner sets dbs->requests before the first look-up. */
 MUST_CHECK int auth_dbs_open(struct auth_dbs *dbs);
+/* Another number whenever a file of the databases may say something else than before. */
+uint64_t auth_dbs_generation(const struct auth_dbs *dbs);
 void auth_dbs_close(struct auth_dbs *dbs);
 
 #endif

@@ -56,7 +56,8 @@ struct passwd_file {
     char *path;
     struct table table;
     struct stamp stamp;
-    bool unsure;  /* read again at the next look-up */
+    bool unsure; /* read again at the next look-up */
+    uint64_t generation;
     bool failing; /* the failure was logged */
 };
 
@@ -257,6 +258,7 @@ static int file_reload(struct passwd_file *f)
     table_free(&f->table);
     f->table = t;
     f->stamp = stamp;
+    f->generation++;
     f->unsure = stamp_unsure(&stamp);
     return 0;
 }
@@ -306,6 +308,12 @@ void passwd_file_close(struct passwd_file **f)
 const char *passwd_file_path(const struct passwd_file *f)
 {
     return f->path;
+}
+
+uint64_t passwd_file_generation(struct passwd_file *f)
+{
+    /* A file that cannot be used counts as another one: what was read from it must not be relied on. */
+    return file_refresh(f) == 0 ? f->generation : ++f->generation;
 }
 
 static int line_get(const struct table *t, const struct line_pos *p, struct passwd_line *out)

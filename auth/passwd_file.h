@@ -19,6 +19,9 @@ MUST_CHECK int passwd_file_open(const char *path, struct passwd_file **out);
 void passwd_file_close(struct passwd_file **f);
 const char *passwd_file_path(const struct passwd_file *f);
 
+/* Rises whenever the file was read anew; looks whether it has to be. */
+uint64_t passwd_file_generation(struct passwd_file *f);
+
 /* The line of exactly this user. The views in *out are valid until the next call for this file. ERR_NOTFOUND: no such user.
  * Anything else: the file cannot be used now, which says nothing about the user. */
 MUST_CHECK int passwd_file_find(struct passwd_file *f, struct view user, struct passwd_line *out);

@@ -164,6 +164,7 @@ struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struc
     s->requests = auth_request_pool_new(loop, master, (unsigned)set->auth_helpers_max, set->auth_helper_timeout);
     s->dbs.requests = s->requests;
     s->penalty = penalty_new(set->auth_failure_delay);
+    s->cache = auth_cache_new(set->auth_cache_ttl, set->auth_cache_size);
     s->stop_timer = timer_new(loop, on_stop_timer, s);
     randombytes_buf(s->hash_key, sizeof(s->hash_key));
     return s;
@@ -184,6 +185,7 @@ void auth_server_free(struct auth_server **server)
     auth_request_pool_free(&s->requests);
     auth_dbs_close(&s->dbs);
     penalty_free(&s->penalty);
+    auth_cache_free(&s->cache);
     timer_free(&s->stop_timer);
     free(s);
 }

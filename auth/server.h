@@ -2,6 +2,7 @@
 #ifndef CULVER_AUTH_SERVER_H
 #define CULVER_AUTH_SERVER_H
 
+#include "auth/cache.h"
 #include "auth/dbs.h"
 #include "auth/penalty.h"
 #include "auth/request.h"
@@ -22,6 +23,7 @@ struct auth_server {
     struct auth_dbs dbs;
     struct auth_request_pool *requests;
     struct penalty *penalty;
+    struct auth_cache *cache; /* NULL: none */
     struct auth_parent *parents;
     struct auth_conn *conns[SERVER_CONN_BUCKETS];
     size_t nconns;

@@ -96,6 +96,8 @@ struct set_auth {
     uint64_t auth_helpers_max;/* helpers at once, 16 */
     uint64_t auth_helper_timeout; /* ms */
     uint64_t auth_failure_delay;  /* ms before a failure is answered */
+    uint64_t auth_cache_ttl;  /* ms; 0: no cache */
+    uint64_t auth_cache_size; /* users */
     bool auth_allow_weak_schemes; /* PLAIN, MD5-CRYPT, DES-CRYPT … */
     uint64_t quota_bytes, quota_messages; /* defaults for users without their own; 0 = none */
     struct set_passdb *passdbs;

@@ -80,6 +80,11 @@ static const struct conf_setting settings[] = {
     {"auth_helpers_max", CONF_UINT, AT(auth_helpers_max), 1, 1000, "16", NULL,
      "Processes that check a password (PAM, hashes) or look up a user at the same time. One Argon2id check may take 64 MiB."},
     {"auth_helper_timeout", CONF_TIME, AT(auth_helper_timeout), 1000, 300000, "30s", NULL, "Time that one such check may take."},
+    {"auth_cache_ttl", CONF_TIME, AT(auth_cache_ttl), 0, 86400000, "0", NULL,
+     "Time for which a password that was right is right again, from the same address, without asking a database. 0: every log-in "
+     "asks."},
+    {"auth_cache_size", CONF_UINT, AT(auth_cache_size), 8, 1000000, "10000", NULL,
+     "Users of whom that is remembered, 72 octets each."},
     {"auth_allow_weak_schemes", CONF_BOOL, AT(auth_allow_weak_schemes), 0, 0, "no", NULL,
      "Accept password schemes that no longer protect a stolen file: PLAIN, traditional DES, MD5, unsalted hashes."},
     END,

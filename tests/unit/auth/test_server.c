@@ -555,6 +555,92 @@ static void test_scram_pam_first(void **state)
     world_free();
 }
 
+/* 1000 users with one password, one after another and again: everybody gets a session as nobody but himself. */
+static void test_cache_crossing(void **state)
+{
+    enum { N = 1000 };
+    struct buf lines;
+    char text[64];
+    (void)state;
+    buf_init(&lines, 1 << 20);
+    for (unsigned i = 0; i < N; i++)
+        buf_put_fmt(&lines, "user%u:same\n", i);
+    buf_put_byte(&lines, '\0');
+    world_new(FILE_CONF "auth_cache_ttl = 1min\n", (const char *)buf_view(&lines).ptr, ROLE_LOGIN);
+    buf_free(&lines);
+    for (unsigned i = 0; i < 3 * N; i++) {
+        unsigned user = i * 7 % N;
+        struct conn *c = conn_new();
+        text[0] = '\0';
+        int n = snprintf(text + 1, sizeof(text) - 1, "user%u", user);
+        memcpy(text + 1 + n + 1, "same", 4);
+        plain(c, view_make(text, 1 + (size_t)n + 1 + 4));
+        assert_int_equal(c->last, IPC_AUTH_PASS);
+        assert_int_equal(w.grant_conn, c->id);
+        assert_string_equal(w.grant_name, text + 1);
+        conn_free(c);
+        turns(2);
+    }
+    assert_int_equal(w.grants, 3 * N);
+    struct conn *c = conn_new();
+    plain(c, BYTES("\0user1000\0same"));
+    assert_int_equal(c->fail, AUTH_FAIL_CREDENTIALS);
+    conn_free(c);
+    world_free();
+}
+
+static void test_cache_asks_once(void **state)
+{
+    (void)state;
+    world_new(PAM_CONF "auth_cache_ttl = 1min\n", "", ROLE_LOGIN);
+    const struct view good = BYTES("\0alice\0pw"), bad = BYTES("\0alice\0other");
+    const struct {
+        struct view message;
+        enum helper_result says;
+        enum ipc_kind asked, answer; /* asked: last of all; NSS is asked for every log-in */
+        unsigned helpers;
+    } rows[] = {
+        {good, HELPER_OK, IPC_AUTH_LOOKUP_NSS, IPC_AUTH_PASS, 2},
+        {good, HELPER_OK, IPC_AUTH_LOOKUP_NSS, IPC_AUTH_PASS, 3},       /* from the cache */
+        {bad, HELPER_WRONG, IPC_AUTH_CHECK_PAM, IPC_AUTH_FAIL, 4},      /* never the cached user's session for another password */
+        {good, HELPER_WRONG, IPC_AUTH_CHECK_PAM, IPC_AUTH_FAIL, 5},     /* and the cache has forgotten */
+        {good, HELPER_TEMPORARY, IPC_AUTH_CHECK_PAM, IPC_AUTH_FAIL, 6}, /* nothing is remembered of that */
+        {good, HELPER_OK, IPC_AUTH_LOOKUP_NSS, IPC_AUTH_PASS, 8},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct conn *c = conn_new();
+        w.answer = (struct msg_helper_result){.result = rows[i].says, .uid = 1000, .gid = 1000, .home = VIEW("/home/alice")};
+        plain(c, rows[i].message);
+        assert_int_equal(c->last, rows[i].answer);
+        assert_int_equal(w.asked, rows[i].asked);
+        assert_int_equal(w.nhelpers, rows[i].helpers);
+        conn_free(c);
+        turns(4);
+    }
+    world_free();
+}
+
+static void test_cache_file_changes(void **state)
+{
+    (void)state;
+    world_new(FILE_CONF "auth_cache_ttl = 1min\n", "alice:old\n", ROLE_LOGIN);
+    struct conn *c = conn_new();
+    plain(c, BYTES("\0alice\0old"));
+    assert_int_equal(c->last, IPC_AUTH_PASS);
+    conn_free(c);
+    FILE *f = fopen(users, "w");
+    assert_non_null(f);
+    fputs("alice:newer\n", f);
+    fclose(f);
+    c = conn_new();
+    plain(c, BYTES("\0alice\0old"));
+    assert_int_equal(c->fail, AUTH_FAIL_CREDENTIALS);
+    plain(c, BYTES("\0alice\0newer"));
+    assert_int_equal(c->last, IPC_AUTH_PASS);
+    conn_free(c);
+    world_free();
+}
+
 /* cleartext_auth = yes */
 static void test_cleartext(void **state)
 {
@@ -1033,6 +1119,9 @@ int main(void)
         cmocka_unit_test(test_again_after_failure),
         cmocka_unit_test(test_mechanisms),
         cmocka_unit_test(test_login_mechanism),
+        cmocka_unit_test(test_cache_crossing),
+        cmocka_unit_test(test_cache_asks_once),
+        cmocka_unit_test(test_cache_file_changes),
         cmocka_unit_test(test_scram_feigned),
         cmocka_unit_test(test_scram_wrong),
         cmocka_unit_test(test_scram_pam_first),
