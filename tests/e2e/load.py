@@ -56,7 +56,7 @@ class Actor(threading.Thread):
     def step(self):
         """A few commands at once, each on messages of its own, then their answers."""
         with self.ledger.lock:
-            if self.rng.random() < 0.25:
+            if self.rng.random() < 0.25 and not self.rounds.only_flags.is_set():
                 ops = self.name_ops()
             else:
                 self.free = self.mine(self.selected)
@@ -82,6 +82,8 @@ class Actor(threading.Thread):
         return out
 
     def message_ops(self):
+        if self.rounds.only_flags.is_set():
+            return self.store()
         total = sum(len(self.mine(b)) for b in self.boxes())
         kinds = [self.append, self.copy, self.move, self.store] + [self.expunge] * (5 if total > KEEP else 1)
         return self.rng.choice(kinds)()
@@ -245,7 +247,7 @@ class Delivery(threading.Thread):
     def run(self):
         try:
             self.go.wait()
-            while not self.stopping.is_set():
+            while not self.stopping.is_set() and not self.rounds.only_flags.is_set():
                 self.deliver()
         except (OSError, smtplib.SMTPException):
             pass
@@ -254,7 +256,7 @@ class Delivery(threading.Thread):
 
     def deliver(self):
         with self.server.lmtp() as client:
-            while not self.stopping.is_set():
+            while not self.stopping.is_set() and not self.rounds.only_flags.is_set():
                 content = self.ledger.new_content("lmtp")
                 p = Pending(self.ledger.boxes[0], [(content, frozenset())])
                 with self.ledger.lock:
@@ -280,6 +282,7 @@ class Rounds:
     def __init__(self, server, rng, lazy_flags=None):
         self.server, self.rng = server, rng
         self.ending = threading.Event()  # the machine is about to fail: from here NO is an answer, and OK does not count
+        self.only_flags = threading.Event()  # from here nothing but STORE, whose sync no other change brings along
         self.ledger = Ledger(lazy_flags)
         self.longest = 0  # from the kill to the first log-in that works
 
@@ -305,6 +308,7 @@ class Rounds:
     def start(self):
         """The load of one round, about to go; None where the worker was not there yet."""
         go = threading.Event()
+        self.only_flags.clear()
         actors = []
         try:
             for n in range(SESSIONS):

@@ -177,6 +177,9 @@ def test_power_cuts(machine, request):
         new.start()
         go.set()
         time.sleep(rng.random() * (0.3 if rng.random() < 0.7 else 3))
+        if n % 2 == 0:
+            rounds.only_flags.set()
+            time.sleep(0.05 + rng.random() * 0.2)
         rounds.ending.set()
         ended = machine.power_off()
         rounds.finish(threads)
