@@ -6,8 +6,6 @@
 #include "imap/respond.h"
 #include "imap/search.h"
 
-enum search_return { RETURN_MIN = 1, RETURN_MAX = 2, RETURN_ALL = 4, RETURN_COUNT = 8, RETURN_SAVE = 16 };
-
 struct search_args {
     bool extended;
     unsigned ret;
@@ -22,39 +20,13 @@ struct search_args {
     uint32_t next;
 };
 
-static void parse_return(struct imap_parse *p, struct search_args *a)
-{
-    static const struct {
-        const char *name;
-        unsigned bit;
-    } options[] = {{"MIN", RETURN_MIN}, {"MAX", RETURN_MAX}, {"ALL", RETURN_ALL}, {"COUNT", RETURN_COUNT}, {"SAVE", RETURN_SAVE}};
-
-    a->extended = true;
-    imap_parse_open(p);
-    if (imap_parse_peek(p) != ')') {
-        do {
-            struct view name = imap_parse_atom(p);
-            unsigned bit = 0;
-
-            for (size_t i = 0; i < ARRAY_LEN(options); i++)
-                if (view_eq_nocase(name, view_str(options[i].name)))
-                    bit = options[i].bit;
-            if (bit == 0)
-                imap_parse_fail(p, "Unknown SEARCH result option");
-            a->ret |= bit;
-        } while (imap_parse_ok(p) && imap_parse_try(p, ' '));
-    }
-    imap_parse_close(p);
-    if (a->ret == 0)
-        a->ret = RETURN_ALL;
-}
-
 static void parse(struct imap_parse *p, struct imap_job *job)
 {
     struct search_args *a = job->args;
 
-    if (imap_parse_try_word(p, " RETURN "))
-        parse_return(p, a);
+    a->extended = imap_parse_try_word(p, " RETURN ");
+    if (a->extended)
+        a->ret = imap_search_parse_return(p);
     imap_search_parse(p, &a->program, (job->s->enabled & IMAP_ENABLED_UTF8) != 0);
 }
 
@@ -69,12 +41,12 @@ static void note_modseq(struct search_args *a, uint64_t modseq)
 /* RFC 7162 3.1.10: of the messages that are returned, which with only MIN or MAX are one or two. */
 static uint64_t result_modseq(const struct search_args *a)
 {
-    switch (a->ret & ~(unsigned)RETURN_SAVE) {
-    case RETURN_MIN:
+    switch (a->ret & ~(unsigned)SEARCH_RETURN_SAVE) {
+    case SEARCH_RETURN_MIN:
         return a->modseq_min;
-    case RETURN_MAX:
+    case SEARCH_RETURN_MAX:
         return a->modseq_max;
-    case RETURN_MIN | RETURN_MAX:
+    case SEARCH_RETURN_MIN | SEARCH_RETURN_MAX:
         return MAX_OF(a->modseq_min, a->modseq_max);
     default:
         return a->highest;
@@ -144,15 +116,15 @@ static void put_extended_head(struct imap_job *job, const struct search_args *a,
     buf_put_str(out, "* ESEARCH (TAG ");
     imap_put_string(job->s, out, job->tag);
     buf_put_str(out, job->uid ? ") UID" : ")");
-    if ((a->ret & RETURN_MIN) != 0 && f->n > 0)
+    if ((a->ret & SEARCH_RETURN_MIN) != 0 && f->n > 0)
         put_number(out, " MIN ", f->ranges[0].first);
-    if ((a->ret & RETURN_MAX) != 0 && f->n > 0)
+    if ((a->ret & SEARCH_RETURN_MAX) != 0 && f->n > 0)
         put_number(out, " MAX ", f->ranges[f->n - 1].last);
-    if ((a->ret & RETURN_COUNT) != 0)
+    if ((a->ret & SEARCH_RETURN_COUNT) != 0)
         put_number(out, " COUNT ", uidset_count(f));
     if (a->program.uses_modseq && f->n > 0)
         put_number(out, " MODSEQ ", result_modseq(a));
-    if ((a->ret & RETURN_ALL) != 0 && f->n > 0)
+    if ((a->ret & SEARCH_RETURN_ALL) != 0 && f->n > 0)
         buf_put_str(out, " ALL ");
 }
 
@@ -164,7 +136,7 @@ static bool write_extended(struct imap_job *job, struct search_args *a)
         put_extended_head(job, a, imap_out(s));
     a->written_head = true;
     s->mid_response = true;
-    while ((a->ret & RETURN_ALL) != 0 && a->range < a->found.n) {
+    while ((a->ret & SEARCH_RETURN_ALL) != 0 && a->range < a->found.n) {
         struct buf *out = imap_out(s);
         struct uid_range r = a->found.ranges[a->range];
 
@@ -198,20 +170,20 @@ static void save(struct imap_job *job, struct search_args *a)
 {
     const struct uidset *f = &a->found;
 
-    if ((a->ret & RETURN_SAVE) == 0 || a->is_saved)
+    if ((a->ret & SEARCH_RETURN_SAVE) == 0 || a->is_saved)
         return;
     a->is_saved = true;
     uidset_free(&job->s->saved);
     if (f->n == 0)
         return;
-    if ((a->ret & (RETURN_ALL | RETURN_COUNT)) != 0 || a->ret == RETURN_SAVE) {
+    if ((a->ret & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT)) != 0 || a->ret == SEARCH_RETURN_SAVE) {
         for (size_t i = 0; i < f->n; i++)
             save_range(job, f->ranges[i].first, f->ranges[i].last);
         return;
     }
-    if ((a->ret & RETURN_MIN) != 0)
+    if ((a->ret & SEARCH_RETURN_MIN) != 0)
         save_range(job, f->ranges[0].first, f->ranges[0].first);
-    if ((a->ret & RETURN_MAX) != 0)
+    if ((a->ret & SEARCH_RETURN_MAX) != 0)
         save_range(job, f->ranges[f->n - 1].last, f->ranges[f->n - 1].last);
 }
 
@@ -221,7 +193,7 @@ static enum imap_step begin(struct imap_job *job, struct search_args *a)
     uint32_t count = mailbox_view_count(s->view);
 
     if (a->program.bad_charset) {
-        if ((a->ret & RETURN_SAVE) != 0)
+        if ((a->ret & SEARCH_RETURN_SAVE) != 0)
             uidset_free(&s->saved); /* RFC 5182 2.1 */
         return imap_job_no(job, "BADCHARSET (US-ASCII UTF-8)", "Charset is not supported");
     }
@@ -243,7 +215,7 @@ static enum imap_step step(struct imap_job *job)
     if (!a->written_head && !scan(job, a))
         return IMAP_STEP_AGAIN;
     save(job, a);
-    if (!(a->extended && a->ret == RETURN_SAVE) && !(a->extended ? write_extended(job, a) : write_basic(job, a)))
+    if (!(a->extended && a->ret == SEARCH_RETURN_SAVE) && !(a->extended ? write_extended(job, a) : write_basic(job, a)))
         return IMAP_STEP_AGAIN;
     return imap_job_ok(job, "SEARCH completed");
 }

@@ -59,6 +59,19 @@ int imap_message_digest(struct imap_session *s, struct imap_message *m)
     return err;
 }
 
+int imap_message_summary(struct imap_session *s, struct imap_message *m, struct digest *out)
+{
+    struct view bytes;
+    int err;
+
+    if (!m->has_digest && mailbox_view_digest(s->view, m->seq, &bytes) == 0 && digest_decode_summary(bytes, out) == 0)
+        return 0;
+    err = imap_message_digest(s, m);
+    if (err == 0)
+        *out = m->digest;
+    return err;
+}
+
 struct view imap_message_range(const struct imap_message *m, uint64_t off, uint64_t len)
 {
     uint64_t size = m->data.bytes.len;

@@ -23,5 +23,8 @@ MUST_CHECK int imap_message_digest(struct imap_session *s, struct imap_message *
 MUST_CHECK int imap_message_data(struct imap_session *s, struct imap_message *m);
 /* A range of the message's bytes, cut to what there is. */
 struct view imap_message_range(const struct imap_message *m, uint64_t off, uint64_t len);
+/* As digest_decode_summary() gives it, for the many messages of SORT and THREAD. Its views are valid until the next call on the
+ * account or m is closed. */
+MUST_CHECK int imap_message_summary(struct imap_session *s, struct imap_message *m, struct digest *out);
 
 #endif

@@ -257,6 +257,49 @@ static struct imap_search_node *parse_key(struct imap_parse *p, struct imap_sear
     return parse_named(p, prog);
 }
 
+unsigned imap_search_parse_return(struct imap_parse *p)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } options[] = {{"MIN", SEARCH_RETURN_MIN},
+                   {"MAX", SEARCH_RETURN_MAX},
+                   {"ALL", SEARCH_RETURN_ALL},
+                   {"COUNT", SEARCH_RETURN_COUNT},
+                   {"SAVE", SEARCH_RETURN_SAVE}};
+    unsigned ret = 0;
+
+    imap_parse_open(p);
+    if (imap_parse_peek(p) != ')') {
+        do {
+            struct view name = imap_parse_atom(p);
+            unsigned bit = 0;
+
+            for (size_t i = 0; i < ARRAY_LEN(options); i++)
+                if (view_eq_nocase(name, view_str(options[i].name)))
+                    bit = options[i].bit;
+            if (bit == 0)
+                imap_parse_fail(p, "Unknown SEARCH result option");
+            ret |= bit;
+        } while (imap_parse_ok(p) && imap_parse_try(p, ' '));
+    }
+    imap_parse_close(p);
+    return ret == 0 ? SEARCH_RETURN_ALL : ret;
+}
+
+static bool known_charset(struct view charset)
+{
+    return view_eq_nocase(charset, VIEW("UTF-8")) || view_eq_nocase(charset, VIEW("US-ASCII"));
+}
+
+void imap_search_parse_sorted(struct imap_parse *p, struct imap_search_program *prog)
+{
+    imap_parse_space(p);
+    prog->bad_charset = !known_charset(imap_parse_astring(p));
+    imap_parse_space(p);
+    prog->root = parse_all(p, prog);
+}
+
 void imap_search_parse(struct imap_parse *p, struct imap_search_program *prog, bool utf8)
 {
     imap_parse_space(p);
@@ -265,7 +308,7 @@ void imap_search_parse(struct imap_parse *p, struct imap_search_program *prog, b
 
         if (utf8)
             imap_parse_fail(p, "CHARSET is not allowed with UTF8=ACCEPT");
-        prog->bad_charset = !view_eq_nocase(charset, VIEW("UTF-8")) && !view_eq_nocase(charset, VIEW("US-ASCII"));
+        prog->bad_charset = !known_charset(charset);
         imap_parse_space(p);
     }
     prog->root = parse_all(p, prog);

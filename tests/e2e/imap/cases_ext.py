@@ -826,6 +826,180 @@ SEARCH = [
     """),
 ]
 
+SORT = [
+    case("RFC 5256 3", "the criteria of SORT", r"""
+        I: t1 t2 t3 t4 t5
+        C: SORT (FROM) UTF-8 ALL
+        S: * SORT 3 2 1 4 5
+        S: OK .*
+        C: SORT (SUBJECT) US-ASCII ALL
+        S: * SORT 3 5 1 2 4
+        S: OK .*
+        C: SORT (REVERSE DATE) UTF-8 ALL
+        S: * SORT 4 3 2 1 5
+        S: OK .*
+        C: SORT (SUBJECT REVERSE DATE) UTF-8 ALL
+        S: * SORT 3 5 4 2 1
+        S: OK .*
+        C: SORT (TO) UTF-8 ALL
+        S: * SORT 4 5 1 2 3
+        S: OK .*
+        C: SORT (CC) UTF-8 ALL
+        S: * SORT 5 4 3 2 1
+        S: OK .*
+        C: SORT (DATE) UTF-8 NOT 2:4
+        S: * SORT 5 1
+        S: OK .*
+        C: SORT (DATE) UTF-8 DELETED
+        S: * SORT
+        S: OK .*
+    """),
+    case("RFC 5256 3", "SIZE and ARRIVAL", r"""
+        C: APPEND INBOX "03-Feb-2020 00:00:00 +0000" {msg big}
+        S: OK .*
+        C: APPEND INBOX "03-Feb-2020 00:00:00 +0100" {msg m1}
+        S: OK .*
+        C: APPEND INBOX "02-Feb-2020 12:00:00 +0000" {msg empty}
+        S: OK .*
+        I:
+        C: SORT (SIZE) UTF-8 ALL
+        S: * SORT 3 2 1
+        S: OK .*
+        C: SORT (ARRIVAL) UTF-8 ALL
+        S: * SORT 3 2 1
+        S: OK .*
+        C: SORT (REVERSE SIZE REVERSE ARRIVAL) UTF-8 ALL
+        S: * SORT 1 2 3
+        S: OK .*
+    """),
+    case("RFC 5256 BASE.6.4.SORT", "UID SORT, and what cannot be sorted", r"""
+        I: t1 t2 t3
+        C: STORE 1 +FLAGS.SILENT \Deleted
+        S: OK .*
+        C: EXPUNGE
+        S: OK .*
+        C: UID SORT (REVERSE DATE) UTF-8 ALL
+        S: * SORT 3 2
+        S: OK .*
+        C: SORT (REVERSE DATE) UTF-8 UID 2
+        S: * SORT 1
+        S: OK .*
+        C: SORT (DATE) X-NOSUCH ALL
+        S: NO \[BADCHARSET .*\] .*
+        C: SORT (FROB) UTF-8 ALL
+        S: BAD .*
+        C: SORT () UTF-8 ALL
+        S: BAD .*
+        C: SORT DATE UTF-8 ALL
+        S: BAD .*
+        C: SORT (REVERSE) UTF-8 ALL
+        S: BAD .*
+        C: SORT (DATE) UTF-8
+        S: BAD .*
+        C: SORT (DATE) ALL
+        S: BAD .*
+    """),
+    case("RFC 5957 3", "SORT by what is displayed", r"""
+        I: m1 encoded terry
+        C: SORT (DISPLAYFROM) UTF-8 ALL
+        S: * SORT 2 1 3
+        S: OK .*
+        C: SORT (DISPLAYTO) UTF-8 ALL
+        S: * SORT 1 2 3
+        S: OK .*
+    """),
+    case("RFC 5267 3", "SORT with result options", r"""
+        I: t1 t2 t3 t4 t5
+        C: SORT RETURN (MIN MAX COUNT) (FROM) UTF-8 ALL
+        S: * ESEARCH \(TAG "a\d+"\) MIN 3 MAX 5 COUNT 5
+        S: OK .*
+        C: UID SORT RETURN () (FROM) UTF-8 ALL
+        S: * ESEARCH \(TAG "a\d+"\) UID ALL 3,2,1,4:5
+        S: OK .*
+        C: SORT RETURN (ALL COUNT) (FROM) UTF-8 DELETED
+        S: * ESEARCH \(TAG "a\d+"\) COUNT 0
+        S: OK .*
+    """),
+    case("RFC 7162 3.1.6", "SORT with MODSEQ", r"""
+        I: t1 t2
+        C: SORT (REVERSE DATE) UTF-8 MODSEQ 1
+        S: * SORT 2 1 \(MODSEQ \d+\)
+        S: OK .*
+    """),
+]
+
+THREAD = [
+    case("RFC 5256 BASE.6.4.THREAD", "ORDEREDSUBJECT", r"""
+        I: t1 t2 t3 t4 t5
+        C: THREAD ORDEREDSUBJECT UTF-8 ALL
+        L: * THREAD (5)(1 (2)(4))(3)
+        S: OK .*
+        C: UID THREAD ORDEREDSUBJECT UTF-8 1,2
+        L: * THREAD (1 2)
+        S: OK .*
+        C: THREAD ORDEREDSUBJECT US-ASCII TEXT "gewp"
+        L: * THREAD
+        S: OK .*
+    """),
+    case("RFC 5256 BASE.6.4.THREAD", "REFERENCES", r"""
+        I: t1 t2 t3 t4 t5
+        C: THREAD REFERENCES UTF-8 ALL
+        L: * THREAD (1 (5)(2 4))(3)
+        S: OK .*
+        C: THREAD REFERENCES UTF-8 2,4:5
+        L: * THREAD ((5)(2 4))
+        S: OK .*
+        C: THREAD REFERENCES UTF-8 4
+        L: * THREAD (4)
+        S: OK .*
+        C: THREAD REFERENCES UTF-8 1,4
+        L: * THREAD (1 4)
+        S: OK .*
+        C: THREAD REFERENCES UTF-8 DELETED
+        L: * THREAD
+        S: OK .*
+    """),
+    case("RFC 5256 BASE.6.4.THREAD", "step 5: a reply joins the thread of its subject", r"""
+        I: t1 t6
+        C: THREAD REFERENCES UTF-8 ALL
+        L: * THREAD (1 2)
+        S: OK .*
+    """),
+    case("RFC 5256 BASE.6.4.THREAD", "step 5: two heads of one subject get one above", r"""
+        I: t1 t7 t6 t3
+        C: THREAD REFERENCES UTF-8 ALL
+        L: * THREAD ((1 3)(2))(4)
+        S: OK .*
+        C: THREAD REFERENCES UTF-8 1:2
+        L: * THREAD ((1)(2))
+        S: OK .*
+        C: THREAD REFERENCES UTF-8 3,2
+        L: * THREAD (2 3)
+        S: OK .*
+    """),
+    case("RFC 5256 BASE.6.4.THREAD", "references in a circle", r"""
+        I: t8 t9
+        C: THREAD REFERENCES UTF-8 ALL
+        S: * THREAD .*1.*2.*
+        S: OK .*
+    """),
+    case("RFC 5256 BASE.6.4.THREAD", "the same message twice", r"""
+        I: t1 t1 t2
+        C: THREAD REFERENCES UTF-8 ALL
+        S: * THREAD .*
+        S: OK .*
+    """),
+    case("RFC 5256 BASE.6.4.THREAD", "what cannot be threaded", r"""
+        I: t1
+        C: THREAD FROB UTF-8 ALL
+        S: BAD .*
+        C: THREAD REFERENCES X-NOSUCH ALL
+        S: NO \[BADCHARSET .*\] .*
+        C: THREAD REFERENCES
+        S: BAD .*
+    """),
+]
+
 LIST = [
     case("RFC 5258 3.1", "LIST (SUBSCRIBED)", r"""
         C: CREATE Fruit/Apple

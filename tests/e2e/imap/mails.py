@@ -83,6 +83,10 @@ Text.
         ("t4", "dave", "alice", "wim", "Re: Re: plans (fwd)", "Thu, 04 Mar 2021 10:00:00 +0000",
          "References: <t1@example.org> <t2@example.org>\n"),
         ("t5", "erin", "alice", "ann", "Other plans", "Sun, 28 Feb 2021 10:00:00 +0000", "In-Reply-To: <t1@example.org>\n"),
+        ("t6", "fay", "alice", "bo", "Re: Plans", "Sat, 06 Mar 2021 10:00:00 +0000", ""),
+        ("t7", "gil", "alice", "cy", "PLANS", "Sun, 07 Mar 2021 10:00:00 +0000", ""),
+        ("t8", "hal", "alice", "di", "Loop", "Mon, 08 Mar 2021 10:00:00 +0000", "References: <t9@example.org> <t8@example.org>\n"),
+        ("t9", "ian", "alice", "ed", "Loop", "Tue, 09 Mar 2021 10:00:00 +0000", "References: <t8@example.org> <t9@example.org>\n"),
     )
 }
 
