@@ -174,7 +174,8 @@ fuzz-bins: $(FUZZ_BINS)
 PKG_BUILD := gcc make libc6-dev pkg-config libssl-dev libsodium-dev libpam0g-dev libcrypt-dev libseccomp-dev libxxhash-dev \
 	libutf8proc-dev zlib1g-dev openssl
 PKG_TEST := libcmocka-dev python3 python3-pytest python3-pytest-timeout postfix isync fetchmail mutt curl libpam-wrapper libpam-pwdfile \
-	libpam-modules util-linux procps iproute2 passwd strace e2fsprogs mount gsasl fail2ban
+	libpam-modules util-linux procps iproute2 passwd strace e2fsprogs mount gsasl fail2ban \
+	dovecot-core dovecot-imapd
 PKG_LINT := clang clang-format clang-tidy
 PKG_FUZZ := clang
 PKG_BENCH := python3 dovecot-core dovecot-imapd dovecot-lmtpd

@@ -73,9 +73,14 @@ static void cmd_list(struct pop3_session *s, struct view arg)
     put_ok_counts(s, seq, info.size);
 }
 
-void pop3_put_uidl(struct buf *out, uint32_t uid, uint32_t uidvalidity)
+void pop3_put_uidl(struct buf *out, const struct mailbox_view *v, uint32_t seq, uint32_t uidvalidity)
 {
-    buf_put_fmt(out, "%08x%08x", (unsigned)uid, (unsigned)uidvalidity);
+    struct view own = mailbox_view_uidl(v, seq);
+
+    if (own.len > 0)
+        buf_put_view(out, own);
+    else
+        buf_put_fmt(out, "%08x%08x", (unsigned)mailbox_view_uid(v, seq), (unsigned)uidvalidity);
 }
 
 static void cmd_uidl(struct pop3_session *s, struct view arg)
@@ -93,7 +98,7 @@ static void cmd_uidl(struct pop3_session *s, struct view arg)
         return;
     mailbox_status(mailbox_view_mailbox(s->view), &status);
     buf_put_fmt(out, "+OK %u ", seq);
-    pop3_put_uidl(out, mailbox_view_uid(s->view, seq), status.uidvalidity);
+    pop3_put_uidl(out, s->view, seq, status.uidvalidity);
     buf_put_str(out, "\r\n");
 }
 

@@ -120,7 +120,7 @@ static bool listing_step(struct pop3_session *s)
             mailbox_view_info(s->view, s->job_seq, &info);
             buf_put_dec(out, info.size);
         } else {
-            pop3_put_uidl(out, mailbox_view_uid(s->view, s->job_seq), status.uidvalidity);
+            pop3_put_uidl(out, s->view, s->job_seq, status.uidvalidity);
         }
         buf_put_str(out, "\r\n");
     }

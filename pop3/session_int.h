@@ -56,7 +56,8 @@ void pop3_send_start(struct pop3_session *s, uint32_t seq, uint64_t lines);
 /* One slice of the job under way. True when it is finished. */
 bool pop3_send_step(struct pop3_session *s);
 
-/* "000000015f3c2a10": UID and UIDVALIDITY in hexadecimal, unique and permanent (RFC 1939 7, UIDL). */
-void pop3_put_uidl(struct buf *out, uint32_t uid, uint32_t uidvalidity);
+/* The unique id that the message brought with it, or "000000015f3c2a10": UID and UIDVALIDITY in hexadecimal; unique and permanent
+ * (RFC 1939 7, UIDL). */
+void pop3_put_uidl(struct buf *out, const struct mailbox_view *v, uint32_t seq, uint32_t uidvalidity);
 
 #endif

@@ -18,7 +18,7 @@ struct data_handle {
     struct account *acc;
     struct seg *seg; /* NULL: it was a file of a Maildir */
     int fd;          /* of that; owned */
-    uint8_t *mem; /* owned; NULL: mapped */
+    uint8_t *mem;    /* owned; NULL: mapped */
     void *map;
     uint64_t map_off;
     size_t map_len;

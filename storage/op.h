@@ -14,20 +14,20 @@
 #include "storage/txn.h"
 
 enum op_kind {
-    OP_CREATE = 1, /* a mailbox: mailbox, uidvalidity, use, name */
-    OP_DELETE,     /* mailbox */
-    OP_RENAME,     /* mailbox, name */
-    OP_SUBSCRIBE,  /* on, name */
-    OP_APPEND,     /* mailbox, uid, flags, zone, date, savedate, size, emailid, blob, digest, digest_len, keywords */
-    OP_FLAGS,      /* mailbox, how, flags, has_unchangedsince, unchangedsince, keywords, uids */
-    OP_EXPUNGE,    /* mailbox, uids */
-    OP_COPY,       /* mailbox, to, uid (of the first copy, the others follow), savedate, on (move), uids */
-    OP_RECENT,     /* mailbox, uid: the first that nobody was told of as \Recent */
-    OP_JUMP,       /* modseq: every mailbox's modseq grows by this (what a crash lost may have been told to clients) */
-    OP_RELOCATE,   /* mailbox, uid, blob, digest, digest_len: the bytes of this message are now those of this transaction */
-    OP_CLEAN,      /* the account was closed in order: nothing unsynced was lost before this */
-    OP_IDENTITY,   /* mailbox, uidvalidity, uid (the next one): a mailbox without messages begins anew; with its own uidvalidity: the next UID is
-                    * at least this */
+    OP_CREATE = 1,  /* a mailbox: mailbox, uidvalidity, use, name */
+    OP_DELETE,      /* mailbox */
+    OP_RENAME,      /* mailbox, name */
+    OP_SUBSCRIBE,   /* on, name */
+    OP_APPEND,      /* mailbox, uid, flags, zone, date, savedate, size, emailid, blob, digest, digest_len, keywords */
+    OP_FLAGS,       /* mailbox, how, flags, has_unchangedsince, unchangedsince, keywords, uids */
+    OP_EXPUNGE,     /* mailbox, uids */
+    OP_COPY,        /* mailbox, to, uid (of the first copy, the others follow), savedate, on (move), uids */
+    OP_RECENT,      /* mailbox, uid: the first that nobody was told of as \Recent */
+    OP_JUMP,        /* modseq: every mailbox's modseq grows by this (what a crash lost may have been told to clients) */
+    OP_RELOCATE,    /* mailbox, uid, blob, digest, digest_len: the bytes of this message are now those of this transaction */
+    OP_CLEAN,       /* the account was closed in order: nothing unsynced was lost before this */
+    OP_IDENTITY,    /* mailbox, uidvalidity, uid (the next one): a mailbox without messages begins anew; with its own uidvalidity:
+                     * the next UID is    at least this */
     OP_APPEND_FILE, /* as OP_APPEND, without blob: the message is a file of a Maildir; names: its base name */
     OP_COPY_FILE,   /* as OP_COPY, names: the base names of the copies' files, in order */
     OP_UIDL,        /* mailbox, uid, name: the POP3 unique id of this message */

@@ -26,6 +26,13 @@ static uint64_t wall_clock(void *arg)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+static void files_changed(void *arg, int fd, unsigned events)
+{
+    (void)arg;
+    (void)fd;
+    (void)events; /* the tick takes it over */
+}
+
 static int try_open(struct worker *w)
 {
     struct account_params params = {
@@ -37,11 +44,16 @@ static int try_open(struct worker *w)
         .nautos = w->nautos,
         .now_ms = wall_clock,
     };
+    int err;
 
     if (w->vfs == NULL) /* it was opened before the sandbox closed, or cannot be */
         return ERR_DENIED;
     params.vfs = w->vfs;
-    return account_open(&params, &w->acc);
+    params.maildir = w->maildir;
+    err = account_open(&params, &w->acc);
+    if (err == 0 && account_watch_fd(w->acc) >= 0)
+        w->changes = loop_watch(w->proc.loop, account_watch_fd(w->acc), LOOP_READ, files_changed, w);
+    return err;
 }
 
 static void start_all(struct worker *w)
@@ -88,8 +100,10 @@ static void exit_worker(void *arg)
 {
     struct worker *w = arg;
 
-    if (w->acc != NULL)
+    if (w->acc != NULL) {
+        watch_free(&w->changes); /* its descriptor is the account's */
         account_close(&w->acc);
+    }
     loop_stop(w->proc.loop);
 }
 

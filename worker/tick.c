@@ -32,12 +32,33 @@ static void background(void *arg)
         timer_arm(w->background, wait);
 }
 
+static void look_again(void *arg)
+{
+    (void)arg; /* the turn that follows looks */
+}
+
+/* What other programs did to a Maildir comes before the sessions, so that a client that asks after a delivery is told of it. */
+static void look_for_changes(struct worker *w)
+{
+    uint64_t wait;
+
+    if (w->acc == NULL || w->maildir == NULL)
+        return;
+    worker_commit(w); /* account_scan() commits on its own */
+    wait = account_scan(w->acc);
+    if (w->look == NULL)
+        w->look = timer_new(w->proc.loop, look_again, w);
+    if (wait != UINT64_MAX && !timer_armed(w->look))
+        timer_arm(w->look, wait);
+}
+
 void worker_tick(void *arg)
 {
     struct worker *w = arg;
     struct hosted *h, *next;
     bool again = false;
 
+    look_for_changes(w);
     for (h = w->sessions; h != NULL; h = next) {
         next = hosted_next(h);
         if (hosted_runnable(h))

@@ -10,6 +10,7 @@
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
+#include "storage/maildir.h"
 #include "storage/message/body.h"
 #include "storage/vfs.h"
 #include "worker/autos.h"
@@ -114,7 +115,10 @@ static void confine(struct worker *w)
     int err;
 
     charset_preload();
-    err = vfs_posix_open(w->mail_path, &w->vfs);
+    if (w->set->mail_format == SET_MAIL_MAILDIR)
+        err = maildir_open(w->mail_path, &w->maildir, &w->vfs);
+    else
+        err = vfs_posix_open(w->mail_path, &w->vfs);
     w->spool_dir = err == 0 ? open(w->mail_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (err != 0) { /* sessions are told; master starts another worker for later ones */
         LOG_ERROR(0, "cannot open the mail directory", F_STR("user", w->user), F_STR("path", w->mail_path), F_ERR(err));

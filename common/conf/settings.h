@@ -107,7 +107,9 @@ struct set_auth {
 };
 
 /* --- worker, storage, the protocols' sessions --------------------------------------------------------- */
+enum set_mail_format { SET_MAIL_CULVER, SET_MAIL_MAILDIR };
 struct set_worker {
+    int mail_format;          /* enum set_mail_format; culver, maildir */
     uint64_t worker_linger;   /* ms, 30 s; 2 s after a delivery only is fixed */
     uint64_t worker_memory;   /* RLIMIT_DATA, 512 MiB */
     uint64_t flag_sync;       /* ms within which flags are synced; 0: before OK */

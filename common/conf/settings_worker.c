@@ -1,12 +1,17 @@
 /* The user's worker: its sessions, its storage. */
 #include "common/conf/settings.h"
 
+static const struct conf_word format_words[] = {{"culver", SET_MAIL_CULVER}, {"maildir", SET_MAIL_MAILDIR}, {NULL, 0}};
 static const struct conf_word separator_words[] = {{"/", '/'}, {".", '.'}, {NULL, 0}};
 
 #define AT(field) offsetof(struct set_worker, field)
 static const struct conf_setting settings[] = {
     {"message_size_max", CONF_SIZE, AT(message_size_max), 65536, 1ull << 30, "64M", NULL,
      "The largest message that is taken, from clients (APPENDLIMIT) and by delivery (SIZE)."},
+    {"mail_format", CONF_ENUM, AT(mail_format), 0, 0, "culver", format_words,
+     "How mail is kept in mail_path: in the log alone (culver), or with every message a file of a Maildir++ that other programs "
+     "may use "
+     "too (maildir)."},
     {"auto_mailboxes", CONF_LIST, AT(auto_mailboxes), 0, 64,
      "Drafts:\\Drafts Sent:\\Sent Junk:\\Junk Trash:\\Trash Archive:\\Archive", NULL,
      "Mailboxes that a new account begins with besides INBOX, subscribed. What follows the last colon is its special use (RFC "
