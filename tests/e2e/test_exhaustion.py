@@ -43,9 +43,14 @@ def usage(server):
 
 
 def settled(server):
-    """Usage once the connections of a round are gone."""
-    wait_for(lambda: len(server.pids_of("culver-imap-login")) == 1 and len(server.pids_of("culver-pop3-login")) == 1, 10, "connections to end")
-    time.sleep(0.2)
+    """Usage once the connections of a round are gone, also those that were still waiting to be accepted."""
+    def quiet():
+        counts = []
+        for _ in range(3):
+            counts.append((len(server.pids()) - len(server.pids_of("culver-worker")), {n: u[1] for n, u in usage(server).items()}))
+            time.sleep(0.2)
+        return counts[0][0] == len(SERVICES) and counts[0] == counts[1] == counts[2]
+    wait_for(quiet, 20, "connections to end")
     return usage(server)
 
 
