@@ -144,6 +144,10 @@ void auth_server_on_master(struct auth_server *s, struct ipc_msg *msg)
         if (auth_server_add_parent(s, &peer, fd) != 0)
             LOG_ERROR(0, "master sent a channel to a service that has no business here");
         return;
+    case IPC_MASTER_LOOKUP:
+        if (named_lookup(s, msg->body) != 0)
+            LOG_ERROR(0, "malformed message from master");
+        return;
     case IPC_MASTER_STOP:
         auth_server_stop(s);
         return;
@@ -182,6 +186,7 @@ void auth_server_free(struct auth_server **server)
     }
     while (s->parents != NULL)
         parent_free(s->parents);
+    named_free_all(s);
     auth_request_pool_free(&s->requests);
     auth_dbs_close(&s->dbs);
     penalty_free(&s->penalty);

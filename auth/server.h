@@ -28,6 +28,8 @@ struct auth_server {
     struct auth_conn *conns[SERVER_CONN_BUCKETS];
     size_t nconns;
     uint8_t hash_key[16];
+    struct named *named; /* look-ups for master, named.c */
+    unsigned nnamed;
     const struct set_login *login; /* borrowed: auth_mechanisms, cleartext_auth */
     bool stopping;
     uint64_t stop_at;
@@ -40,10 +42,14 @@ void auth_server_free(struct auth_server **server);
 
 /* A channel to a service that will announce connections: takes over fd. ERR_PROTO for a role that has no business here. */
 MUST_CHECK int auth_server_add_parent(struct auth_server *s, const struct msg_peer *peer, int fd);
-/* What master may say after the start (IPC_MASTER_PEER, IPC_MASTER_STOP). */
+/* What master may say after the start (IPC_MASTER_PEER, IPC_MASTER_LOOKUP, IPC_MASTER_STOP). */
 void auth_server_on_master(struct auth_server *s, struct ipc_msg *msg);
 /* Ends the loop once the connections are done, SERVER_STOP_MS at the latest. */
 void auth_server_stop(struct auth_server *s);
+
+/* named.c: a look-up for master. ERR_PROTO: malformed. */
+MUST_CHECK int named_lookup(struct auth_server *s, struct view body);
+void named_free_all(struct auth_server *s);
 
 /* For conn.c: the table of connections. ERR_EXISTS, ERR_LIMIT. */
 MUST_CHECK int auth_server_conn_add(struct auth_server *s, struct auth_conn *c);

@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "master/mails.h"
 
 #define CLIENTS_MAX 16
 #define CLIENT_LIFE_MS 30000
+#define MAIL_WAIT_MS 75000 /* a worker may take a minute to leave */
 #define OUTPUT_MAX (16u * 1024 * 1024)
 #define REFILL_MS 5 /* how soon to look again whether the client has read */
 
@@ -21,6 +23,8 @@ struct client {
     struct buf lines; /* still to be sent */
     uint8_t status;
     bool answering;
+    struct mail *mail; /* NULL: none of the verbs that need one */
+    bool holds;        /* until it goes away */
     uint64_t deadline;
     struct timer *timer;
 };
@@ -41,6 +45,7 @@ static void client_free(struct client *c)
         link = &(*link)->next;
     *link = c->next;
     c->m->control->n--;
+    mail_end(&c->mail);
     timer_free(&c->timer);
     ipc_free(&c->ch);
     buf_free(&c->lines);
@@ -87,7 +92,10 @@ static void client_answer(struct client *c)
     if (rc == 0 && buf_len(&c->lines) == 0 && ipc_flushed(c->ch)) {
         c->answering = false;
         rc = send_end(c);
-        timer_arm(c->timer, CLIENT_LIFE_MS);
+        if (c->holds && c->status == 0)
+            timer_disarm(c->timer);
+        else
+            timer_arm(c->timer, CLIENT_LIFE_MS);
     } else {
         timer_arm(c->timer, REFILL_MS);
     }
@@ -105,6 +113,37 @@ static void on_timer(void *arg)
         client_free(c);
 }
 
+static void begin_answer(struct client *c)
+{
+    c->answering = true;
+    c->deadline = loop_now(c->m->loop) + CLIENT_LIFE_MS;
+    client_answer(c);
+}
+
+static void on_mail(void *arg, uint8_t status, struct view lines)
+{
+    struct client *c = arg;
+
+    c->status = status;
+    buf_put_view(&c->lines, lines);
+    /* Not from here: this may run within the start of what is waited for. */
+    c->answering = true;
+    c->deadline = loop_now(c->m->loop) + CLIENT_LIFE_MS;
+    timer_arm(c->timer, 0);
+}
+
+static void begin_mail(struct client *c, const struct msg_ctl_request *r)
+{
+    c->holds = r->verb == CTL_HOLD;
+    if (mail_start(c->m, r->argument, c->holds, on_mail, c, &c->mail) == 0) {
+        timer_arm(c->timer, MAIL_WAIT_MS);
+        return;
+    }
+    buf_put_str(&c->lines, "no culver-auth is ready\n");
+    c->status = 1;
+    begin_answer(c);
+}
+
 static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
 {
     struct client *c = arg;
@@ -116,10 +155,12 @@ static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
     }
     ipc_set_state(ch, IPC_STATE_BUSY);
     buf_init(&c->lines, OUTPUT_MAX);
+    if (r.verb == CTL_LOOKUP || r.verb == CTL_HOLD) {
+        begin_mail(c, &r);
+        return;
+    }
     c->status = control_run(c->m, &r, &c->lines);
-    c->answering = true;
-    c->deadline = loop_now(c->m->loop) + CLIENT_LIFE_MS;
-    client_answer(c);
+    begin_answer(c);
 }
 
 static void on_closed(void *arg, struct ipc *ch, int err)
@@ -217,4 +258,5 @@ void control_free(struct master *m)
     }
     free(c);
     m->control = NULL;
+    mails_free(m);
 }

@@ -24,6 +24,7 @@ struct conns;
 struct workers;
 struct helpers;
 struct control;
+struct mails;
 struct shutdown;
 
 struct options {
@@ -51,6 +52,7 @@ struct master {
     struct workers *workers;
     struct helpers *helpers;
     struct control *control;
+    struct mails *mails;
     struct shutdown *shutdown;
     int pid_fd;
     bool stopping;

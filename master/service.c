@@ -10,6 +10,7 @@
 #include "master/conns.h"
 #include "master/helpers.h"
 #include "master/listener.h"
+#include "master/mails.h"
 #include "master/process.h"
 #include "master/supervise.h"
 #include "master/tlsfiles.h"
@@ -183,6 +184,9 @@ static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
         break;
     case IPC_AUTH_GRANT:
         rc = conns_grant(s->m, msg->body);
+        break;
+    case IPC_AUTH_FOUND:
+        rc = mails_found(s->m, msg->body);
         break;
     case IPC_AUTH_HELPER:
         rc = helpers_start(s->m, msg);
@@ -382,6 +386,17 @@ void services_poll_auth(struct master *m)
 void services_poll_fronts(struct master *m)
 {
     poll_some(m, true);
+}
+
+int services_ask_auth(struct master *m, enum ipc_kind kind, const struct buf *body)
+{
+    struct service *auth = NULL;
+
+    for (struct service *s = m->services->first; s != NULL; s = s->next)
+        if (s->role->id == ROLE_ID_AUTH && s->state == SERVICE_READY && s->ch != NULL &&
+            (auth == NULL || s->generation > auth->generation))
+            auth = s;
+    return auth != NULL ? ipc_send(auth->ch, kind, body, NULL, 0) : ERR_CLOSED;
 }
 
 void services_taken(struct master *m, uint64_t serial, uint64_t conn_id)

@@ -28,6 +28,8 @@ void services_free(struct services **s);
 void services_poll_auth(struct master *m);
 /* The same for the parents that announce connections. */
 void services_poll_fronts(struct master *m);
+/* A message to the auth of the newest generation. ERR_CLOSED: none is ready. */
+MUST_CHECK int services_ask_auth(struct master *m, enum ipc_kind kind, const struct buf *body);
 /* IPC_MASTER_TAKEN to the parent of a connection, if it still lives. */
 void services_taken(struct master *m, uint64_t serial, uint64_t conn_id);
 void services_send_log(struct master *m, int fd);

@@ -32,7 +32,7 @@ void worker_on_timer(void *arg)
     case WORKER_WAITING:
         if (w->queue != NULL)
             worker_try_start(w);
-        else
+        else if (w->held_by == NULL)
             worker_forget(&w);
         break;
     case WORKER_STARTING:
@@ -165,7 +165,9 @@ static void exited(void *arg, pid_t pid, int status)
     m->workers->ndied += bad;
     w->state = WORKER_WAITING;
     w->not_before = bad ? loop_now(m->loop) + delay_after(w, status, lived) : 0;
-    if (m->stopping || (w->queue == NULL && !bad))
+    if (w->held_by != NULL && !m->stopping)
+        worker_held(w);
+    else if (m->stopping || (w->queue == NULL && !bad))
         worker_forget(&w);
     else if (w->queue == NULL)
         timer_arm(w->timer, REMEMBER_MS);
@@ -265,7 +267,7 @@ void worker_try_start(struct worker *w)
 {
     uint64_t now = loop_now(w->m->loop);
 
-    if (w->pid != 0 || w->m->stopping)
+    if (w->pid != 0 || w->m->stopping || w->held_by != NULL)
         return;
     if (now < w->not_before)
         timer_arm(w->timer, w->not_before - now);
@@ -281,7 +283,7 @@ void workers_pump(struct master *m)
 
     for (struct worker *w = m->workers->first; w != NULL; w = next) {
         next = w->next;
-        if (w->state != WORKER_WAITING || w->queue == NULL || timer_armed(w->timer))
+        if (w->state != WORKER_WAITING || w->queue == NULL || timer_armed(w->timer) || w->held_by != NULL)
             continue;
         worker_try_start(w);
         if (m->workers->running >= m->setup->master->workers_max)

@@ -148,7 +148,7 @@ static void sweep(void *arg)
     for (struct worker *w = m->workers->first; w != NULL; w = next) {
         next = w->next;
         refuse_late(w, loop_now(m->loop));
-        if (w->state == WORKER_WAITING && w->queue == NULL && !timer_armed(w->timer))
+        if (w->state == WORKER_WAITING && w->queue == NULL && !timer_armed(w->timer) && w->held_by == NULL)
             worker_forget(&w);
     }
     if (m->workers->queued > 0)
@@ -390,6 +390,51 @@ void workers_send_log(struct master *m, int fd)
     for (struct worker *w = m->workers->first; w != NULL; w = w->next)
         if (w->ch != NULL && ipc_send(w->ch, IPC_MASTER_LOG, NULL, &fd, 1) != 0)
             LOG_WARN(0, "cannot hand the log to worker", F_STR("user", w->user->name));
+}
+
+/* Told once that it has the mail to itself. */
+void worker_held(struct worker *w)
+{
+    void (*ready)(void *arg) = w->held_ready;
+
+    w->held_ready = NULL;
+    if (ready != NULL)
+        ready(w->held_by);
+}
+
+int workers_hold(struct master *m, struct user **user, void (*ready)(void *arg), void *arg)
+{
+    struct worker *w = m->stopping ? NULL : worker_find(m, user);
+
+    if (w == NULL)
+        return m->stopping ? ERR_CLOSED : ERR_DENIED;
+    if (w->held_by != NULL)
+        return ERR_BUSY;
+    LOG_INFO(0, "mail held by the administrator", F_STR("user", w->user->name), F_UINT("sessions", w->nsessions));
+    w->held_by = arg;
+    w->held_ready = ready;
+    if (w->pid != 0)
+        worker_leave(w);
+    else
+        worker_held(w);
+    return 0;
+}
+
+void workers_release(struct master *m, const void *arg)
+{
+    struct worker *next;
+
+    for (struct worker *w = m->workers->first; w != NULL; w = next) {
+        next = w->next;
+        if (w->held_by != arg)
+            continue;
+        w->held_by = NULL;
+        w->held_ready = NULL;
+        if (w->state == WORKER_WAITING && w->queue != NULL)
+            worker_try_start(w);
+        else if (w->state == WORKER_WAITING && !timer_armed(w->timer))
+            worker_forget(&w);
+    }
 }
 
 static void kick_send(struct worker *w, uint64_t id)

@@ -37,6 +37,13 @@ void workers_send_log(struct master *m, int fd);
 /* Ends one session, or with user all of a user. Returns how many sessions were told. */
 size_t workers_kick(struct master *m, struct view user, uint64_t id);
 
+/* No worker of this user runs until workers_release(): one that does is told to leave (its clients get their farewell), and later
+ * sessions wait. ready(arg) is called when nobody has the mail, possibly before this returns. Takes over *user. ERR_BUSY: it is
+ * held already; ERR_CLOSED: shutting down; errors of worker_ids(). */
+MUST_CHECK int workers_hold(struct master *m, struct user **user, void (*ready)(void *arg), void *arg);
+/* Gives back what was held with this arg, if anything was. */
+void workers_release(struct master *m, const void *arg);
+
 struct session_facts {
     struct view user;
     enum proto_protocol protocol;

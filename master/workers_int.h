@@ -27,8 +27,10 @@ struct worker {
     size_t nqueue;
     struct session *sessions;
     size_t nsessions;
-    uint64_t started, last_used; /* loop_now */
-    uint64_t not_before;         /* back-off: no start before */
+    void *held_by;                 /* NULL: nobody; else no process is started */
+    void (*held_ready)(void *arg); /* to be called when there is no process any more; NULL: was called */
+    uint64_t started, last_used;   /* loop_now */
+    uint64_t not_before;           /* back-off: no start before */
     struct backoff backoff;
     bool served, by_us;  /* this process was ready; we killed it */
     struct timer *timer; /* WAITING: try again or forget; STARTING: READY is due; later: kill */
@@ -51,6 +53,7 @@ void worker_refuse_all(struct worker *w, enum take_fail code, const char *text);
 void worker_recover_unread(struct worker *w);
 void worker_session_end(struct worker *w, struct session **link);
 void worker_forget(struct worker **w);
+void worker_held(struct worker *w);
 
 /* worker_life.c */
 /* Starts the process if it may start now; otherwise sees to it that it is tried again. */

@@ -56,7 +56,9 @@ enum ipc_kind {
     IPC_AUTH_RCPT,  /* the answer */
 
     /* auth <-> master */
-    IPC_AUTH_GRANT,  /* this connection (or this recipient of it) belongs to this user */
+    IPC_AUTH_GRANT,    /* this connection (or this recipient of it) belongs to this user */
+    IPC_MASTER_LOOKUP, /* who is this user? For culverctl */
+    IPC_AUTH_FOUND,
     IPC_AUTH_HELPER, /* +fd: start a helper of this kind on this channel */
 
     /* auth <-> helper */

@@ -65,6 +65,8 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_AUTH_RCPT, "auth.rcpt", AUTH, LCONN, BUSY, 5, 5, 0, false),
 
     ROW(IPC_AUTH_GRANT, "auth.grant", AUTH, MASTER, READY, 12 + USER_MIN, 12 + USER_MAX, 0, false),
+    ROW(IPC_MASTER_LOOKUP, "master.lookup", MASTER, AUTH, READY, 4 + V(1), 4 + V(PROTO_NAME_MAX), 0, false),
+    ROW(IPC_AUTH_FOUND, "auth.found", AUTH, MASTER, READY, 5, 5 + USER_MAX, 0, false),
     ROW(IPC_AUTH_HELPER, "auth.helper", AUTH, MASTER, READY, 1, 1, 1, false),
     ROW(IPC_AUTH_CHECK_PAM, "auth.check_pam", AUTH, HELPER, NEW | READY, V(1) + V(1) + V(0) + V(0),
         V(64) + V(PROTO_NAME_MAX) + V(64) + V(1024), 0, true),

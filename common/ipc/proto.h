@@ -158,6 +158,17 @@ struct msg_grant {
     uint32_t rcpt_id; /* 0: a log-in; otherwise a recipient of an LMTP connection (detail below) */
     struct user_record user;
 };
+/* IPC_MASTER_LOOKUP */
+struct msg_lookup {
+    uint32_t id;      /* of the request, not 0 */
+    struct view name; /* as an administrator writes it; <= PROTO_NAME_MAX */
+};
+/* IPC_AUTH_FOUND */
+struct msg_found {
+    uint32_t id;
+    enum rcpt_result result;
+    struct user_record user; /* RCPT_OK only */
+};
 /* IPC_MASTER_USER */
 struct msg_user {
     struct user_record user;
@@ -243,10 +254,18 @@ struct msg_signed {
     struct view signature;
 };
 /* IPC_CTL_REQUEST */
-enum ctl_verb { CTL_STATUS = 1, CTL_WHO, CTL_KICK, CTL_RELOAD, CTL_STOP };
+enum ctl_verb {
+    CTL_STATUS = 1,
+    CTL_WHO,
+    CTL_KICK,
+    CTL_RELOAD,
+    CTL_STOP,
+    CTL_LOOKUP, /* a user's name, uid, gid and mail path */
+    CTL_HOLD    /* the same; and nobody else has the user's mail until this connection ends */
+};
 struct msg_ctl_request {
     enum ctl_verb verb;
-    struct view argument; /* KICK: user name or session id in hex */
+    struct view argument; /* KICK: user name or session id in hex; LOOKUP, HOLD: user name */
 };
 /* IPC_CTL_LINE: one line of output */
 struct msg_ctl_line {
@@ -274,6 +293,8 @@ PROTO_CODEC(auth_fail);
 PROTO_CODEC(rcpt);
 PROTO_CODEC(rcpt_result);
 PROTO_CODEC(grant);
+PROTO_CODEC(lookup);
+PROTO_CODEC(found);
 PROTO_CODEC(user);
 PROTO_CODEC(helper);
 PROTO_CODEC(check_pam);

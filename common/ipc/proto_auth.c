@@ -107,6 +107,40 @@ int msg_grant_decode(struct view body, struct msg_grant *out)
     FIELD_END(&c, m, out);
 }
 
+void msg_lookup_encode(struct buf *out, const struct msg_lookup *m)
+{
+    field_put_id32(out, m->id);
+    field_put_view(out, m->name, FIELD_TEXT, 1, PROTO_NAME_MAX);
+}
+
+int msg_lookup_decode(struct view body, struct msg_lookup *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_lookup m = {0};
+    m.id = field_get_id32(&c);
+    m.name = field_get_view(&c, FIELD_TEXT, 1, PROTO_NAME_MAX);
+    FIELD_END(&c, m, out);
+}
+
+void msg_found_encode(struct buf *out, const struct msg_found *m)
+{
+    field_put_id32(out, m->id);
+    field_put_enum(out, m->result, RCPT_OK, RCPT_DISABLED);
+    if (m->result == RCPT_OK)
+        field_put_user(out, &m->user);
+}
+
+int msg_found_decode(struct view body, struct msg_found *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_found m = {0};
+    m.id = field_get_id32(&c);
+    m.result = (enum rcpt_result)field_get_enum(&c, RCPT_OK, RCPT_DISABLED);
+    if (m.result == RCPT_OK)
+        m.user = field_get_user(&c);
+    FIELD_END(&c, m, out);
+}
+
 void msg_helper_encode(struct buf *out, const struct msg_helper *m)
 {
     field_put_enum(out, m->kind, HELPER_PAM, HELPER_NSS);

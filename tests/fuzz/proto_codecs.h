@@ -31,6 +31,8 @@ AGAIN(auth_fail)
 AGAIN(rcpt)
 AGAIN(rcpt_result)
 AGAIN(grant)
+AGAIN(lookup)
+AGAIN(found)
 AGAIN(user)
 AGAIN(helper)
 AGAIN(check_pam)
@@ -67,6 +69,8 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_LCONN_RCPT] = again_rcpt,
     [IPC_AUTH_RCPT] = again_rcpt_result,
     [IPC_AUTH_GRANT] = again_grant,
+    [IPC_MASTER_LOOKUP] = again_lookup,
+    [IPC_AUTH_FOUND] = again_found,
     [IPC_AUTH_HELPER] = again_helper,
     [IPC_AUTH_CHECK_PAM] = again_check_pam,
     [IPC_AUTH_CHECK_HASH] = again_check_hash,

@@ -86,7 +86,7 @@ static void encode_extreme_session(unsigned kind, size_t n)
         ENCODE(signed, .signature = fill(n * PROTO_SIG_MAX));
         break;
     case IPC_CTL_REQUEST:
-        ENCODE(ctl_request, .verb = CTL_STOP, .argument = fill(n * PROTO_NAME_MAX));
+        ENCODE(ctl_request, .verb = CTL_HOLD, .argument = fill(n * PROTO_NAME_MAX));
         break;
     case IPC_CTL_LINE:
         ENCODE(ctl_line, .text = fill(n * PROTO_LINE_MAX));
@@ -154,6 +154,12 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_AUTH_GRANT:
         ENCODE(grant, .conn_id = 1, .user = user(big));
+        break;
+    case IPC_MASTER_LOOKUP:
+        ENCODE(lookup, .id = 1, .name = fill(big ? PROTO_NAME_MAX : 1));
+        break;
+    case IPC_AUTH_FOUND:
+        ENCODE(found, .id = 1, .result = big ? RCPT_OK : RCPT_UNKNOWN, .user = user(big));
         break;
     case IPC_AUTH_CHECK_PAM:
         ENCODE(check_pam, .service = fill(big ? 64 : 1), .user = fill(big ? PROTO_NAME_MAX : 1), .rhost = fill(n * 64),
