@@ -35,6 +35,7 @@ static const struct sandbox_profile_def profiles[SANDBOX_PROFILE_COUNT] = {
     [SANDBOX_LMTP] = {"lmtp", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 0, true}, false},
     [SANDBOX_LMTP_CONN] = {"lmtp-conn", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 0, false}, true},
     [SANDBOX_WORKER] = {"worker", SANDBOX_FS_PATHS, {512 * MIB, 8 * GIB, 1024, false}, false},
+    [SANDBOX_TOOL] = {"tool", SANDBOX_FS_PATHS, {RLIM_INFINITY, RLIM_INFINITY, 0, false}, false},
 };
 
 const struct sandbox_profile_def *sandbox_profile_def(enum sandbox_profile profile)
@@ -110,16 +111,21 @@ static int enter_seccomp(enum sandbox_profile profile)
     return sandbox_seccomp_enter(profile);
 }
 
+static bool profile_writes(enum sandbox_profile profile)
+{
+    return profile == SANDBOX_WORKER || profile == SANDBOX_TOOL;
+}
+
 static bool params_are_valid(const struct sandbox_params *params)
 {
     size_t i;
 
     if (sandbox_profile_def(params->profile) == NULL)
         return false;
-    if (params->npaths > 0 && params->profile != SANDBOX_AUTH && params->profile != SANDBOX_WORKER)
+    if (params->npaths > 0 && params->profile != SANDBOX_AUTH && !profile_writes(params->profile))
         return false;
     for (i = 0; i < params->npaths; i++)
-        if (params->paths[i].write && params->profile != SANDBOX_WORKER)
+        if (params->paths[i].write && !profile_writes(params->profile))
             return false;
     return true;
 }

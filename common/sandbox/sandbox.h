@@ -26,17 +26,18 @@ enum sandbox_profile {
     SANDBOX_LMTP,       /* accepts and forks; its children enter SANDBOX_LMTP_CONN on top */
     SANDBOX_LMTP_CONN,
     SANDBOX_WORKER, /* reads and writes beneath the write paths, reads beneath the others */
+    SANDBOX_TOOL,   /* as WORKER, without limits of memory and files: an administrator's work on one user's mail */
     SANDBOX_PROFILE_COUNT
 };
 
 struct sandbox_path {
     const char *path; /* must exist: a folder, with all beneath it, or a file */
-    bool write;       /* read-only otherwise; only WORKER may have such */
+    bool write;       /* read-only otherwise; only WORKER and TOOL may have such */
 };
 
 struct sandbox_params {
     enum sandbox_profile profile;
-    const struct sandbox_path *paths; /* only AUTH and WORKER may have any */
+    const struct sandbox_path *paths; /* only AUTH, WORKER and TOOL may have any */
     size_t npaths;
     uint64_t memory_max; /* RLIMIT_DATA; 0 = the profile's default */
     uint64_t file_max;   /* RLIMIT_FSIZE; 0 = the profile's default */
