@@ -69,7 +69,7 @@ archive = $(patsubst %,$(O)/lib%.a,$(1))
 
 # A program is main file + archives, in the only order in which arrows may point.
 PROGRAMS := culver culverctl culver-auth culver-auth-helper culver-keys culver-imap-login culver-pop3-login culver-lmtp \
-	culver-worker
+	culver-worker culver-mailtool
 MAIN_culver := master/culver_main.c
 AR_culver := master common
 MAIN_culverctl := master/ctl_main.c
@@ -91,6 +91,8 @@ MAIN_culver-lmtp := lmtp/lmtp_main.c
 AR_culver-lmtp := lmtp common
 MAIN_culver-worker := worker/worker_main.c
 AR_culver-worker := worker imap pop3 storage common
+MAIN_culver-mailtool := worker/mailtool_main.c
+AR_culver-mailtool := worker storage common
 BINS := $(addprefix $(O)/bin/,$(PROGRAMS))
 
 obj = $(patsubst %.c,$(O)/%.o,$(1))
