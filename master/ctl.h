@@ -9,6 +9,14 @@
 
 /* Sends one request and prints the lines of the answer (on standard error when the status is not 0). Returns the exit status. */
 int ctl_request(const char *socket_path, enum ctl_verb verb, const char *argument);
+/* The same, with the lines into text. After a CTL_HOLD that was granted *fd_out is the connection that holds the mail, to be
+ * closed by the caller; otherwise -1. */
+int ctl_ask(const char *socket_path, enum ctl_verb verb, const char *argument, struct buf *text, int *fd_out);
+/* verify, compact, salvage, export, import: argv from the command's name on. conf NULL: none could be read; socket_path NULL: not
+ * known. */
+struct conf;
+bool ctl_is_mail_command(const char *name);
+int ctl_mail(int argc, char **argv, const struct conf *conf, const char *socket_path);
 /* Prints "{SCHEME}…" for a password read twice from the terminal, or once from standard input. scheme NULL: the default. */
 int ctl_hash_password(const char *scheme);
 

@@ -8,7 +8,7 @@
 #include "common/ipc/ipc.h"
 #include "master/ctl.h"
 
-#define ANSWER_WAIT_MS 60000
+#define ANSWER_WAIT_MS 90000 /* a worker may take a minute to leave */
 
 /* The descriptor, or -1 with the reason said. */
 static int ctl_connect(const char *path)
@@ -73,28 +73,40 @@ static int ctl_receive(int fd, struct buf *text, int *status_out)
     }
 }
 
-int ctl_request(const char *socket_path, enum ctl_verb verb, const char *argument)
+int ctl_ask(const char *socket_path, enum ctl_verb verb, const char *argument, struct buf *text, int *fd_out)
 {
     int fd = ctl_connect(socket_path);
     int status = CTL_EXIT_UNREACHABLE;
-    struct buf text;
-    struct view v;
     int rc;
 
+    *fd_out = -1;
     if (fd < 0)
         return status;
-    buf_init(&text, 64u * 1024 * 1024);
     rc = ctl_send(fd, verb, argument);
     if (rc == 0)
-        rc = ctl_receive(fd, &text, &status);
-    v = buf_view(&text);
-    if (v.len > 0 && fwrite(v.ptr, 1, v.len, status == 0 ? stdout : stderr) != v.len)
-        status = 1;
+        rc = ctl_receive(fd, text, &status);
     if (rc == ERR_CLOSED)
         fputs("culverctl: culver closed the connection (only root and the user that runs culver may use it)\n", stderr);
     else if (rc != 0)
         fprintf(stderr, "culverctl: %s\n", err_str(rc));
-    buf_free(&text);
-    (void)close(fd);
+    if (rc == 0 && status == 0 && verb == CTL_HOLD)
+        *fd_out = fd; /* transferred */
+    else
+        (void)close(fd);
     return rc == 0 ? status : CTL_EXIT_UNREACHABLE;
+}
+
+int ctl_request(const char *socket_path, enum ctl_verb verb, const char *argument)
+{
+    struct buf text;
+    struct view v;
+    int fd, status;
+
+    buf_init(&text, 64u * 1024 * 1024);
+    status = ctl_ask(socket_path, verb, argument, &text, &fd);
+    v = buf_view(&text);
+    if (v.len > 0 && fwrite(v.ptr, 1, v.len, status == 0 ? stdout : stderr) != v.len)
+        status = 1;
+    buf_free(&text);
+    return status;
 }

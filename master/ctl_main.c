@@ -1,4 +1,4 @@
-/* culverctl: the administrator's tool. Its command line; ctl_client.c and ctl_hash.c do the work. */
+/* culverctl: the administrator's tool. Its command line; ctl_client.c, ctl_hash.c and ctl_mail.c do the work. */
 #include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -16,7 +16,13 @@ static const char usage[] = "usage: culverctl [-c FILE | -s SOCKET] COMMAND\n"
                             "  kick USER|SESSION       end the sessions of a user, or one\n"
                             "  reload                  load the configuration again\n"
                             "  stop                    stop the server\n"
-                            "  hash-password [SCHEME]  make a password hash for a passwd-file\n";
+                            "  hash-password [SCHEME]  make a password hash for a passwd-file\n"
+                            "and on the mail of one user, WHO being -u USER or -p PATH:\n"
+                            "  verify WHO              check everything; 0 good, 1 nothing lost, 2 something lost\n"
+                            "  compact WHO             give back what deleted messages take\n"
+                            "  export WHO [-f maildir|mbox] DEST\n"
+                            "  import WHO [-f maildir|mbox|native] [-m MAILBOX] SRC\n"
+                            "  salvage WHO DEST        every message that is whole, as a Maildir\n";
 
 struct command {
     const char *name;
@@ -71,63 +77,87 @@ static struct conf *conf_read(const char *conf_path, struct buf *errors)
     return conf;
 }
 
-/* run_dir/control of the configuration; where that cannot be read and was not asked for, of the default. */
-static char *socket_find(const char *conf_path, bool given)
+/* run_dir/control of the configuration; where that cannot be read, of the default. */
+static char *socket_find(const struct conf *conf)
 {
     const char *run_dir = CULVER_RUNDIR;
-    struct buf errors, path;
-    struct conf *conf;
-    char *found = NULL;
+    struct buf path;
+    char *found;
 
-    buf_init(&errors, 65536);
-    buf_init(&path, PROTO_PATH_MAX + 64);
-    conf = conf_read(conf_path, &errors);
     if (conf != NULL)
         run_dir = ((const struct set_master *)conf_get(conf, &set_master_component))->run_dir;
-    if (conf == NULL && given) {
-        struct view v = buf_view(&errors);
+    buf_init(&path, PROTO_PATH_MAX + 64);
+    buf_put_fmt(&path, "%s/%s", run_dir, CONTROL_NAME);
+    found = buf_ok(&path) ? view_dup(buf_view(&path)) : NULL;
+    buf_free(&path);
+    return found;
+}
+
+struct line {
+    const char *conf_path, *socket_path;
+    bool conf_given;
+};
+
+/* Not what cannot be read, when it was asked for and nothing else tells where the server is. */
+static int run(struct line *l, const struct command *command, int argc, char **argv)
+{
+    struct conf *conf = NULL;
+    char *found = NULL;
+    struct buf errors;
+    int status = CTL_EXIT_UNREACHABLE;
+
+    buf_init(&errors, 65536);
+    if (l->socket_path == NULL || command == NULL)
+        conf = conf_read(l->conf_path, &errors);
+    if (conf == NULL && l->conf_given && l->socket_path == NULL) {
         fprintf(stderr, "culverctl: cannot read the configuration; -s SOCKET does without\n");
-        (void)fwrite(v.ptr, 1, v.len, stderr);
+        (void)fwrite(buf_view(&errors).ptr, 1, buf_len(&errors), stderr);
     } else {
-        buf_put_fmt(&path, "%s/%s", run_dir, CONTROL_NAME);
-        found = buf_ok(&path) ? view_dup(buf_view(&path)) : NULL;
+        if (l->socket_path == NULL)
+            l->socket_path = found = socket_find(conf);
+        if (command == NULL)
+            status = ctl_mail(argc, argv, conf, l->socket_path);
+        else if (l->socket_path != NULL)
+            status = ctl_request(l->socket_path, command->verb, argv[1]);
     }
     buf_free(&errors);
-    buf_free(&path);
     conf_free(&conf);
-    return found;
+    free(found);
+    return status;
 }
 
 int main(int argc, char **argv)
 {
-    const char *conf_path = CULVER_SYSCONFDIR "/culver/culver.conf";
-    const char *socket_path = NULL;
+    struct line line = {.conf_path = CULVER_SYSCONFDIR "/culver/culver.conf"};
     const struct command *command;
-    bool conf_given = false;
-    char *found = NULL;
+    bool mail;
     int opt, status;
 
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    }
     while ((opt = getopt(argc, argv, "+c:s:h")) != -1) {
         if (opt == 'c') {
-            conf_path = optarg;
-            conf_given = true;
+            line.conf_path = optarg;
+            line.conf_given = true;
         } else if (opt == 's') {
-            socket_path = optarg;
+            line.socket_path = optarg;
         } else {
             fputs(usage, opt == 'h' ? stdout : stderr);
             return opt == 'h' ? EXIT_SUCCESS : CTL_EXIT_USAGE;
         }
     }
-    command = optind < argc ? command_find(argv[optind], argc - optind - 1) : NULL;
-    if (command == NULL || sodium_init() < 0) {
+    mail = optind < argc && ctl_is_mail_command(argv[optind]);
+    command = optind < argc && !mail ? command_find(argv[optind], argc - optind - 1) : NULL;
+    if ((command == NULL && !mail) || sodium_init() < 0) {
         fputs(usage, stderr);
         return CTL_EXIT_USAGE;
     }
-    if (command->verb == 0)
+    if (command != NULL && command->verb == 0)
         return ctl_hash_password(argv[optind + 1]);
-    if (socket_path == NULL)
-        socket_path = found = socket_find(conf_path, conf_given);
-    status = socket_path != NULL ? ctl_request(socket_path, command->verb, argv[optind + 1]) : CTL_EXIT_UNREACHABLE;
-    free(found);
+    status = run(&line, command, argc - optind, argv + optind);
+    if (mail && status == CTL_EXIT_USAGE)
+        fputs(usage, stderr);
     return status;
 }
