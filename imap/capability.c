@@ -17,6 +17,7 @@ static const struct {
     void (*value)(const struct imap_session *s, struct buf *out);
 } capabilities[] = {
     {"IMAP4rev1", NULL},
+    {"IMAP4rev2", NULL},
     {"LITERAL+", NULL},
     {"ID", NULL},
     {"ENABLE", NULL},

@@ -1,4 +1,5 @@
-/* ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162), UTF8=ACCEPT (RFC 6855). What is unknown is ignored. */
+/* ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162), UTF8=ACCEPT (RFC 6855), IMAP4rev2 (RFC 9051 appendix A). What is unknown
+ * is ignored. */
 #include "common/base/mem.h"
 #include "imap/capability.h"
 #include "imap/command.h"
@@ -7,7 +8,10 @@
 static const struct {
     const char *name;
     unsigned bit;
-} extensions[] = {{"CONDSTORE", IMAP_ENABLED_CONDSTORE}, {"QRESYNC", IMAP_ENABLED_QRESYNC}, {"UTF8=ACCEPT", IMAP_ENABLED_UTF8}};
+} extensions[] = {{"CONDSTORE", IMAP_ENABLED_CONDSTORE},
+                  {"QRESYNC", IMAP_ENABLED_QRESYNC},
+                  {"UTF8=ACCEPT", IMAP_ENABLED_UTF8},
+                  {"IMAP4rev2", IMAP_ENABLED_REV2}};
 
 struct enable_args {
     unsigned wanted;

@@ -27,6 +27,10 @@ static void parse(struct imap_parse *p, struct imap_job *job)
     a->extended = imap_parse_try_word(p, " RETURN ");
     if (a->extended)
         a->ret = imap_search_parse_return(p);
+    else if ((job->s->enabled & IMAP_ENABLED_REV2) != 0) { /* RFC 9051 6.4.4: there is no other answer */
+        a->extended = true;
+        a->ret = SEARCH_RETURN_ALL;
+    }
     imap_search_parse(p, &a->program, (job->s->enabled & IMAP_ENABLED_UTF8) != 0);
 }
 

@@ -89,7 +89,7 @@ static bool tell_new(struct imap_job *job, struct store_args *a)
         uint32_t seq = mailbox_view_seq(s->view, uid);
 
         if (seq != 0 && !uidset_has(&a->modified, uid))
-            imap_tell_flags(s, seq, job->uid || (s->enabled & IMAP_ENABLED_CONDSTORE) != 0);
+            imap_tell_flags(s, seq, job->uid || imap_session_tells_uid(s));
         if (imap_slice_over(s))
             return false;
     }

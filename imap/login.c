@@ -31,7 +31,7 @@ static void put_tagged(struct login_conn *c, struct view tag, const char *text)
 }
 
 /* What the session after log-in speaks too. */
-static const char *const announced[] = {"LITERAL+", "ID", "ENABLE", "IDLE"};
+static const char *const announced[] = {"IMAP4rev2", "LITERAL+", "ID", "ENABLE", "IDLE"};
 
 static bool is_disabled(struct login_conn *c, const char *name)
 {

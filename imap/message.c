@@ -4,6 +4,7 @@ void imap_message_open(struct imap_session *s, struct imap_message *m, uint32_t 
 {
     *m = (struct imap_message){.seq = seq};
     mailbox_view_info(s->view, seq, &m->info);
+    m->info.recent = m->info.recent && imap_session_recent(s);
 }
 
 void imap_message_close(struct imap_message *m)

@@ -27,7 +27,7 @@ int imap_name_decode(const struct imap_session *s, struct imap_pool *pool, struc
 
     buf_init(&utf8, 4 * raw.len + 16);
     buf_init(&name, 4 * raw.len + 16);
-    if ((s->enabled & IMAP_ENABLED_UTF8) != 0) {
+    if (imap_session_utf8(s)) {
         err = utf8_valid(raw) ? 0 : ERR_SYNTAX;
         buf_put_view(&utf8, raw);
     } else
@@ -64,7 +64,7 @@ void imap_name_encode(const struct imap_session *s, struct buf *out, struct view
         put_swapped(&swapped, name);
     else
         buf_put_view(&swapped, name);
-    if ((s->enabled & IMAP_ENABLED_UTF8) != 0)
+    if (imap_session_utf8(s))
         buf_put_view(out, buf_view(&swapped));
     else if (mutf7_encode(out, buf_view(&swapped)) != 0)
         out->failed = true; /* storage keeps valid UTF-8 only: answering with half a name would be worse */

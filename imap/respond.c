@@ -114,7 +114,7 @@ void imap_put_string(struct imap_session *s, struct buf *out, struct view v)
         else if ((v.ptr[i] < ' ' && v.ptr[i] != '\t') || v.ptr[i] == 0x7f)
             quotable = false;
     }
-    if (!ascii && (s->enabled & IMAP_ENABLED_UTF8) != 0)
+    if (!ascii && imap_session_utf8(s))
         put_utf8(out, v, quotable);
     else if (ascii && quotable)
         put_quoted(out, v);

@@ -62,6 +62,22 @@ void imap_select_parse(struct imap_parse *p, struct imap_job *job)
     imap_parse_close(p);
 }
 
+/* RFC 9051 6.3.2: the selected mailbox as LIST has it. */
+static void put_list(struct imap_session *s, struct view name)
+{
+    const struct mailbox *m = mailbox_view_mailbox(s->view);
+    struct buf *out = imap_out(s);
+    bool first = true;
+
+    buf_put_str(out, "* LIST (");
+    imap_put_uses(out, m == NULL ? 0 : mailbox_use(m), &first);
+    buf_put_str(out, ") \"");
+    buf_put_byte(out, (uint8_t)imap_separator(s));
+    buf_put_str(out, "\" ");
+    imap_put_mailbox(s, out, name);
+    buf_put_str(out, "\r\n");
+}
+
 /* unseen: sequence number of the first message without \Seen, 0: none. */
 static void put_selected(struct imap_session *s, const struct imap_select_args *a, uint32_t unseen)
 {
@@ -70,10 +86,14 @@ static void put_selected(struct imap_session *s, const struct imap_select_args *
     imap_tell_keywords(s);
     buf_put_str(out, "* ");
     buf_put_dec(out, mailbox_view_count(s->view));
-    buf_put_str(out, " EXISTS\r\n* ");
-    buf_put_dec(out, mailbox_view_recent(s->view));
-    buf_put_str(out, " RECENT\r\n");
-    if (unseen != 0)
+    buf_put_str(out, " EXISTS\r\n");
+    if (imap_session_recent(s)) {
+        buf_put_str(out, "* ");
+        buf_put_dec(out, mailbox_view_recent(s->view));
+        buf_put_str(out, " RECENT\r\n");
+    } else
+        put_list(s, a->name);
+    if (unseen != 0 && imap_session_recent(s))
         imap_put_code_number(s, "UNSEEN", unseen, "First unseen");
     imap_put_code_number(s, "UIDVALIDITY", a->status.uidvalidity, "UIDs valid");
     imap_put_code_number(s, "UIDNEXT", a->status.uidnext, "Predicted next UID");

@@ -126,6 +126,21 @@ void imap_session_select(struct imap_session *s, struct mailbox *m, bool examine
 void imap_session_condstore(struct imap_session *s);
 /* Counts a command that was answered BAD; closes the session when there were too many. */
 void imap_session_count_bad(struct imap_session *s);
+/* Names and quoted strings are UTF-8 (RFC 6855 3, RFC 9051 appendix A). */
+static inline bool imap_session_utf8(const struct imap_session *s)
+{
+    return (s->enabled & (IMAP_ENABLED_UTF8 | IMAP_ENABLED_REV2)) != 0;
+}
+/* \Recent and its companions are of IMAP4rev1 only (RFC 9051 appendix E). */
+static inline bool imap_session_recent(const struct imap_session *s)
+{
+    return (s->enabled & IMAP_ENABLED_REV2) == 0;
+}
+/* Unsolicited FETCH responses have the UID (RFC 7162 3.2.4, RFC 9051 appendix E). */
+static inline bool imap_session_tells_uid(const struct imap_session *s)
+{
+    return (s->enabled & (IMAP_ENABLED_CONDSTORE | IMAP_ENABLED_REV2)) != 0;
+}
 /* Separator shown to the client. */
 char imap_separator(const struct imap_session *s);
 

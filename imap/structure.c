@@ -64,7 +64,7 @@ static bool is_attribute_char(uint8_t c)
     return c > ' ' && c < 0x7f && memchr("*'%()<>@,;:\\\"/[]?=", c, 17) == NULL;
 }
 
-/* Storage has parameters decoded to UTF-8. A client that has not enabled UTF8=ACCEPT gets what is not ASCII in the encoding of
+/* Storage has parameters decoded to UTF-8. A client that does not take UTF-8 gets what is not ASCII in the encoding of
  * RFC 2231 again, which it can read; a value that never was valid UTF-8 stays as it came. */
 static void put_param(struct writer *w, const struct mime_param *param)
 {
@@ -74,7 +74,7 @@ static void put_param(struct writer *w, const struct mime_param *param)
 
     for (size_t i = 0; i < v.len; i++)
         ascii = ascii && v.ptr[i] < 0x80;
-    if (ascii || (w->s->enabled & IMAP_ENABLED_UTF8) != 0 || !utf8_valid(v)) {
+    if (ascii || imap_session_utf8(w->s) || !utf8_valid(v)) {
         imap_put_string(w->s, w->out, param->name);
         buf_put_byte(w->out, ' ');
         imap_put_string(w->s, w->out, v);

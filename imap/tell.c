@@ -58,6 +58,7 @@ void imap_tell_flags(struct imap_session *s, uint32_t seq, bool with_uid)
     struct msg_info info;
 
     mailbox_view_info(s->view, seq, &info);
+    info.recent = info.recent && imap_session_recent(s);
     buf_put_str(out, "* ");
     buf_put_dec(out, seq);
     buf_put_str(out, " FETCH (");
@@ -129,7 +130,8 @@ bool imap_tell_step(struct imap_session *s, bool with_uid)
     }
     if (t->exists) {
         tell_number(s, t->count, " EXISTS\r\n");
-        tell_number(s, t->recent, " RECENT\r\n");
+        if (imap_session_recent(s))
+            tell_number(s, t->recent, " RECENT\r\n");
         t->exists = false;
     }
     if (t->keywords) {
@@ -137,7 +139,7 @@ bool imap_tell_step(struct imap_session *s, bool with_uid)
         t->keywords = false;
     }
     while (t->pos_changed < t->nchanged) {
-        imap_tell_flags(s, t->changed[t->pos_changed++], with_uid || (s->enabled & IMAP_ENABLED_CONDSTORE) != 0);
+        imap_tell_flags(s, t->changed[t->pos_changed++], with_uid || imap_session_tells_uid(s));
         if (imap_slice_over(s))
             return false;
     }

@@ -1288,3 +1288,104 @@ UTF8 = [
         S: OK .*
     """),
 ]
+
+REV2 = [
+    case("RFC 9051 appendix A", "both revisions are announced; ENABLE chooses", r"""
+        C: CAPABILITY
+        S: * CAPABILITY IMAP4rev1 IMAP4rev2 .*
+        S: OK .*
+        C: ENABLE IMAP4rev2
+        S: * ENABLED IMAP4rev2
+        S: OK .*
+    """),
+    case("RFC 9051 6.3.2", "SELECT gives LIST, and nothing of Recent", r"""
+        C: ENABLE IMAP4rev2
+        S: OK .*
+        C: APPEND INBOX {msg m1}
+        S: OK .*
+        C: SELECT INBOX
+        S: * FLAGS .*
+        S: * OK \[PERMANENTFLAGS .*
+        S: * 1 EXISTS
+        S: * LIST \(\) "/" "INBOX"
+        S: OK \[READ-WRITE\] .*
+        N: * \d RECENT
+        N: * OK \[UNSEEN .*
+        C: FETCH 1 FLAGS
+        S: * 1 FETCH \(FLAGS \(\)\)
+        S: OK .*
+        C: APPEND INBOX {msg m2}
+        S: * 2 EXISTS
+        S: OK .*
+        N: * \d RECENT
+        C: SELECT Sent
+        S: * OK \[CLOSED\].*
+        S: * LIST \(\\Sent\) "/" "Sent"
+        S: OK .*
+    """),
+    case("RFC 9051 6.4.4", "SEARCH answers with ESEARCH", r"""
+        C: ENABLE IMAP4rev2
+        S: OK .*
+        I: m1 m2 m3
+        C: SEARCH 1,3
+        S: * ESEARCH \(TAG "a\d+"\) ALL 1,3
+        S: OK .*
+        C: UID SEARCH UNSEEN
+        S: * ESEARCH \(TAG "a\d+"\) UID ALL 1:3
+        S: OK .*
+        C: SEARCH DELETED
+        S: * ESEARCH \(TAG "a\d+"\)
+        S: OK .*
+        C: SEARCH RETURN (COUNT) ALL
+        S: * ESEARCH \(TAG "a\d+"\) COUNT 3
+        S: OK .*
+        C: SEARCH CHARSET UTF-8 SUBJECT "message"
+        S: * ESEARCH \(TAG "a\d+"\) ALL 1:3
+        S: OK .*
+    """),
+    case("RFC 9051 5.1", "names in UTF-8", r"""
+        C: ENABLE IMAP4rev2
+        S: OK .*
+        C: CREATE "Entwürfe"
+        S: OK .*
+        C: LIST "" "Entw%"
+        S: * LIST \(.*\) "/" "Entwürfe"
+        S: OK .*
+        C: STATUS "Entwürfe" (MESSAGES SIZE DELETED)
+        S: * STATUS "Entwürfe" \(MESSAGES 0 SIZE 0 DELETED 0\)
+        S: OK .*
+        I: utf8
+        C: FETCH 1 ENVELOPE
+        S: * 1 FETCH \(ENVELOPE \(NIL "Ünïcode" .*
+        S: OK .*
+    """),
+    case("RFC 9051 7.5.2", "unsolicited FETCH responses have the UID", r"""
+        C: ENABLE IMAP4rev2
+        S: OK .*
+        I: m1
+        I2:
+        C2: STORE 1 +FLAGS \Flagged
+        S2: * 1 FETCH \(FLAGS \(\\Flagged.*\)\)
+        S2: OK .*
+        C: NOOP
+        S: * 1 FETCH \(UID 1 FLAGS \(\\Flagged\)\)
+        S: OK .*
+        C: STORE 1 +FLAGS \Seen
+        S: * 1 FETCH \(UID 1 FLAGS \(\\Flagged \\Seen\)\)
+        S: OK .*
+    """),
+    case("RFC 9051 6.3.9", "LIST with everything of the base protocol", r"""
+        C: ENABLE IMAP4rev2
+        S: OK .*
+        C: CREATE a/b
+        S: OK .*
+        C: SUBSCRIBE a/b
+        S: OK .*
+        C: LIST (SUBSCRIBED RECURSIVEMATCH) "" a RETURN (CHILDREN STATUS (MESSAGES))
+        S: * LIST \(.*\\HasChildren.*\) "/" "a" \("CHILDINFO" \("SUBSCRIBED"\)\)
+        S: * STATUS "a" \(MESSAGES 0\)
+        S: OK .*
+        C: LIST "" "" RETURN ()
+        S: OK .*
+    """),
+]

@@ -22,7 +22,7 @@ static void test_greeting(void **state)
     struct client c;
 
     client_open(&c, *state);
-    expect_has_at(&c, "l1 OK [CAPABILITY IMAP4rev1 LITERAL+ ", __FILE__, __LINE__);
+    expect_has_at(&c, "l1 OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ ", __FILE__, __LINE__);
     EXPECT(&c, "a NOOP", "a OK NOOP completed\r\n");
     EXPECT(&c, "b XYZZY", "b BAD Unknown command\r\n");
     EXPECT(&c, "c FETCH 1 FLAGS", "c BAD No mailbox is selected\r\n");
