@@ -219,6 +219,10 @@ sim:
 	@$(B)/san-$(CCNAME)/tests/sim/storage_sim $(SEED) $$(($(SEED) + $(RUNS) - 1))
 
 # LINT: names of single checks (tests/lint/*.sh).
+# make has a LINT of its own ("lint").
+ifeq ($(origin LINT),default)
+LINT :=
+endif
 lint:
 	@$(MAKE) --no-print-directory deps NEED=lint
 	@B=$(B) tests/lint/lint.sh $(LINT)

@@ -181,7 +181,7 @@ static enum mech_step scram_step(struct mech_exchange *x, bool has_data, struct 
 
 #define SCRAM(mech_name, offered, hash_id, binding)                                                                            \
     {                                                                                                                          \
-        .name = mech_name, .offered_as = offered, .hash = hash_id, .binds = binding, .state_size = sizeof(struct scram_state), \
+        .name = (mech_name), .offered_as = (offered), .hash = (hash_id), .binds = (binding), .state_size = sizeof(struct scram_state), \
         .step = scram_step                                                                                                     \
     }
 

@@ -235,7 +235,7 @@ int md_link(int from_dir, const char *from, int to_dir, const char *to)
 {
     struct stat st;
     struct buf b;
-    int fd, err;
+    int fd = -1, err;
 
     /* The name must be a file now; that another takes its place meanwhile would at most link that, within the Maildir. */
     err = md_file_open(from_dir, from, &fd, &st);
@@ -261,7 +261,7 @@ int md_link(int from_dir, const char *from, int to_dir, const char *to)
 
 int md_sync(const struct maildir *md, const char *dir, enum md_place place)
 {
-    int fd, err = md_dir_open(md, dir, place, &fd);
+    int fd = -1, err = md_dir_open(md, dir, place, &fd);
 
     if (err != 0)
         return err;
@@ -305,7 +305,7 @@ int md_box_make(const struct maildir *md, const char *dir)
 int md_ident_read(const struct maildir *md, const char *dir, struct md_ident *out)
 {
     struct buf b;
-    int fd, err = md_dir_open(md, dir, MD_SELF, &fd);
+    int fd = -1, err = md_dir_open(md, dir, MD_SELF, &fd);
 
     if (err != 0)
         return err;
@@ -321,7 +321,7 @@ int md_ident_read(const struct maildir *md, const char *dir, struct md_ident *ou
 int md_ident_write(const struct maildir *md, const char *dir, const struct md_ident *id)
 {
     struct buf b;
-    int fd, err = md_dir_open(md, dir, MD_SELF, &fd);
+    int fd = -1, err = md_dir_open(md, dir, MD_SELF, &fd);
 
     if (err != 0)
         return err;

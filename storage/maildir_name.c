@@ -7,7 +7,7 @@
 #include "storage/account.h"
 
 static const struct {
-    char letter;
+    uint8_t letter;
     unsigned flag;
 } flag_letters[] = {
     {'D', MSG_DRAFT}, {'F', MSG_FLAGGED}, {'R', MSG_ANSWERED}, {'S', MSG_SEEN}, {'T', MSG_DELETED},
@@ -63,13 +63,13 @@ void md_name_put(struct buf *out, const struct md_name *n)
 {
     buf_put_view(out, n->base);
     buf_put_str(out, ":2,");
-    for (uint8_t c = 'A'; c <= 'Z'; c++) {
-        if (has_capital(n, c))
-            buf_put_byte(out, c);
+    for (unsigned c = 'A'; c <= 'Z'; c++) {
+        if (has_capital(n, (uint8_t)c))
+            buf_put_byte(out, (uint8_t)c);
     }
-    for (uint8_t c = 'a'; c <= 'z'; c++) {
+    for (unsigned c = 'a'; c <= 'z'; c++) {
         if ((n->letters & 1u << (c - 'a')) != 0)
-            buf_put_byte(out, c);
+            buf_put_byte(out, (uint8_t)c);
     }
     buf_put_view(out, n->rest);
 }
