@@ -8,6 +8,7 @@
 #include "common/log/log.h"
 
 #define SMALL_MAILBOX 64
+#define SNAPSHOT_SLICE 8192 /* records: 1 MiB */
 
 static int replay(void *arg, const struct txlog_txn *t)
 {
@@ -77,6 +78,7 @@ void account_free(struct account *acc)
     if (acc == NULL)
         return;
     compact_free(acc);
+    snapshot_free(acc);
     md_account_free(acc);
     for (size_t i = 0; i < acc->nmailboxes; i++)
         mailbox_free(acc->by_id[i]);
@@ -104,6 +106,7 @@ struct account *account_new(const struct account_params *params)
     acc->queue_end = &acc->queue;
     acc->next_mailbox_id = 1;
     acc->small_mailbox = SMALL_MAILBOX;
+    acc->snapshot_slice = SNAPSHOT_SLICE;
     buf_init(&acc->scratch, (size_t)8 << 20);
     txlog_init(&acc->log, params->vfs, params->segment_max);
     return acc;
@@ -188,8 +191,11 @@ int account_open(const struct account_params *params, struct account **out)
 /* Leaves the account so that the next open has nothing (or little) to replay, and knows that nothing was lost. */
 static void close_in_order(struct account *acc)
 {
-    int err = 0;
+    int err = snapshot_finish(acc);
 
+    if (err != 0)
+        LOG_WARN(0, "the snapshot in progress was not finished", F_ERR(err));
+    err = 0;
     if (acc->md != NULL && !acc->log.broken && md_account_close(acc) != 0) {
         LOG_WARN(0, "the Maildir was not left in order; it is looked through when it is opened again");
         return;

@@ -70,6 +70,13 @@ struct mailbox {
     uint64_t delta_off, delta_sum; /* in the state file, while not loaded */
     uint32_t delta_tail, delta_dirty;
 
+    /* The file that a snapshot in progress writes for it (0: none); it counts when the snapshot does. */
+    uint32_t new_num, new_recs;
+    uint32_t new_end;          /* the records with an index below are for it; */
+    uint32_t new_cursor;       /* those below are in it, */
+    struct idx_list new_dirty; /* and of them, these changed since */
+    bool touched;              /* records changed since the snapshot in progress took its picture */
+
     char *keywords[KEYWORDS_MAX];
     unsigned nkeywords;
     unsigned keywords_staged; /* names that open transactions want to add, at most */
@@ -151,6 +158,8 @@ struct account {
     bool closing;      /* the next one will say so */
     bool snapshot_bad; /* it cannot be read: the log is read from its beginning */
     unsigned damaged_mailboxes;
+    struct snapshot *snapshot; /* being written; NULL: none */
+    uint32_t snapshot_slice;   /* records and, times 128, octets that are written at once */
     struct digfile **digfiles;
     size_t ndigfiles, cdigfiles;
     uint64_t gather_after;   /* ms */
@@ -224,6 +233,15 @@ void mailbox_destroy(struct account *acc, struct mailbox *m);
 /* snapshot.c */
 /* Writes the account as it is now; what older snapshots need goes when it is durable. On error everything is as before. */
 MUST_CHECK int snapshot_write(struct account *acc);
+/* The same in slices: begin, then until false. */
+void snapshot_begin(struct account *acc);
+bool snapshot_slice(struct account *acc);
+/* Goes on with one in progress to its end. */
+MUST_CHECK int snapshot_finish(struct account *acc);
+/* Without touching files. */
+void snapshot_free(struct account *acc);
+/* snapshot_mbox.c: before a mailbox goes. */
+void snapshot_mailbox_gone(struct mailbox *m);
 bool snapshot_due(const struct account *acc);
 /* At a close: whether writing it is worth more than replaying the log's tail. */
 bool snapshot_worth(const struct account *acc);

@@ -83,6 +83,7 @@ static void apply_create(const struct apply *a, const struct op *op)
 void mailbox_destroy(struct account *acc, struct mailbox *m)
 {
     mailbox_need(m);
+    snapshot_mailbox_gone(m);
     if (m->file_num != 0 && !m->damaged)
         snapshot_obsolete(acc, (struct vfs_name){VFS_MBOX, m->id, m->file_num});
     names_remove(acc, m);

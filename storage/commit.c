@@ -202,13 +202,15 @@ uint64_t account_background(struct account *acc)
     wait = sync_late(acc);
     if (acc->queue != NULL)
         return wait;
-    if (digest_slice(acc))
+    if (acc->snapshot == NULL && digest_slice(acc))
         return 0;
     if (acc->md != NULL)
         wait = MIN_OF(wait, md_background(acc));
-    if (snapshot_due(acc)) {
-        (void)!snapshot_write(acc); /* logged; tried again later */
+    if (acc->snapshot == NULL && snapshot_due(acc))
+        snapshot_begin(acc);
+    if (snapshot_slice(acc)) {
         account_mark_unsynced(acc);
+        return 0;
     }
     return compact_slice(acc) ? 0 : acc->log.unsynced || acc->md != NULL ? wait : UINT64_MAX;
 }

@@ -73,6 +73,7 @@ void mailbox_free(struct mailbox *m)
         free(m->keywords[i]);
     vfs_unmap(m->acc->vfs, m->map, 0, m->map_len);
     idx_free(&m->dirty);
+    idx_free(&m->new_dirty);
     idx_free(&m->expunged);
     md_mailbox_free(m);
     uidls_free(m);
@@ -167,6 +168,7 @@ void mailbox_rec_add(struct mailbox *m, const struct msg_rec *rec)
         m->tail = xreallocarray(m->tail, m->ctail, sizeof(*m->tail));
     }
     m->tail[m->ntail++] = *rec;
+    m->touched = true;
     m->uidnext = rec->uid + 1;
     m->messages++;
     m->recent++;
@@ -195,6 +197,11 @@ void mailbox_rec_dirty(struct mailbox *m, uint32_t idx)
 {
     struct msg_rec *rec = mailbox_rec(m, idx);
 
+    m->touched = true;
+    if (idx < m->new_cursor && (rec->flags & REC_STALE) == 0) {
+        rec->flags |= REC_STALE;
+        idx_add(&m->new_dirty, idx);
+    }
     if (idx >= m->nfile || (rec->flags & REC_DIRTY) != 0)
         return;
     rec->flags |= REC_DIRTY;

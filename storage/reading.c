@@ -99,7 +99,8 @@ bool reading_is_whole(const struct reading *r, const struct reading *snapshot)
 int reading_check_mailbox(struct reading *r, struct mailbox *m)
 {
     struct vfs_name name = {VFS_MBOX, m->id, m->file_num};
-    struct mbox_head head;
+    uint64_t recs = (uint64_t)m->file_recs * sizeof(struct msg_rec);
+    struct mbox_trailer t;
     struct vfs_file *file;
     uint64_t size;
     void *map;
@@ -111,13 +112,13 @@ int reading_check_mailbox(struct reading *r, struct mailbox *m)
     if (err != 0)
         return err;
     err = vfs_size(file, &size);
-    if (err == 0 && size != MBOX_HEADER_SIZE + (uint64_t)m->file_recs * sizeof(struct msg_rec))
+    if (err == 0 && size != recs + MBOX_TRAILER_SIZE)
         err = ERR_CORRUPT;
     if (err == 0)
         err = vfs_map(file, 0, (size_t)size, false, &map);
     if (err == 0) {
-        err = mbox_head_get(view_make(map, MBOX_HEADER_SIZE), &head);
-        if (err == 0 && head.sum != XXH3_64bits((uint8_t *)map + MBOX_HEADER_SIZE, (size_t)size - MBOX_HEADER_SIZE))
+        err = mbox_trailer_get(view_make((uint8_t *)map + recs, MBOX_TRAILER_SIZE), &t);
+        if (err == 0 && t.sum != XXH3_64bits(map, (size_t)recs))
             err = ERR_CORRUPT;
         vfs_unmap(r->acc->vfs, map, 0, (size_t)size);
     }

@@ -11,6 +11,7 @@
 #define REC_GONE 0x8000u   /* expunged; stays in memory while views may know its index */
 #define REC_DIRTY 0x4000u  /* differs from the mapped snapshot */
 #define REC_RENAME 0x2000u /* Maildir: the name of its file does not show its flags yet, and does not count */
+#define REC_STALE 0x1000u  /* differs from the file that a snapshot in progress has written */
 #define REC_FLAGS (MSG_SEEN | MSG_ANSWERED | MSG_FLAGGED | MSG_DELETED | MSG_DRAFT)
 
 struct msg_rec {

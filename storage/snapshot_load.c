@@ -143,9 +143,9 @@ static int map_file(struct mailbox *m)
 {
     struct account *acc = m->acc;
     struct vfs_name name = {VFS_MBOX, m->id, m->file_num};
-    size_t len = MBOX_HEADER_SIZE + (size_t)m->file_recs * sizeof(struct msg_rec);
+    size_t recs = (size_t)m->file_recs * sizeof(struct msg_rec), len = recs + MBOX_TRAILER_SIZE;
     struct vfs_file *file;
-    struct mbox_head head;
+    struct mbox_trailer t;
     void *map = NULL;
     int err = vfs_file_open(acc->vfs, name, VFS_READ, &file);
 
@@ -155,8 +155,8 @@ static int map_file(struct mailbox *m)
     vfs_file_close(&file);
     if (err != 0)
         return err;
-    err = mbox_head_get(view_make(map, MBOX_HEADER_SIZE), &head);
-    if (err == 0 && (head.id != m->id || head.num != m->file_num || head.nrecs != m->file_recs))
+    err = mbox_trailer_get(view_make((uint8_t *)map + recs, MBOX_TRAILER_SIZE), &t);
+    if (err == 0 && (t.id != m->id || t.num != m->file_num || t.nrecs != m->file_recs))
         err = ERR_CORRUPT;
     if (err != 0) {
         vfs_unmap(acc->vfs, map, 0, len);
@@ -164,7 +164,7 @@ static int map_file(struct mailbox *m)
     }
     m->map = map;
     m->map_len = len;
-    m->base = (struct msg_rec *)((uint8_t *)map + MBOX_HEADER_SIZE);
+    m->base = map;
     m->nbase = m->nfile = m->file_recs;
     return 0;
 }

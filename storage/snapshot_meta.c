@@ -53,7 +53,7 @@ int state_trailer_get(struct view bytes, struct state_trailer *out)
     return version == SNAPSHOT_VERSION ? 0 : version > SNAPSHOT_VERSION ? ERR_UNSUPPORTED : ERR_CORRUPT;
 }
 
-void mbox_head_put(struct buf *out, const struct mbox_head *h)
+void mbox_trailer_put(struct buf *out, const struct mbox_trailer *h)
 {
     size_t start = buf_len(out);
 
@@ -70,13 +70,13 @@ void mbox_head_put(struct buf *out, const struct mbox_head *h)
         buf_put(out, &mark, sizeof(mark));
     }
     buf_put_u64(out, h->sum);
-    put_zero(out, MBOX_HEADER_SIZE - 8, start);
+    put_zero(out, MBOX_TRAILER_SIZE - 8, start);
     put_sum(out, start);
 }
 
-int mbox_head_get(struct view bytes, struct mbox_head *out)
+int mbox_trailer_get(struct view bytes, struct mbox_trailer *out)
 {
-    struct cursor c = cursor_make(view_sub(bytes, 0, MBOX_HEADER_SIZE));
+    struct cursor c = cursor_make(view_sub(bytes, 0, MBOX_TRAILER_SIZE));
     bool magic = cursor_take_view(&c, VIEW(MBOX_MAGIC));
     uint32_t version = cursor_u32(&c), rec_size, mark = 0;
     struct view mark_bytes;
@@ -88,9 +88,9 @@ int mbox_head_get(struct view bytes, struct mbox_head *out)
     rec_size = cursor_u32(&c);
     mark_bytes = cursor_bytes(&c, sizeof(mark));
     out->sum = cursor_u64(&c);
-    cursor_skip(&c, MBOX_HEADER_SIZE - 48);
+    cursor_skip(&c, MBOX_TRAILER_SIZE - 48);
     sum = cursor_u64(&c);
-    if (!magic || !cursor_done(&c) || sum != XXH3_64bits(bytes.ptr, MBOX_HEADER_SIZE - 8))
+    if (!magic || !cursor_done(&c) || sum != XXH3_64bits(bytes.ptr, MBOX_TRAILER_SIZE - 8))
         return ERR_CORRUPT;
     memcpy(&mark, mark_bytes.ptr, sizeof(mark));
     if (version > SNAPSHOT_VERSION || mark != 1)
@@ -309,7 +309,7 @@ void state_meta_put(struct buf *out, const struct account *acc, const struct txl
         buf_put_view16(out, view_make(acc->subs[i].name, acc->subs[i].len));
     buf_put_u32(out, (uint32_t)acc->nmailboxes);
     for (size_t i = 0; i < acc->nmailboxes; i++)
-        put_mailbox(out, entries[i].m, &entries[i]);
+        put_mailbox(out, acc->by_id[i], &entries[i]);
     put_uidls(out, acc);
 }
 

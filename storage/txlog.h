@@ -44,6 +44,7 @@ struct seg {
     unsigned users;        /* message data in use: the file stays open */
     uint64_t used_at;      /* for closing the least recently used */
     bool removed;          /* its name is gone; kept while somebody may read it */
+    bool doomed;           /* nothing referred to it when the snapshot in progress took its picture */
     bool keep;             /* not to be compacted: part of it cannot be read */
 };
 

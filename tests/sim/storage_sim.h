@@ -441,8 +441,10 @@ static inline int sim_open_account(struct sim_run *r)
     p.segment_max = r->small_segments ? 3000 : 0;
     err = account_open(&p, &r->acc);
     /* So that the few messages of a history get mailbox files too. */
-    if (err == 0)
+    if (err == 0) {
         r->acc->small_mailbox = 3;
+        r->acc->snapshot_slice = 1 + (uint32_t)sim_roll(r, 6);
+    }
     return err;
 }
 
@@ -699,17 +701,26 @@ static inline void sim_rest(struct sim_run *r)
     case 1:
     case 2:
         r->now += 5000;
-        for (int i = 0; i < 12 && account_background(r->acc) == 0; i++)
+        for (uint64_t i = sim_roll(r, 12); i < 12 && account_background(r->acc) == 0; i++)
             r->compactions++;
         if (!vfs_sim_crashed(r->vfs) && !account_read_only(r->acc))
             sim_durable(r);
         break;
     case 3:
+        /* Goes on below, between the ticks that follow. */
+        if (r->acc->snapshot == NULL && !account_read_only(r->acc))
+            snapshot_begin(r->acc);
+        break;
+    case 4:
         if (snapshot_write(r->acc) == 0 && !vfs_sim_crashed(r->vfs))
             sim_durable(r);
         break;
     default:
         break;
+    }
+    for (uint64_t i = sim_roll(r, 4); r->acc != NULL && i > 0; i--) {
+        if (!snapshot_slice(r->acc))
+            break;
     }
 }
 

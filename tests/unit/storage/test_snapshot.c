@@ -158,7 +158,7 @@ static void test_damaged_mailbox(void **state)
     append_many(b, "Sent", 5);
     assert_int_equal(snapshot_write(b->acc), 0);
     snprintf(name, sizeof(name), "mbox.%u.%08u", box_find(b, "INBOX")->id, box_find(b, "INBOX")->file_num);
-    damage(b, name, 9, "XX", 2);
+    damage(b, name, (off_t)box_find(b, "INBOX")->file_recs * 128 + 9, "XX", 2);
     /* The rest is served, the damaged one can be looked at and not changed, and its file stays. */
     assert_int_equal(box_append(b, "INBOX", MSG, 0), ERR_CORRUPT);
     v = mailbox_view_open(b->acc, box_find(b, "INBOX"), false);
@@ -168,6 +168,77 @@ static void test_damaged_mailbox(void **state)
     assert_int_equal(box_append(b, "INBOX", MSG, 0), ERR_CORRUPT);
     assert_int_equal(box_status(b, "Sent").messages, 6);
     assert_int_equal(count_files(b).kinds[VFS_MBOX], 1);
+}
+
+/* The messages that test_slices() flagged and that are still there. */
+static unsigned box_flagged(struct box *b, unsigned slices)
+{
+    struct mailbox *m = box_find(b, "INBOX");
+    unsigned n = 0;
+
+    for (uint32_t uid = 1; uid <= 300; uid++) {
+        bool flagged = false;
+
+        for (unsigned i = 0; i < slices; i++)
+            flagged = flagged || 1 + i * 7 % 280 == uid;
+        n += flagged && mailbox_rec_find(m, uid) != NULL;
+    }
+    return n;
+}
+
+/* A mailbox that changes between the slices of its snapshot. */
+static void test_slices(void **state)
+{
+    struct box *b = *state;
+    unsigned slices = 0;
+    struct mailbox *m;
+
+    b->acc->snapshot_slice = 16;
+    append_many(b, "INBOX", 300);
+    assert_int_equal(box_create(b, "gone"), 0);
+    append_many(b, "gone", 100);
+    assert_int_equal(box_expunge(b, "INBOX", 40, 60), 0);
+    snapshot_begin(b->acc);
+    while (snapshot_slice(b->acc)) {
+        uint32_t at = 1 + slices * 7 % 280;
+
+        assert_int_equal(box_flags(b, "INBOX", at, at, FLAGS_ADD, MSG_FLAGGED, NULL), 0);
+        if (slices == 3)
+            assert_int_equal(box_expunge(b, "INBOX", 10, 10), 0);
+        if (slices == 4)
+            assert_int_equal(box_expunge(b, "INBOX", 290, 295), 0);
+        if (slices == 25)
+            assert_int_equal(box_delete(b, "gone"), 0);
+        if (slices % 10 == 5)
+            append_many(b, "INBOX", 1);
+        slices++;
+    }
+    assert_true(slices > 30);
+    assert_null(b->acc->snapshot);
+    m = box_find(b, "INBOX");
+    assert_true(m->file_num != 0 && m->dirty.n > 0);
+    for (int round = 0; round < 2; round++) {
+        struct mailbox_view *v = mailbox_view_open(b->acc, box_find(b, "INBOX"), false);
+        unsigned flagged = 0;
+
+        assert_null(box_find(b, "gone"));
+        assert_int_equal(mailbox_view_seq(v, 10), 0);
+        assert_int_equal(mailbox_view_seq(v, 50), 0);
+        assert_int_equal(mailbox_view_seq(v, 292), 0);
+        for (uint32_t seq = 1; seq <= mailbox_view_count(v); seq++) {
+            struct msg_info info;
+
+            mailbox_view_info(v, seq, &info);
+            flagged += (info.flags & MSG_FLAGGED) != 0;
+        }
+        assert_int_equal(flagged, box_flagged(b, slices));
+        mailbox_view_close(&v);
+        b->acc->damaged = false;
+        box_reopen(b);
+        m = box_find(b, "INBOX");
+        assert_int_equal(mailbox_load(m), 0);
+        assert_false(b->acc->damaged);
+    }
 }
 
 static void test_unfinished_state(void **state)
@@ -295,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_delta, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete_mailbox, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_mailbox, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unfinished_state, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newer_version, setup, teardown),
