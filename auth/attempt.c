@@ -21,7 +21,9 @@ struct attempt {
     unsigned steps;
     uint64_t started; /* when the client's last message came, or its turn */
     bool named;       /* name is set */
+    bool master;      /* prover is a master user, who wants to be name; otherwise they are the same */
     struct auth_name name;
+    struct auth_name prover; /* empty: nobody */
     struct verify verify;
     struct lookup lookup;
     enum auth_fail code; /* the held answer */
@@ -42,7 +44,7 @@ void attempt_free(struct auth_conn *c)
 /* The name to log: the user's, or what was claimed. */
 static struct view attempt_user(const struct attempt *a)
 {
-    return a->named ? auth_name_view(&a->name) : mech_name_view(&a->x.authcid);
+    return a->named && !a->master ? auth_name_view(&a->name) : mech_name_view(&a->x.authcid);
 }
 
 /* --- answers ----------------------------------------------------------------------------------------------------------- */
@@ -122,6 +124,9 @@ static void attempt_pass(struct auth_conn *c, const struct user_entry *user)
         return;
     }
     net_addr_format(&c->peer, peer);
+    if (a->master)
+        LOG_INFO(c->id, "log-in by a master user", F_VIEW("user", auth_name_view(&user->name)),
+                 F_VIEW("master", auth_name_view(&a->prover)));
     LOG_INFO(c->id, "authenticated", F_VIEW("user", auth_name_view(&user->name)), F_STR("mech", a->x.mech->name),
              F_STR("peer", peer), F_STR("protocol", auth_conn_protocol(c)), F_STR("secured", a->secured ? "yes" : "no"));
     attempt_free(c);
@@ -139,6 +144,10 @@ static void on_lookup(void *arg, enum userdb_result result, const struct user_en
         attempt_pass(c, user);
         return;
     case USERDB_UNKNOWN:
+        if (c->attempt->master) {
+            attempt_fail_credentials(c, "unknown user for a master user");
+            return;
+        }
         LOG_ERROR(c->id, "authenticated user is in no userdb", F_VIEW("user", auth_name_view(&c->attempt->name)));
         attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "no userdb entry");
         return;
@@ -152,7 +161,7 @@ static void on_lookup(void *arg, enum userdb_result result, const struct user_en
 static void attempt_lookup(struct auth_conn *c)
 {
     struct attempt *a = c->attempt;
-    lookup_start(&a->lookup, &c->server->dbs, &a->name, false, c->id, on_lookup, c);
+    lookup_start(&a->lookup, &c->server->dbs, &a->name, a->master, c->id, on_lookup, c);
 }
 
 static struct cache_claim attempt_claim(const struct auth_conn *c)
@@ -166,7 +175,7 @@ static void attempt_remember(struct auth_conn *c, enum passdb_result result)
 {
     struct auth_server *s = c->server;
     const struct cache_claim claim = attempt_claim(c);
-    if (s->cache == NULL || !c->attempt->named)
+    if (s->cache == NULL || !c->attempt->named || c->attempt->master)
         return;
     if (result == PASSDB_MATCH)
         auth_cache_put(s->cache, loop_now(s->loop), auth_dbs_generation(&s->dbs), &claim);
@@ -202,7 +211,7 @@ static void attempt_verify(struct auth_conn *c)
     struct attempt *a = c->attempt;
     a->started = loop_now(c->server->loop);
     auth_conn_enter(c, CONN_CHECKING);
-    if (c->server->cache != NULL && a->named) {
+    if (c->server->cache != NULL && a->named && !a->master) {
         const struct cache_claim claim = attempt_claim(c);
         if (auth_cache_hit(c->server->cache, a->started, auth_dbs_generation(&c->server->dbs), &claim)) {
             LOG_DEBUG(c->id, "password known from the cache", F_VIEW("user", attempt_user(a)));
@@ -211,16 +220,56 @@ static void attempt_verify(struct auth_conn *c)
             return;
         }
     }
-    verify_start(&a->verify, &c->server->dbs, &a->name, secret_view(a->x.password), &c->peer, c->id, on_verified, c);
+    verify_start(&a->verify, &c->server->dbs, &a->prover, a->master, secret_view(a->x.password), &c->peer, c->id, on_verified, c);
 }
 
-/* Who the claim is about. An impossible name leaves a->name empty. RFC 4422 3.4.1: an authorisation identity, where one is given,
- * must be one that this user may act as, and here that is nobody but the user. */
+static bool has_masters(const struct set_auth *set)
+{
+    for (size_t i = 0; i < set->npassdbs; i++) {
+        if (set->passdbs[i].master)
+            return true;
+    }
+    return false;
+}
+
+/* True, and the two names, when this is the claim of a master user: "user*master" or an authorisation identity that is somebody
+ * else (RFC 4422 3.4.1).
+ */
+static bool attempt_split(const struct attempt *a, const struct set_auth *set, struct view *user, struct view *master)
+{
+    struct view authcid = mech_name_view(&a->x.authcid), authzid = mech_name_view(&a->x.authzid);
+    struct auth_name as, who;
+    size_t at = set->auth_master_separator[0] == '\0' ? authcid.len : view_find(authcid, (uint8_t)set->auth_master_separator[0]);
+    if (!has_masters(set))
+        return false;
+    if (at < authcid.len) {
+        *user = view_sub(authcid, 0, at);
+        *master = view_sub(authcid, at + 1, authcid.len);
+        return true;
+    }
+    /* The same user in another spelling is no master. */
+    if (authzid.len == 0 || (auth_name_normalise(set, authzid, &as) == 0 && auth_name_normalise(set, authcid, &who) == 0 &&
+                             auth_name_equal(&as, &who)))
+        return false;
+    *user = authzid;
+    *master = authcid;
+    return true;
+}
+
+/* Who the claim is about, and who is to prove it. Where one of them is an impossible name, nobody can. */
 static void attempt_take_name(struct attempt *a, const struct set_auth *set)
 {
-    a->named = auth_name_normalise(set, mech_name_view(&a->x.authcid), &a->name) == 0;
+    struct view user = mech_name_view(&a->x.authcid), master = user;
+    a->master = attempt_split(a, set, &user, &master);
+    a->named = auth_name_normalise(set, user, &a->name) == 0;
+    a->prover = (struct auth_name){.len = 0};
+    if (a->named && !a->master)
+        a->prover = a->name;
+    else if (a->named && auth_name_normalise(set, master, &a->prover) != 0)
+        a->prover.len = 0;
 }
 
+/* An authorisation identity, where one is given, must be whom the claim is about. */
 static bool attempt_acts_as_self(const struct attempt *a, const struct set_auth *set)
 {
     struct auth_name as;
@@ -236,7 +285,7 @@ static void attempt_keys(struct auth_conn *c)
     struct attempt *a = c->attempt;
     const struct auth_dbs *dbs = &c->server->dbs;
     auth_conn_enter(c, CONN_CHECKING);
-    switch (passdb_scram_keys(dbs, a->named ? &a->name : NULL, &c->peer, c->id, &a->x, &a->reason)) {
+    switch (passdb_scram_keys(dbs, &a->prover, a->master, &c->peer, c->id, &a->x, &a->reason)) {
     case PASSDB_DISABLED:
         a->disabled = true;
         break;

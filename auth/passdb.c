@@ -16,15 +16,37 @@ static void verify_end(struct verify *v, enum passdb_result result)
     done(v->arg, result, v->reason != NULL ? v->reason : "wrong password");
 }
 
-/* Nobody knows the user: spend the time of a real check on the first database that can. */
-static void verify_pretend(struct verify *v)
+bool passdb_asked(const struct passdb *db, bool master, const struct net_addr *peer)
+{
+    const struct conf_list *nets = &db->set->allow_nets;
+    bool near = nets->n == 0;
+    for (size_t i = 0; i < nets->n && !near; i++)
+        near = passwd_nets_match(view_str(nets->items[i]), peer);
+    return near && !db->set->deny && db->set->master == master;
+}
+
+int passdb_denies(const struct auth_dbs *dbs, const struct auth_name *name)
+{
+    struct passwd_line line;
+    for (size_t i = 0; i < dbs->set->npassdbs; i++) {
+        if (!dbs->passdbs[i].set->deny)
+            continue;
+        int err = passdb_file_find(dbs, dbs->passdbs[i].file, name, &line);
+        if (err != ERR_NOTFOUND)
+            return err;
+    }
+    return ERR_NOTFOUND;
+}
+
+/* The answer is no: spend the time of a real check on the first database that can. */
+static void verify_pretend(struct verify *v, const char *reason)
 {
     v->discard = true;
     v->disabled = false;
-    v->reason = "unknown user";
+    v->reason = reason;
     for (v->index = 0; v->index < v->dbs->set->npassdbs; v->index++) {
         const struct passdb *db = &v->dbs->passdbs[v->index];
-        if (db->driver->pretend == NULL)
+        if (db->driver->pretend == NULL || !passdb_asked(db, v->master, &v->peer))
             continue;
         /* Too busy for it is answered as too busy for a known user would be. */
         enum passdb_result r = db->driver->pretend(v, db);
@@ -38,20 +60,67 @@ static void verify_pretend(struct verify *v)
     verify_end(v, PASSDB_WRONG);
 }
 
+/* No database said yes. */
+static void verify_exhausted(struct verify *v)
+{
+    if (v->failed) {
+        v->reason = "a database cannot say";
+        verify_end(v, PASSDB_TEMPORARY);
+    } else if (v->wrong) {
+        v->reason = "wrong password";
+        verify_end(v, PASSDB_WRONG);
+    } else {
+        verify_pretend(v, "unknown user");
+    }
+}
+
+/* Whether the next database is to be asked after this result of the one at v->index. What a refusal was made to cost (discard) is
+ * no result. */
+static bool verify_passes_on(struct verify *v, enum passdb_result result)
+{
+    const struct set_passdb *set = v->dbs->passdbs[v->index].set;
+    if (v->discard)
+        return false;
+    if (result == PASSDB_WRONG && set->result_failure == SET_PASSDB_CONTINUE)
+        v->wrong = true;
+    else if (result == PASSDB_TEMPORARY && set->result_internalfail == SET_PASSDB_CONTINUE)
+        v->failed = true;
+    else if (result != PASSDB_UNKNOWN)
+        return false;
+    v->disabled = false;
+    v->reason = NULL;
+    return true;
+}
+
+/* Asks the databases from v->index on. */
+static void verify_ask(struct verify *v)
+{
+    for (; v->index < v->dbs->set->npassdbs; v->index++) {
+        const struct passdb *db = &v->dbs->passdbs[v->index];
+        if (!passdb_asked(db, v->master, &v->peer))
+            continue;
+        enum passdb_result result = db->driver->check(v, db);
+        if (result == PASSDB_PENDING)
+            return;
+        if (!verify_passes_on(v, result)) {
+            verify_end(v, result);
+            return;
+        }
+    }
+    verify_exhausted(v);
+}
+
 /* Goes on with the result of the database at v->index. */
 static void verify_go_on(struct verify *v, enum passdb_result result)
 {
-    while (result == PASSDB_UNKNOWN && !v->discard) {
-        v->index++;
-        if (v->index >= v->dbs->set->npassdbs) {
-            verify_pretend(v);
-            return;
-        }
-        const struct passdb *db = &v->dbs->passdbs[v->index];
-        result = db->driver->check(v, db);
-    }
-    if (result != PASSDB_PENDING)
+    if (result == PASSDB_PENDING)
+        return;
+    if (!verify_passes_on(v, result)) {
         verify_end(v, result);
+        return;
+    }
+    v->index++;
+    verify_ask(v);
 }
 
 static void on_answer(void *arg, const struct msg_helper_result *answer)
@@ -72,14 +141,22 @@ enum passdb_result verify_request(struct verify *v, enum ipc_kind kind, struct b
     return PASSDB_TEMPORARY;
 }
 
-void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, struct view password,
+void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, bool master, struct view password,
                   const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg)
 {
-    *v = (struct verify){.dbs = dbs, .name = name, .password = password, .peer = *peer, .sid = sid, .done = done, .arg = arg};
-    if (name->len == 0 || dbs->set->npassdbs == 0)
-        verify_pretend(v);
-    else
-        verify_go_on(v, dbs->passdbs[0].driver->check(v, &dbs->passdbs[0]));
+    *v = (struct verify){
+        .dbs = dbs, .name = name, .master = master, .password = password, .peer = *peer, .sid = sid, .done = done, .arg = arg};
+    int denied = name->len == 0 || master ? ERR_NOTFOUND : passdb_denies(dbs, name);
+    if (name->len == 0) {
+        verify_pretend(v, "unknown user");
+    } else if (denied == 0) {
+        verify_pretend(v, "denied by a database");
+    } else if (denied != ERR_NOTFOUND) {
+        v->reason = "passwd-file cannot be read";
+        verify_end(v, PASSDB_TEMPORARY);
+    } else {
+        verify_ask(v);
+    }
 }
 
 void verify_cancel(struct verify *v)

@@ -1,7 +1,9 @@
 /*
  * Checking a password against the databases in their order: unknown user: the next one; wrong password: refused at once; a
- * database that cannot say: a temporary failure, never a wrong password. Where no database knows the user, a check is made
- * against somebody else's hash and thrown away, so that an unknown user costs what a known one costs.
+ * database that cannot say: a temporary failure, never a wrong password (both unless result_failure and result_internalfail say
+ * otherwise). Databases that deny come before all others; those of master users are asked for master users, and nothing else is.
+ * Where no database knows the user, a check is made against somebody else's hash and thrown away, so that an unknown user costs
+ * what a known one costs.
  */
 #ifndef CULVER_AUTH_PASSDB_H
 #define CULVER_AUTH_PASSDB_H
@@ -29,8 +31,11 @@ struct verify { /* owned by the caller; set up by verify_start, which never read
     struct net_addr peer;
     uint64_t sid;
     size_t index;  /* the passdb that is being asked */
+    bool master;   /* the databases of master users are asked, and no others */
     bool discard;  /* whatever comes out, the answer is no */
     bool disabled; /* a match means PASSDB_DISABLED */
+    bool wrong;    /* a database that is not the last word said no */
+    bool failed;   /* one could not say */
     const char *reason;
     struct auth_request *request;
     verify_done_fn *done;
@@ -53,7 +58,7 @@ extern const struct passdb_driver passdb_pam_driver;
 
 /* Calls done exactly once, possibly before it returns, unless verify_cancel comes first. An empty name: what was tried is no
  * possible name, and fails as an unknown one does. */
-void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, struct view password,
+void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, bool master, struct view password,
                   const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg);
 /* Accepts a struct verify that is zeroed or done. */
 void verify_cancel(struct verify *v);
@@ -63,6 +68,10 @@ enum passdb_result verify_request(struct verify *v, enum ipc_kind kind, struct b
 /* The line of this user: the whole name first, in the default domain also the local part alone. As passwd_file_find. */
 MUST_CHECK int passdb_file_find(const struct auth_dbs *dbs, struct passwd_file *file, const struct auth_name *name,
                                 struct passwd_line *out);
+/* Whether this database is asked for passwords of a client there. */
+bool passdb_asked(const struct passdb *db, bool master, const struct net_addr *peer);
+/* 0: a database denies the user. ERR_NOTFOUND: none does. Others: one cannot say. */
+MUST_CHECK int passdb_denies(const struct auth_dbs *dbs, const struct auth_name *name);
 /* Whether a passdb of files has this user (for recipients of a static userdb). ERR_NOTFOUND; other errors: cannot say. */
 MUST_CHECK int passdb_files_know(const struct auth_dbs *dbs, const struct auth_name *name);
 

@@ -101,7 +101,8 @@ int passdb_files_know(const struct auth_dbs *dbs, const struct auth_name *name)
     struct passwd_line line;
     int result = ERR_NOTFOUND;
     for (size_t i = 0; i < dbs->set->npassdbs; i++) {
-        if (dbs->passdbs[i].file == NULL)
+        const struct set_passdb *set = dbs->passdbs[i].set;
+        if (dbs->passdbs[i].file == NULL || set->deny || set->master)
             continue;
         int err = passdb_file_find(dbs, dbs->passdbs[i].file, name, &line);
         if (err == 0)

@@ -47,7 +47,7 @@ static bool pick_fits(void *arg, const struct passwd_line *line)
     return true;
 }
 
-static void feign(const struct auth_dbs *dbs, struct view name, struct mech_exchange *x)
+static void feign(const struct auth_dbs *dbs, struct view name, bool master, const struct net_addr *peer, struct mech_exchange *x)
 {
     struct scram_keys *keys = &x->keys;
     struct passwd_line line;
@@ -55,7 +55,8 @@ static void feign(const struct auth_dbs *dbs, struct view name, struct mech_exch
     keys->salt_len = FEIGNED_SALT;
     for (size_t i = 0; i < dbs->set->npassdbs; i++) {
         struct pick p = {dbs, &dbs->passdbs[i], keys};
-        if (p.db->file != NULL && passwd_file_pick(p.db->file, name, pick_fits, &p, &line) == 0)
+        if (p.db->file != NULL && passdb_asked(p.db, master, peer) &&
+            passwd_file_pick(p.db->file, name, pick_fits, &p, &line) == 0)
             break;
     }
     feign_salt(dbs, name, keys);
@@ -86,13 +87,31 @@ static enum passdb_result keys_of_line(const struct auth_dbs *dbs, const struct 
     return x->plain != NULL ? PASSDB_MATCH : PASSDB_TEMPORARY;
 }
 
-static enum passdb_result find(const struct auth_dbs *dbs, const struct auth_name *name, const struct net_addr *peer,
+static enum passdb_result user_keys(const struct auth_dbs *dbs, const struct passdb *db, const struct passwd_line *line,
+                                    const struct auth_name *name, const struct net_addr *peer, struct mech_exchange *x,
+                                    const char **reason_out)
+{
+    if (line->has_allow_nets && !passwd_nets_match(line->allow_nets, peer)) {
+        *reason_out = "address not allowed for this user";
+        return PASSDB_WRONG;
+    }
+    if (password_locked(line->password)) {
+        *reason_out = "no password or locked";
+        return PASSDB_WRONG;
+    }
+    enum passdb_result result = keys_of_line(dbs, db, line, name, x, reason_out);
+    return result == PASSDB_MATCH && line->nologin ? PASSDB_DISABLED : result;
+}
+
+static enum passdb_result find(const struct auth_dbs *dbs, const struct auth_name *name, bool master, const struct net_addr *peer,
                                struct mech_exchange *x, const char **reason_out)
 {
     struct passwd_line line;
-    *reason_out = "unknown user";
-    for (size_t i = 0; name != NULL && i < dbs->set->npassdbs; i++) {
+    bool failed = false;
+    for (size_t i = 0; i < dbs->set->npassdbs; i++) {
         const struct passdb *db = &dbs->passdbs[i];
+        if (!passdb_asked(db, master, peer))
+            continue;
         if (db->file == NULL) {
             *reason_out = "unknown to the databases before PAM";
             return PASSDB_UNKNOWN;
@@ -100,31 +119,37 @@ static enum passdb_result find(const struct auth_dbs *dbs, const struct auth_nam
         int err = passdb_file_find(dbs, db->file, name, &line);
         if (err == ERR_NOTFOUND)
             continue;
-        if (err != 0) {
-            *reason_out = "passwd-file cannot be read";
-            return PASSDB_TEMPORARY;
-        }
-        if (line.has_allow_nets && !passwd_nets_match(line.allow_nets, peer)) {
-            *reason_out = "address not allowed for this user";
-            return PASSDB_WRONG;
-        }
-        if (password_locked(line.password)) {
-            *reason_out = "no password or locked";
-            return PASSDB_WRONG;
-        }
-        enum passdb_result result = keys_of_line(dbs, db, &line, name, x, reason_out);
-        return result == PASSDB_MATCH && line.nologin ? PASSDB_DISABLED : result;
+        if (err == 0)
+            return user_keys(dbs, db, &line, name, peer, x, reason_out);
+        failed = true;
+        if (db->set->result_internalfail != SET_PASSDB_CONTINUE)
+            break;
     }
-    return PASSDB_UNKNOWN;
+    *reason_out = failed ? "passwd-file cannot be read" : "unknown user";
+    return failed ? PASSDB_TEMPORARY : PASSDB_UNKNOWN;
 }
 
-enum passdb_result passdb_scram_keys(const struct auth_dbs *dbs, const struct auth_name *name, const struct net_addr *peer,
-                                     uint64_t sid, struct mech_exchange *x, const char **reason_out)
+/* The same for a user who may be denied, or none. */
+static enum passdb_result find_allowed(const struct auth_dbs *dbs, const struct auth_name *name, bool master,
+                                       const struct net_addr *peer, struct mech_exchange *x, const char **reason_out)
+{
+    *reason_out = "unknown user";
+    if (name->len == 0)
+        return PASSDB_UNKNOWN;
+    int denied = master ? ERR_NOTFOUND : passdb_denies(dbs, name);
+    if (denied == ERR_NOTFOUND)
+        return find(dbs, name, master, peer, x, reason_out);
+    *reason_out = denied == 0 ? "denied by a database" : "passwd-file cannot be read";
+    return denied == 0 ? PASSDB_WRONG : PASSDB_TEMPORARY;
+}
+
+enum passdb_result passdb_scram_keys(const struct auth_dbs *dbs, const struct auth_name *name, bool master,
+                                     const struct net_addr *peer, uint64_t sid, struct mech_exchange *x, const char **reason_out)
 {
     x->keys = (struct scram_keys){.hash = x->mech->hash};
-    enum passdb_result result = find(dbs, name, peer, x, reason_out);
+    enum passdb_result result = find_allowed(dbs, name, master, peer, x, reason_out);
     if (result == PASSDB_WRONG || result == PASSDB_UNKNOWN)
-        feign(dbs, name != NULL ? auth_name_view(name) : mech_name_view(&x->authcid), x);
+        feign(dbs, name->len > 0 ? auth_name_view(name) : mech_name_view(&x->authcid), master, peer, x);
     else if (result == PASSDB_TEMPORARY)
         LOG_ERROR(sid, "keys for SCRAM cannot be had", F_STR("reason", *reason_out));
     else

@@ -9,10 +9,11 @@
 #include "auth/mech.h"
 #include "auth/passdb.h"
 
-/* Fills x->keys (and x->plain) for the user; name NULL: no user can have the name x->authcid. PASSDB_MATCH: real keys.
+/* Fills x->keys (and x->plain) for the user; name empty: no user can have the name x->authcid. master: as in struct verify.
+ * PASSDB_MATCH: real keys.
  * PASSDB_DISABLED: real keys of somebody who may not log in. PASSDB_WRONG, PASSDB_UNKNOWN: made-up keys, the same ones each time
  * the same name comes, x->keys_false set, *reason_out for the log. PASSDB_TEMPORARY: no keys; logged. */
-MUST_CHECK enum passdb_result passdb_scram_keys(const struct auth_dbs *dbs, const struct auth_name *name,
+MUST_CHECK enum passdb_result passdb_scram_keys(const struct auth_dbs *dbs, const struct auth_name *name, bool master,
                                                 const struct net_addr *peer, uint64_t sid, struct mech_exchange *x,
                                                 const char **reason_out);
 

@@ -17,7 +17,7 @@ static enum userdb_result static_take(struct lookup *l, const struct userdb *db)
 static bool has_pam(const struct set_auth *set)
 {
     for (size_t i = 0; i < set->npassdbs; i++) {
-        if (set->passdbs[i].driver == SET_PASSDB_PAM)
+        if (set->passdbs[i].driver == SET_PASSDB_PAM && !set->passdbs[i].master)
             return true;
     }
     return false;

@@ -72,12 +72,17 @@ struct set_login {
 /* --- auth ------------------------------------------------------------------------------------------------ */
 enum set_passdb_driver { SET_PASSDB_FILE, SET_PASSDB_PAM };
 enum set_userdb_driver { SET_USERDB_FILE, SET_USERDB_SYSTEM, SET_USERDB_STATIC };
+enum set_passdb_result { SET_PASSDB_RETURN_FAIL, SET_PASSDB_CONTINUE };
 struct set_passdb {
     const char *name;         /* label; tried in the order of the file */
     int driver;               /* passwd-file, pam */
     const char *file;         /* passwd-file: path */
     const char *scheme;       /* default scheme of hashes without {SCHEME} */
     const char *service;      /* pam: service name, default culver */
+    bool deny;                /* passwd-file: its users may not log in; asked before all others */
+    bool master;              /* of users who may log in as others; for nothing else */
+    struct conf_list allow_nets; /* clients for whom it is asked; none: all */
+    int result_failure, result_internalfail; /* enum set_passdb_result */
 };
 struct set_userdb {
     const char *name;
@@ -89,6 +94,7 @@ struct set_userdb {
 };
 struct set_auth {
     const char *auth_default_domain;  /* appended to names without one; "" = none */
+    const char *auth_master_separator; /* "*": user*master; "" = none */
     bool auth_lowercase;      /* default yes */
     const char *auth_name_chars; /* allowed characters */
     const char *mail_path;    /* template: ~/culver, /var/mail/culver/%d/%n (%u whole name, %n local part, %d domain, %h home) */

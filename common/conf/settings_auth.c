@@ -2,6 +2,8 @@
 #include "common/conf/settings.h"
 
 static const struct conf_word passdb_words[] = {{"passwd-file", SET_PASSDB_FILE}, {"pam", SET_PASSDB_PAM}, {NULL, 0}};
+static const struct conf_word result_words[] = {
+    {"return-fail", SET_PASSDB_RETURN_FAIL}, {"continue", SET_PASSDB_CONTINUE}, {NULL, 0}};
 static const struct conf_word userdb_words[] = {
     {"passwd-file", SET_USERDB_FILE},
     {"system", SET_USERDB_SYSTEM},
@@ -22,6 +24,17 @@ static const struct conf_setting passdb_settings[] = {
     {"scheme", CONF_STRING, AT(scheme), 1, 32, "CRYPT", NULL,
      "passwd-file: the scheme of hashes that do not begin with {SCHEME}."},
     {"service", CONF_STRING, AT(service), 1, 64, "culver", NULL, "pam: the name of the service, a file in /etc/pam.d."},
+    {"deny", CONF_BOOL, AT(deny), 0, 0, "no", NULL,
+     "passwd-file: the users in this file may not log in, whatever other databases say. Only the names in it count."},
+    {"master", CONF_BOOL, AT(master), 0, 0, "no", NULL,
+     "The users in this database may log in as other users, and as those only: see auth_master_separator."},
+    {"allow_nets", CONF_LIST, AT(allow_nets), 0, 64, "", NULL,
+     "Networks of the clients for whom this database is asked; for others it is not there. Empty: all."},
+    {"result_failure", CONF_ENUM, AT(result_failure), 0, 0, "return-fail", result_words,
+     "After a wrong password. return-fail: the log-in fails. continue: the next database is asked."},
+    {"result_internalfail", CONF_ENUM, AT(result_internalfail), 0, 0, "return-fail", result_words,
+     "When the database cannot say. return-fail: the log-in fails for now. continue: the next database is asked; where none says "
+     "yes, it fails for now all the same."},
     END,
 };
 #undef AT
@@ -71,6 +84,9 @@ static const struct conf_setting settings[] = {
      "The character that ends the user's name in a mail address: with + mail for jo+lists is jo's. Empty: none."},
     {"auth_default_domain", CONF_STRING, AT(auth_default_domain), 0, 253, "", NULL,
      "Appended with an @ to names that have no domain. Empty: they stay as they are."},
+    {"auth_master_separator", CONF_STRING, AT(auth_master_separator), 0, 1, "", NULL,
+     "Between the user and the master user who logs in as that user, such as * in jo*admin. Without it only SASL's authorisation "
+     "identity can say so."},
     {"auth_lowercase", CONF_BOOL, AT(auth_lowercase), 0, 0, "yes", NULL, "Turn user names into lower case before anything else."},
     {"auth_name_chars", CONF_STRING, AT(auth_name_chars), 1, 255,
      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@+=", NULL,

@@ -249,52 +249,6 @@ static void check_userdb(struct check *c, const struct set_userdb *db, uint64_t 
         found(c, "%suid and gid: virtual is possible for both only", where);
 }
 
-static void check_passdb(struct check *c, const struct set_passdb *db)
-{
-    if (db->driver == SET_PASSDB_FILE && is_empty(db->file))
-        found(c, "passdb %s: file is needed", db->name);
-    if (db->driver == SET_PASSDB_PAM && strchr(db->service, '/') != NULL)
-        found(c, "passdb %s: service is the name of a file in /etc/pam.d, not a path", db->name);
-}
-
-static bool has_logins(const struct set_master *m)
-{
-    size_t i;
-
-    for (i = 0; m != NULL && i < m->nlisteners; i++)
-        if (m->listeners[i].protocol != PROTO_LMTP)
-            return true;
-    return false;
-}
-
-static void check_auth(struct check *c, const struct set_auth *a, const struct set_master *m)
-{
-    const char *p;
-    size_t i;
-
-    if (has_logins(m) && a->npassdbs == 0)
-        found(c, "no passdb: nobody could log in; add a section 'passdb'");
-    if (m != NULL && a->nuserdbs == 0)
-        found(c, "no userdb: nobody has mail; add a section 'userdb'");
-    for (i = 0; i < a->npassdbs; i++)
-        check_passdb(c, &a->passdbs[i]);
-    for (i = 0; i < a->nuserdbs; i++)
-        check_userdb(c, &a->userdbs[i], m != NULL ? m->first_valid_uid : 1);
-    check_template(c, "", "mail_path", a->mail_path);
-    if (!is_host_name(a->auth_default_domain))
-        found(c, "auth_default_domain: '%s' is not a domain", a->auth_default_domain);
-    for (p = a->auth_name_chars; *p != '\0'; p++)
-        if (*p <= ' ' || *p > '~' || *p == '/' || *p == '%' || *p == '*')
-            break;
-    if (*p != '\0')
-        found(c, "auth_name_chars: blanks, / %% * and characters outside of ASCII are not allowed");
-    p = a->recipient_delimiter;
-    if (!is_printable_ascii(p) || (!is_empty(p) && strchr("@/ ", *p) != NULL))
-        found(c, "recipient_delimiter: '%s' is not allowed", p);
-}
-
-/* --- login -------------------------------------------------------------------------------------------------------- */
-
 static bool is_network(const char *s)
 {
     const char *slash = strchr(s, '/');
@@ -313,6 +267,77 @@ static bool is_network(const char *s)
         return bits <= 32;
     return inet_pton(AF_INET6, address, ip) == 1 && bits <= 128;
 }
+
+static void check_passdb(struct check *c, const struct set_passdb *db)
+{
+    if (db->driver == SET_PASSDB_FILE && is_empty(db->file))
+        found(c, "passdb %s: file is needed", db->name);
+    if (db->driver == SET_PASSDB_PAM && strchr(db->service, '/') != NULL)
+        found(c, "passdb %s: service is the name of a file in /etc/pam.d, not a path", db->name);
+    if (db->deny && db->driver != SET_PASSDB_FILE)
+        found(c, "passdb %s: deny is for passwd-files", db->name);
+    if (db->deny && db->master)
+        found(c, "passdb %s: deny and master exclude each other", db->name);
+    for (size_t i = 0; i < db->allow_nets.n; i++)
+        if (!is_network(db->allow_nets.items[i]))
+            found(c, "passdb %s: allow_nets: '%.64s' is not a network like 192.0.2.0/24", db->name, db->allow_nets.items[i]);
+}
+
+/* Not in a name: else a user could be called like somebody's master. */
+static void check_master_separator(struct check *c, const struct set_auth *a)
+{
+    const char *p = a->auth_master_separator;
+
+    if (!is_empty(p) && (*p <= ' ' || *p > '~' || *p == '@' || strchr(a->auth_name_chars, *p) != NULL))
+        found(c, "auth_master_separator: '%s' is not allowed, or one of auth_name_chars", p);
+}
+
+static bool has_user_passdb(const struct set_auth *a)
+{
+    for (size_t i = 0; i < a->npassdbs; i++)
+        if (!a->passdbs[i].deny && !a->passdbs[i].master)
+            return true;
+    return false;
+}
+
+static bool has_logins(const struct set_master *m)
+{
+    size_t i;
+
+    for (i = 0; m != NULL && i < m->nlisteners; i++)
+        if (m->listeners[i].protocol != PROTO_LMTP)
+            return true;
+    return false;
+}
+
+static void check_auth(struct check *c, const struct set_auth *a, const struct set_master *m)
+{
+    const char *p;
+    size_t i;
+
+    if (has_logins(m) && !has_user_passdb(a))
+        found(c, "no passdb: nobody could log in; add a section 'passdb'");
+    if (m != NULL && a->nuserdbs == 0)
+        found(c, "no userdb: nobody has mail; add a section 'userdb'");
+    for (i = 0; i < a->npassdbs; i++)
+        check_passdb(c, &a->passdbs[i]);
+    for (i = 0; i < a->nuserdbs; i++)
+        check_userdb(c, &a->userdbs[i], m != NULL ? m->first_valid_uid : 1);
+    check_template(c, "", "mail_path", a->mail_path);
+    if (!is_host_name(a->auth_default_domain))
+        found(c, "auth_default_domain: '%s' is not a domain", a->auth_default_domain);
+    check_master_separator(c, a);
+    for (p = a->auth_name_chars; *p != '\0'; p++)
+        if (*p <= ' ' || *p > '~' || *p == '/' || *p == '%' || *p == '*')
+            break;
+    if (*p != '\0')
+        found(c, "auth_name_chars: blanks, / %% * and characters outside of ASCII are not allowed");
+    p = a->recipient_delimiter;
+    if (!is_printable_ascii(p) || (!is_empty(p) && strchr("@/ ", *p) != NULL))
+        found(c, "recipient_delimiter: '%s' is not allowed", p);
+}
+
+/* --- login -------------------------------------------------------------------------------------------------------- */
 
 static void check_login(struct check *c, const struct set_login *l)
 {

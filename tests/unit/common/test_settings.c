@@ -309,6 +309,13 @@ static void test_check_users(void **state)
     check(GOOD "mail_path = /m/%q/%u\n", "may follow a %");
     check(GOOD "mail_path = /m/%u/..\n", "must not have '..'");
     check(GOOD "auth_name_chars = a/b\n", "auth_name_chars");
+    check(GOOD "auth_master_separator = *\npassdb m {\n driver = pam\n master = yes\n allow_nets = 10.0.0.0/8 ::1\n}\n", NULL);
+    check(GOOD "auth_master_separator = -\n", "auth_master_separator");
+    check(GOOD "passdb b {\n driver = pam\n deny = yes\n}\n", "deny is for passwd-files");
+    check(GOOD "passdb b {\n file = /x\n deny = yes\n master = yes\n}\n", "deny and master exclude each other");
+    check(GOOD "passdb b {\n file = /x\n allow_nets = 10.0.0.0/33\n}\n", "allow_nets: '10.0.0.0/33'");
+    check("listener a {\n}\nuserdb a {\n}\npassdb d {\n file = /x\n deny = yes\n}\npassdb m {\n file = /x\n master = yes\n}\n",
+          "no passdb");
     check(GOOD "recipient_delimiter = @\n", "recipient_delimiter");
 }
 
