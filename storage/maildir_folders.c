@@ -356,13 +356,24 @@ static int take_subscriptions(struct account *acc)
     return commit(acc, &t);
 }
 
+/* Folders that we made ourselves and no log knows are what a crash left of a new account. */
+static bool has_foreign(struct folders *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        read_ident(l, &l->v[i]);
+        if (l->v[i].ident.mailbox == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool is_used(struct account *acc)
 {
     struct folders l = {.acc = acc, .md = acc->md};
     struct stat st;
     bool used;
 
-    used = list_folders(&l) == 0 && l.n > 0;
+    used = list_folders(&l) == 0 && has_foreign(&l);
     folders_free(&l);
     return used || fstatat(acc->md->root, "dovecot-uidlist", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
            fstatat(acc->md->root, "subscriptions", &st, AT_SYMLINK_NOFOLLOW) == 0;

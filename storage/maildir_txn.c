@@ -215,6 +215,20 @@ int md_prepare_rename_inbox(struct account *acc, struct stage *s, struct mailbox
     return err;
 }
 
+/* A new folder appears whole, with its mark: without one it would pass for somebody else's. */
+static int make_folder(const struct maildir *md, const char *dir, const struct md_ident *ident)
+{
+    bool there = dir[0] == '\0' || md_sync(md, dir, MD_SELF) == 0;
+    const char *at = there ? dir : MD_LOG_DIR "/making";
+    int err = md_box_make(md, at);
+
+    if (err == 0 && dir[0] != '\0')
+        err = md_ident_write(md, at, ident);
+    if (err == 0 && !there && md_rename(md->root, at, md->root, dir) != 0)
+        err = err_from_errno(errno);
+    return err == 0 ? md_sync(md, "", MD_SELF) : err;
+}
+
 int md_prepare_create(struct account *acc, struct view name, uint32_t id, uint32_t uidvalidity)
 {
     struct md_ident ident = {acc->log.account_id, id, uidvalidity}, old;
@@ -225,9 +239,7 @@ int md_prepare_create(struct account *acc, struct view name, uint32_t id, uint32
         account_find_id(acc, old.mailbox) != NULL)
         err = ERR_BUSY; /* another mailbox is still there: its folder has yet to be renamed */
     if (err == 0)
-        err = md_box_make(acc->md, dir);
-    if (err == 0 && dir[0] != '\0')
-        err = md_ident_write(acc->md, dir, &ident);
+        err = make_folder(acc->md, dir, &ident);
     free(dir);
     return err;
 }

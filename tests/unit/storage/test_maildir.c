@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "storage/maildir.h"
+#include "storage/maildir_int.h"
 
 struct dir_box {
     struct box b;
@@ -408,6 +408,32 @@ static void test_changed_by_others(void **state)
     assert_int_equal(uid_of(d, "INBOX", 2), 4);
 }
 
+/* The kernel gave no inotify: the times of directories tell. */
+static void test_without_inotify(void **state)
+{
+    struct dir_box *d = *state;
+
+    start(d);
+    close(d->md->inotify);
+    d->md->inotify = -1;
+    d->md->watch_all = false;
+    assert_int_equal(account_watch_fd(d->b.acc), -1);
+    assert_true(account_scan(d->b.acc) <= 3000);
+    put_file(d, "new/1.a", MSG1_LF);
+    make_folder(d, ".X");
+    put_file(d, ".X/cur/2.b:2,S", MSG2);
+    scan(d);
+    assert_int_equal(box_status(&d->b, "INBOX").messages, 0);
+    d->b.now += 3001;
+    scan(d);
+    check_message(d, "INBOX", 1, MSG1, 0);
+    check_message(d, "X", 1, MSG2, MSG_SEEN);
+    move(d, "new/1.a", "cur/1.a:2,F");
+    d->b.now += 3001;
+    scan(d);
+    check_message(d, "INBOX", 1, MSG1, MSG_FLAGGED);
+}
+
 static void test_content_changed(void **state)
 {
     struct dir_box *d = *state;
@@ -785,11 +811,26 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_new_maildir),       TEST(test_odd_lines),    TEST(test_flags_in_names),      TEST(test_recent_leaves_new),
-        TEST(test_expunge_copy_move), TEST(test_mailboxes),    TEST(test_delivered_by_others), TEST(test_changed_by_others),
-        TEST(test_content_changed),   TEST(test_twins),        TEST(test_folders_by_others),   TEST(test_hostile),
-        TEST(test_dovecot),           TEST(test_dovecot_many), TEST(test_crash_append),        TEST(test_crash_expunge),
-        TEST(test_crash_flags),       TEST(test_crash_move),   TEST(test_crash_folders),
+        TEST(test_new_maildir),
+        TEST(test_odd_lines),
+        TEST(test_flags_in_names),
+        TEST(test_recent_leaves_new),
+        TEST(test_expunge_copy_move),
+        TEST(test_mailboxes),
+        TEST(test_delivered_by_others),
+        TEST(test_changed_by_others),
+        TEST(test_without_inotify),
+        TEST(test_content_changed),
+        TEST(test_twins),
+        TEST(test_folders_by_others),
+        TEST(test_hostile),
+        TEST(test_dovecot),
+        TEST(test_dovecot_many),
+        TEST(test_crash_append),
+        TEST(test_crash_expunge),
+        TEST(test_crash_flags),
+        TEST(test_crash_move),
+        TEST(test_crash_folders),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
