@@ -179,10 +179,10 @@ static enum mech_step scram_step(struct mech_exchange *x, bool has_data, struct 
     return data.len == 0 ? MECH_PROVEN : MECH_MALFORMED;
 }
 
-#define SCRAM(mech_name, offered, hash_id, binding)                                                                            \
-    {                                                                                                                          \
-        .name = (mech_name), .offered_as = (offered), .hash = (hash_id), .binds = (binding), .state_size = sizeof(struct scram_state), \
-        .step = scram_step                                                                                                     \
+#define SCRAM(mech_name, offered, hash_id, binding)                                          \
+    {                                                                                        \
+        .name = (mech_name), .offered_as = (offered), .hash = (hash_id), .binds = (binding), \
+        .state_size = sizeof(struct scram_state), .step = scram_step                         \
     }
 
 const struct mech mech_scram[4] = {

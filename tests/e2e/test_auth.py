@@ -211,3 +211,57 @@ def test_fail2ban():
         failed = next(line for line in lines if '"authentication failed"' in line)
         other = [failed.replace("127.0.0.1", "2001:db8::7"), "Nov 23 06:00:00 host culver[7]: " + failed]
         assert fail2ban(other, server.folder) == ["2001:db8::7", "127.0.0.1"]
+
+
+def owner(server, user, password, box):
+    """Whose mail it is: the mailbox that only its owner has."""
+    with Raw(server.ports["imap"]) as c:
+        c.line()
+        answer = c.ask(f'LOGIN "{user}" "{password}"')[-1]
+        if not answer.startswith(b"t OK"):
+            return answer
+        return [line.split()[-1].strip(b'"') for line in c.ask(f'LIST "" "{box}"')[:-1]]
+
+
+def test_masters_and_denied():
+    server = Server(users=[], extra="auth_master_separator = *\n", userdbs="userdb file {\n    driver = static\n}\n")
+    etc = server.folder / "etc"
+    server.passdbs = (f"passdb masters {{\n    driver = passwd-file\n    file = {etc}/masters\n    master = yes\n}}\n"
+                      f"passdb users {{\n    driver = passwd-file\n    file = {etc}/users\n}}\n"
+                      f"passdb denied {{\n    driver = passwd-file\n    file = {etc}/denied\n    deny = yes\n}}\n")
+    server.write_passwd(["alice:{PLAIN}pw-alice", "mallory:{PLAIN}pw-mallory"])
+    (etc / "masters").write_text(f"admin:{hashed(server, 'boss')}\n")
+    (etc / "denied").write_text("mallory\n")
+    server.write_conf()
+    with server:
+        with Raw(server.ports["imap"]) as c:
+            c.line()
+            assert c.ask("LOGIN alice pw-alice")[-1].startswith(b"t OK")
+            assert c.ask("CREATE alices")[-1].startswith(b"t OK")
+        assert owner(server, "alice*admin", "boss", "alices") == [b"alices"]
+        for user, password in (("mallory", "pw-mallory"), ("nobody*admin", "boss"), ("alice*admin", "pw-alice"), ("admin", "boss")):
+            assert owner(server, user, password, "alices").startswith(b"t NO [AUTHENTICATIONFAILED]"), user
+        # Nobody's mail was made by it.
+        assert sorted(p.name for p in (server.folder / "mail").iterdir()) == ["alice"]
+        assert re.search(r'msg="log-in by a master user" user=alice master=admin', server.log_text())
+
+
+def test_cache_keeps_users_apart():
+    """The same password for all, through the cache: everybody gets his own mail."""
+    users = [f"user{i}" for i in range(12)]
+    server = Server(users=[], extra="auth_cache_ttl = 1min\n")
+    hash_ = hashed(server, "the same", "SHA512-CRYPT")
+    server.write_passwd([f"{u}:{hash_}" for u in users])
+    with server:
+        for u in users:
+            with Raw(server.ports["imap"]) as c:
+                c.line()
+                assert c.ask(f'LOGIN {u} "the same"')[-1].startswith(b"t OK")
+                assert c.ask(f"CREATE of-{u}")[-1].startswith(b"t OK")
+        for u in users[::-1] + users:
+            assert owner(server, u, "the same", "of-*") == [f"of-{u}".encode()]
+        assert server.log_text().count("password known from the cache") == 2 * len(users)
+        assert login(server, users[0], "another").startswith(b"t NO")
+        server.write_passwd([f"{u}:{hash_}" for u in users[1:]])
+        assert login(server, users[0], "the same").startswith(b"t NO [AUTHENTICATIONFAILED]")
+        assert login(server, users[1], "the same").startswith(b"t OK")
