@@ -16,7 +16,8 @@ void mailbox_view_close(struct mailbox_view **v);
 /* NULL once the mailbox was deleted; the messages of the view can still be read until it is closed. */
 struct mailbox *mailbox_view_mailbox(const struct mailbox_view *v);
 
-/* Called (from account_commit) when something new waits for this view: the session then schedules a sync or, in IDLE, tells it. */
+/* Called (from account_commit) when something new waits for this view: the session then schedules a sync or, in IDLE, tells it.
+ */
 void mailbox_view_set_notify(struct mailbox_view *v, void (*fn)(void *arg), void *arg);
 bool mailbox_view_pending(const struct mailbox_view *v);
 
@@ -39,21 +40,23 @@ MUST_CHECK int mailbox_view_digest(struct mailbox_view *v, uint32_t seq, struct 
 
 /* What has changed, in the order in which an IMAP session tells it. */
 struct view_changes {
-    const uint32_t *expunged_seqs;   /* sequence numbers as of the moment each is told: highest first, so none shifts another */
-    const uint32_t *expunged_uids;   /* the same messages */
+    const uint32_t *expunged_seqs; /* sequence numbers as of the moment each is told: highest first, so none shifts another */
+    const uint32_t *expunged_uids; /* the same messages */
     size_t nexpunged;
-    uint32_t count;                  /* messages in the view now */
-    bool exists_changed;             /* new messages came */
+    uint32_t count;      /* messages in the view now */
+    bool exists_changed; /* new messages came */
     uint32_t recent;
-    const uint32_t *changed_seqs;    /* messages (known before) with changed flags or modseq, rising; sequence numbers after the expunges */
+    const uint32_t
+        *changed_seqs; /* messages (known before) with changed flags or modseq, rising; sequence numbers after the expunges */
     size_t nchanged;
-    bool keywords_changed;           /* the mailbox has new keywords: tell FLAGS */
-    bool deleted;                    /* the mailbox itself is gone */
+    bool keywords_changed; /* the mailbox has new keywords: tell FLAGS */
+    bool deleted;          /* the mailbox itself is gone */
 };
 /* Takes over what waits. allow_expunge false keeps expunges (and what depends on them) for later. The arrays live until the next
  * call on this view. */
 void mailbox_view_sync(struct mailbox_view *v, bool allow_expunge, struct view_changes *out);
-/* The changes of this session's own silent STORE need not be told again: forgets a pending flag change of these UIDs as of modseq. */
+/* The changes of this session's own silent STORE need not be told again: forgets a pending flag change of these UIDs as of
+ * modseq. */
 void mailbox_view_forget(struct mailbox_view *v, const struct uidset *uids, uint64_t modseq);
 
 #endif

@@ -1,11 +1,12 @@
 /*
  * A transaction: changes over any number of mailboxes of one account that happen together or not at all.
  *
- *   t = txn_begin(acc); txn_append(t, …); txn_flags(t, …); txn_commit(t, done, arg);     … at the end of the tick: done(arg, err, result)
+ *   t = txn_begin(acc); txn_append(t, …); txn_flags(t, …); txn_commit(t, done, arg);     … at the end of the tick: done(arg, err,
+ * result)
  *
- * Each txn_ call checks what it can and returns an error at once (the transaction is then still usable or can be aborted). What it
- * staged is applied in order at account_commit(); a message that is gone by then is skipped. Between txn_begin and txn_commit no other turn
- * of the loop may pass, except for a spooled append (see message_source).
+ * Each txn_ call checks what it can and returns an error at once (the transaction is then still usable or can be aborted). What
+ * it staged is applied in order at account_commit(); a message that is gone by then is skipped. Between txn_begin and txn_commit
+ * no other turn of the loop may pass, except for a spooled append (see message_source).
  */
 #ifndef CULVER_STORAGE_TXN_H
 #define CULVER_STORAGE_TXN_H
@@ -14,23 +15,23 @@
 
 struct txn;
 
-/* Where the bytes of an appended message come from; read while staging, so it may go away afterwards. LF-only input is stored as it is given:
- * callers convert. Parts are concatenated. */
+/* Where the bytes of an appended message come from; read while staging, so it may go away afterwards. LF-only input is stored as
+ * it is given: callers convert. Parts are concatenated. */
 struct message_source {
-    struct view parts[3];       /* in memory; unused ones empty */
-    int fd;                     /* then size bytes of this descriptor from offset 0; -1: none */
+    struct view parts[3]; /* in memory; unused ones empty */
+    int fd;               /* then size bytes of this descriptor from offset 0; -1: none */
     uint64_t fd_size;
 };
 
 struct append_options {
-    unsigned flags;             /* enum msg_flag */
+    unsigned flags; /* enum msg_flag */
     const struct view *keywords;
     size_t nkeywords;
-    bool has_date;              /* false: now, UTC */
-    int64_t date;               /* INTERNALDATE, seconds since 1970 */
-    int zone_minutes;           /* kept, RFC 9051 date-time */
-    uint32_t uid;               /* 0: the next. For imports: this one. ERR_RANGE when the mailbox's next UID is above it; the commit fails when it
-                                 * is so only then */
+    bool has_date;    /* false: now, UTC */
+    int64_t date;     /* INTERNALDATE, seconds since 1970 */
+    int zone_minutes; /* kept, RFC 9051 date-time */
+    uint32_t uid; /* 0: the next. For imports: this one. ERR_RANGE when the mailbox's next UID is above it; the commit fails when
+                   * it is so only then */
 };
 
 /* Result of a transaction for its completion; arrays live until the completion returns. */
@@ -41,9 +42,10 @@ struct txn_result {
     const uint32_t *copy_from;   /* source UIDs, rising, that were copied or moved */
     const uint32_t *copy_to;     /* their new UIDs, same order */
     size_t ncopied;
-    struct uidset modified;      /* UIDs that an UNCHANGEDSINCE left alone (RFC 7162 3.1.3) */
-    struct uidset expunged;      /* UIDs removed from the source */
-    uint64_t modseq;             /* of the last change it made; a transaction makes all its changes in a mailbox under one. 0: it changed nothing */
+    struct uidset modified; /* UIDs that an UNCHANGEDSINCE left alone (RFC 7162 3.1.3) */
+    struct uidset expunged; /* UIDs removed from the source */
+    uint64_t modseq; /* of the last change it made; a transaction makes all its changes in a mailbox under one. 0: it changed
+                        nothing */
 };
 typedef void txn_done_fn(void *arg, int err, const struct txn_result *result);
 
@@ -72,8 +74,8 @@ MUST_CHECK int txn_copy(struct txn *t, struct mailbox *from, const struct uidset
 
 /* Names as in account.h. ERR_EXISTS, ERR_NOTFOUND, ERR_DENIED (INBOX), ERR_SYNTAX, ERR_LIMIT. create makes missing parents. */
 MUST_CHECK int txn_create(struct txn *t, struct view name, unsigned use);
-/* For imports: the mailbox gets this UIDVALIDITY, and uidnext is its next UID; with the UIDVALIDITY that it has, at least. ERR_STATE: it has
- * messages or is in use, and its UIDVALIDITY is another; ERR_RANGE. */
+/* For imports: the mailbox gets this UIDVALIDITY, and uidnext is its next UID; with the UIDVALIDITY that it has, at least.
+ * ERR_STATE: it has messages or is in use, and its UIDVALIDITY is another; ERR_RANGE. */
 MUST_CHECK int txn_identity(struct txn *t, struct mailbox *m, uint32_t uidvalidity, uint32_t uidnext);
 /* Children stay (the name becomes a parent without mailbox). */
 MUST_CHECK int txn_delete(struct txn *t, struct view name);

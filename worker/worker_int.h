@@ -27,9 +27,9 @@ struct worker {
 
     int spool_dir; /* directory descriptor of the mail path, for unlinked spool files */
     struct vfs *vfs;
-    struct maildir *maildir;    /* NULL: messages are in the log */
-    struct watch *changes;      /* of files, by other programs */
-    struct timer *look;         /* and where they cannot be watched */
+    struct maildir *maildir;  /* NULL: messages are in the log */
+    struct watch *changes;    /* of files, by other programs */
+    struct timer *look;       /* and where they cannot be watched */
     struct account *acc;      /* NULL: not open (yet) */
     struct timer *open_retry; /* armed while another process still holds the account */
     uint64_t open_deadline;

@@ -11,11 +11,11 @@
 enum set_log_to { SET_LOG_STDERR, SET_LOG_SYSLOG, SET_LOG_FILE };
 enum set_sandbox { SET_SANDBOX_REQUIRED, SET_SANDBOX_BEST_EFFORT };
 struct set_general {
-    int log_to;               /* enum set_log_to; log = stderr|syslog|file */
-    const char *log_file;     /* with log = file */
-    int log_level;            /* enum log_level: debug, info, warn, error */
-    const char *hostname;     /* shown in greetings and Received; "" = the machine's name, filled in by master */
-    int sandbox;              /* enum set_sandbox: required (default), best-effort: on a kernel without Landlock */
+    int log_to;           /* enum set_log_to; log = stderr|syslog|file */
+    const char *log_file; /* with log = file */
+    int log_level;        /* enum log_level: debug, info, warn, error */
+    const char *hostname; /* shown in greetings and Received; "" = the machine's name, filled in by master */
+    int sandbox;          /* enum set_sandbox: required (default), best-effort: on a kernel without Landlock */
 };
 
 /* --- master -------------------------------------------------------------------------------------------- */
@@ -28,22 +28,22 @@ struct set_listener {
     bool proxy_protocol;
     const char *socket_group; /* for a socket path: group that may connect; "" = none */
 };
-struct set_tls_host {         /* a further certificate: tls_host mail.example.org { certificate = …; key = … } */
+struct set_tls_host { /* a further certificate: tls_host mail.example.org { certificate = …; key = … } */
     const char *name;
     const char *certificate, *key;
 };
 struct set_master {
-    const char *state_dir;    /* /var/lib/culver: uid allotments */
-    const char *run_dir;      /* /run/culver: control socket, pid file, empty chroot */
-    const char *libexec_dir;  /* where the other programs are; default: compiled in */
+    const char *state_dir;                 /* /var/lib/culver: uid allotments */
+    const char *run_dir;                   /* /run/culver: control socket, pid file, empty chroot */
+    const char *libexec_dir;               /* where the other programs are; default: compiled in */
     const char *tls_certificate, *tls_key; /* default certificate (chain) and key, PEM; "" = no TLS */
     const char *auth_user, *keys_user, *imap_login_user, *pop3_login_user, *lmtp_user; /* _culver_* */
-    uint64_t first_valid_uid; /* no worker below this uid; never 0 */
-    uint64_t virtual_uid_first, virtual_uid_last; /* the range for virtual users */
-    const char *virtual_uid;  /* "" = one uid each from the range; else a system user name that all virtual users share */
+    uint64_t first_valid_uid;                                                          /* no worker below this uid; never 0 */
+    uint64_t virtual_uid_first, virtual_uid_last;                                      /* the range for virtual users */
+    const char *virtual_uid; /* "" = one uid each from the range; else a system user name that all virtual users share */
     uint64_t workers_max;
     uint64_t sessions_per_user, sessions_per_user_address, sessions_max;
-    uint64_t shutdown_grace;  /* ms that workers get at SIGTERM */
+    uint64_t shutdown_grace; /* ms that workers get at SIGTERM */
     struct set_listener *listeners;
     size_t nlisteners;
     struct set_tls_host *tls_hosts;
@@ -53,20 +53,20 @@ struct set_master {
 /* --- login services (imap and pop3) and lmtp's front --------------------------------------------------- */
 enum set_isolation { SET_ISOLATION_CONNECTION, SET_ISOLATION_SHARED };
 struct set_login {
-    int login_isolation;      /* connection, shared */
-    bool cleartext_auth;      /* allow log-in without TLS from anywhere; loopback always may */
+    int login_isolation;              /* connection, shared */
+    bool cleartext_auth;              /* allow log-in without TLS from anywhere; loopback always may */
     struct conf_list auth_mechanisms; /* plain login; auth, which checks it, gets this component too */
-    uint64_t login_timeout;   /* ms, 60 s in all */
-    uint64_t tls_handshake_timeout; /* 10 s */
-    uint64_t login_line_max;  /* 8192 octets, line and literals of one command together */
-    uint64_t login_bad_commands; /* 3 */
-    uint64_t login_failures;  /* 5 */
+    uint64_t login_timeout;           /* ms, 60 s in all */
+    uint64_t tls_handshake_timeout;   /* 10 s */
+    uint64_t login_line_max;          /* 8192 octets, line and literals of one command together */
+    uint64_t login_bad_commands;      /* 3 */
+    uint64_t login_failures;          /* 5 */
     uint64_t connections_per_address; /* 20, before log-in */
-    uint64_t connections_max; /* 1000, before log-in, a service */
-    struct conf_list proxy_networks; /* networks (CIDR) whose PROXY headers are believed */
-    int tls_min;              /* tls1.2, tls1.3 : 0x0303 / 0x0304 */
-    const char *tls_ciphers;  /* TLS 1.2 cipher list */
-    const char *greeting;     /* text of the greeting */
+    uint64_t connections_max;         /* 1000, before log-in, a service */
+    struct conf_list proxy_networks;  /* networks (CIDR) whose PROXY headers are believed */
+    int tls_min;                      /* tls1.2, tls1.3 : 0x0303 / 0x0304 */
+    const char *tls_ciphers;          /* TLS 1.2 cipher list */
+    const char *greeting;             /* text of the greeting */
 };
 
 /* --- auth ------------------------------------------------------------------------------------------------ */
@@ -74,37 +74,37 @@ enum set_passdb_driver { SET_PASSDB_FILE, SET_PASSDB_PAM };
 enum set_userdb_driver { SET_USERDB_FILE, SET_USERDB_SYSTEM, SET_USERDB_STATIC };
 enum set_passdb_result { SET_PASSDB_RETURN_FAIL, SET_PASSDB_CONTINUE };
 struct set_passdb {
-    const char *name;         /* label; tried in the order of the file */
-    int driver;               /* passwd-file, pam */
-    const char *file;         /* passwd-file: path */
-    const char *scheme;       /* default scheme of hashes without {SCHEME} */
-    const char *service;      /* pam: service name, default culver */
-    bool deny;                /* passwd-file: its users may not log in; asked before all others */
-    bool master;              /* of users who may log in as others; for nothing else */
-    struct conf_list allow_nets; /* clients for whom it is asked; none: all */
+    const char *name;                        /* label; tried in the order of the file */
+    int driver;                              /* passwd-file, pam */
+    const char *file;                        /* passwd-file: path */
+    const char *scheme;                      /* default scheme of hashes without {SCHEME} */
+    const char *service;                     /* pam: service name, default culver */
+    bool deny;                               /* passwd-file: its users may not log in; asked before all others */
+    bool master;                             /* of users who may log in as others; for nothing else */
+    struct conf_list allow_nets;             /* clients for whom it is asked; none: all */
     int result_failure, result_internalfail; /* enum set_passdb_result */
 };
 struct set_userdb {
     const char *name;
-    int driver;               /* passwd-file, system, static */
+    int driver; /* passwd-file, system, static */
     const char *file;
-    const char *uid, *gid;    /* static: number, name or "virtual" */
-    const char *home;         /* template */
-    const char *mail_path;    /* template; "" = the general mail_path */
+    const char *uid, *gid; /* static: number, name or "virtual" */
+    const char *home;      /* template */
+    const char *mail_path; /* template; "" = the general mail_path */
 };
 struct set_auth {
-    const char *auth_default_domain;  /* appended to names without one; "" = none */
+    const char *auth_default_domain;   /* appended to names without one; "" = none */
     const char *auth_master_separator; /* "*": user*master; "" = none */
-    bool auth_lowercase;      /* default yes */
-    const char *auth_name_chars; /* allowed characters */
-    const char *mail_path;    /* template: ~/culver, /var/mail/culver/%d/%n (%u whole name, %n local part, %d domain, %h home) */
-    const char *recipient_delimiter; /* "+" */
-    uint64_t auth_helpers_max;/* helpers at once, 16 */
-    uint64_t auth_helper_timeout; /* ms */
-    uint64_t auth_failure_delay;  /* ms before a failure is answered */
-    uint64_t auth_cache_ttl;  /* ms; 0: no cache */
-    uint64_t auth_cache_size; /* users */
-    bool auth_allow_weak_schemes; /* PLAIN, MD5-CRYPT, DES-CRYPT … */
+    bool auth_lowercase;               /* default yes */
+    const char *auth_name_chars;       /* allowed characters */
+    const char *mail_path; /* template: ~/culver, /var/mail/culver/%d/%n (%u whole name, %n local part, %d domain, %h home) */
+    const char *recipient_delimiter;      /* "+" */
+    uint64_t auth_helpers_max;            /* helpers at once, 16 */
+    uint64_t auth_helper_timeout;         /* ms */
+    uint64_t auth_failure_delay;          /* ms before a failure is answered */
+    uint64_t auth_cache_ttl;              /* ms; 0: no cache */
+    uint64_t auth_cache_size;             /* users */
+    bool auth_allow_weak_schemes;         /* PLAIN, MD5-CRYPT, DES-CRYPT … */
     uint64_t quota_bytes, quota_messages; /* defaults for users without their own; 0 = none */
     struct set_passdb *passdbs;
     size_t npassdbs;
@@ -115,23 +115,23 @@ struct set_auth {
 /* --- worker, storage, the protocols' sessions --------------------------------------------------------- */
 enum set_mail_format { SET_MAIL_CULVER, SET_MAIL_MAILDIR };
 struct set_worker {
-    int mail_format;          /* enum set_mail_format; culver, maildir */
-    uint64_t worker_linger;   /* ms, 30 s; 2 s after a delivery only is fixed */
-    uint64_t worker_memory;   /* RLIMIT_DATA, 512 MiB */
-    uint64_t flag_sync;       /* ms within which flags are synced; 0: before OK */
-    uint64_t output_stall_timeout; /* ms without output progress, 2 min */
-    uint64_t imap_idle_timeout;    /* 30 min */
-    uint64_t pop3_idle_timeout;    /* 10 min */
-    uint64_t message_size_max;     /* 64 MiB; APPENDLIMIT and LMTP SIZE */
-    uint64_t imap_line_max;        /* 64 KiB */
-    uint64_t imap_literal_max;     /* 256 KiB a command outside APPEND */
-    uint64_t imap_bad_commands;    /* 20 */
-    uint64_t mailboxes_max;        /* 10000 */
-    struct conf_list auto_mailboxes; /* "Drafts:\Drafts" … created and subscribed for a new account */
-    int hierarchy_separator;       /* '/' or '.' : words "/" and "." */
-    struct conf_list imap_id;      /* "name=value" answered to ID, before and after log-in; default name=Culver */
+    int mail_format;                     /* enum set_mail_format; culver, maildir */
+    uint64_t worker_linger;              /* ms, 30 s; 2 s after a delivery only is fixed */
+    uint64_t worker_memory;              /* RLIMIT_DATA, 512 MiB */
+    uint64_t flag_sync;                  /* ms within which flags are synced; 0: before OK */
+    uint64_t output_stall_timeout;       /* ms without output progress, 2 min */
+    uint64_t imap_idle_timeout;          /* 30 min */
+    uint64_t pop3_idle_timeout;          /* 10 min */
+    uint64_t message_size_max;           /* 64 MiB; APPENDLIMIT and LMTP SIZE */
+    uint64_t imap_line_max;              /* 64 KiB */
+    uint64_t imap_literal_max;           /* 256 KiB a command outside APPEND */
+    uint64_t imap_bad_commands;          /* 20 */
+    uint64_t mailboxes_max;              /* 10000 */
+    struct conf_list auto_mailboxes;     /* "Drafts:\Drafts" … created and subscribed for a new account */
+    int hierarchy_separator;             /* '/' or '.' : words "/" and "." */
+    struct conf_list imap_id;            /* "name=value" answered to ID, before and after log-in; default name=Culver */
     struct conf_list capability_disable; /* capabilities not to announce */
-    bool pop3_mark_seen;           /* RETR sets \Seen */
+    bool pop3_mark_seen;                 /* RETR sets \Seen */
 };
 
 struct set_lmtp {
