@@ -66,7 +66,7 @@ def take(tag="a", info="", data=b"", tls=0, final=b""):
 
 
 def plain(user, password, secured=1):
-    return struct.pack("<BB", secured, 1) + view("PLAIN") + view(b"\0" + user.encode() + b"\0" + password.encode()) + view(b"")
+    return struct.pack("<BB", secured, 1) + view("PLAIN") + view(b"\0" + user.encode() + b"\0" + password.encode()) + view(b"") + view(b"") + view(b"")
 
 
 def deliver(rcpt_id, size, sender="s@example.org", prefix="X-Trace: 1\r\n", detail="", session=0):
