@@ -87,6 +87,7 @@ void account_free(struct account *acc)
     free(acc->by_name);
     free(acc->by_id);
     free(acc->subs);
+    annotations_free(acc, &acc->annotations);
     free(acc->obsolete);
     digfiles_free(acc);
     vfs_file_close(&acc->state_file);

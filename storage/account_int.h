@@ -2,6 +2,7 @@
 #ifndef CULVER_STORAGE_ACCOUNT_INT_H
 #define CULVER_STORAGE_ACCOUNT_INT_H
 
+#include "storage/annotation.h"
 #include "storage/mailbox_view.h"
 #include "storage/op.h"
 #include "storage/rec.h"
@@ -98,6 +99,7 @@ struct mailbox {
     uint32_t batch_uidnext; /* while a batch is prepared */
     uint64_t batch;
 
+    struct annotations annotations;
     struct uidl *uidls; /* by UID */
     size_t nuidls, cuidls;
     struct md_box *md; /* Maildir: its folder */
@@ -132,6 +134,8 @@ struct account {
     size_t nmailboxes, cmailboxes;
     struct sub *subs;
     size_t nsubs, csubs;
+    struct annotations annotations;               /* its own */
+    uint64_t annotation_bytes, annotation_staged; /* of all mailboxes too */
     uint32_t next_mailbox_id, last_uidvalidity;
     uint64_t bytes, messages; /* used, each reference counted */
     uint64_t bytes_staged, messages_staged;

@@ -425,6 +425,14 @@ static void apply_uidl(const struct apply *a, const struct op *op)
         uidl_set(m, op->uid, op->name);
 }
 
+static void apply_annotate(const struct apply *a, const struct op *op)
+{
+    struct mailbox *m = account_find_id(a->acc, op->mailbox);
+
+    if (m != NULL || op->mailbox == 0)
+        annotations_set(a->acc, m != NULL ? &m->annotations : &a->acc->annotations, op->name, op->on ? &op->value : NULL);
+}
+
 static void apply_op(const struct apply *a, const struct op *op)
 {
     struct mailbox *m;
@@ -477,6 +485,9 @@ static void apply_op(const struct apply *a, const struct op *op)
         break;
     case OP_UIDL:
         apply_uidl(a, op);
+        break;
+    case OP_ANNOTATE:
+        apply_annotate(a, op);
         break;
     case OP_KIND_END:
         break;

@@ -74,6 +74,7 @@ void mailbox_free(struct mailbox *m)
     vfs_unmap(m->acc->vfs, m->map, 0, m->map_len);
     idx_free(&m->dirty);
     idx_free(&m->new_dirty);
+    annotations_free(m->acc, &m->annotations);
     idx_free(&m->expunged);
     md_mailbox_free(m);
     uidls_free(m);

@@ -27,7 +27,8 @@ enum field {
     FIELD_NAME,
     FIELD_KEYWORDS,
     FIELD_UIDS,
-    FIELD_NAMES
+    FIELD_NAMES,
+    FIELD_VALUE
 };
 #define FILE_NAME_MAX 255
 #define FIELDS_MAX 16
@@ -51,6 +52,7 @@ static const uint8_t fields[OP_KIND_END][FIELDS_MAX] = {
                         FIELD_DIGEST, FIELD_DIGEST_LEN, FIELD_KEYWORDS, FIELD_NAMES},
     [OP_COPY_FILE] = {FIELD_MAILBOX, FIELD_TO, FIELD_UID, FIELD_SAVEDATE, FIELD_ON, FIELD_UIDS, FIELD_NAMES},
     [OP_UIDL] = {FIELD_MAILBOX, FIELD_UID, FIELD_NAME},
+    [OP_ANNOTATE] = {FIELD_MAILBOX, FIELD_ON, FIELD_NAME, FIELD_VALUE},
 };
 
 static void put_field(struct buf *out, enum field f, const struct op *op)
@@ -126,6 +128,9 @@ static void put_field(struct buf *out, enum field f, const struct op *op)
         break;
     case FIELD_NAMES:
         buf_put_view32(out, op->names);
+        break;
+    case FIELD_VALUE:
+        buf_put_view32(out, op->value);
         break;
     }
 }
@@ -225,6 +230,9 @@ static void get_field(struct cursor *c, enum field f, struct op *op)
         break;
     case FIELD_NAMES:
         op->names = cursor_view32(c, UINT32_MAX);
+        break;
+    case FIELD_VALUE:
+        op->value = cursor_view32(c, UINT32_MAX);
         break;
     }
 }

@@ -31,6 +31,7 @@ enum op_kind {
     OP_APPEND_FILE, /* as OP_APPEND, without blob: the message is a file of a Maildir; names: its base name */
     OP_COPY_FILE,   /* as OP_COPY, names: the base names of the copies' files, in order */
     OP_UIDL,        /* mailbox, uid, name: the POP3 unique id of this message */
+    OP_ANNOTATE,    /* mailbox (0: the account), on (there is a value), name: the entry, value */
     OP_KIND_END
 };
 
@@ -51,6 +52,7 @@ struct op {
     struct view keywords; /* encoded */
     struct view uids;     /* encoded */
     struct view names;    /* encoded as keywords are */
+    struct view value;
 };
 
 void op_put(struct buf *out, const struct op *op);

@@ -311,6 +311,7 @@ void state_meta_put(struct buf *out, const struct account *acc, const struct txl
     for (size_t i = 0; i < acc->nmailboxes; i++)
         put_mailbox(out, acc->by_id[i], &entries[i]);
     put_uidls(out, acc);
+    annotations_put(out, acc);
 }
 
 static void get_segs(struct cursor *c, struct account *acc)
@@ -353,5 +354,6 @@ int state_meta_get(struct view bytes, struct account *acc, struct txlog_pos *pos
     for (uint32_t i = 0; i < n && !c.failed; i++)
         get_mailbox(&c, acc);
     get_uidls(&c, acc);
+    annotations_get(&c, acc);
     return cursor_done(&c) ? 0 : ERR_CORRUPT;
 }

@@ -43,6 +43,8 @@ void stage_free(struct account *acc, struct stage *s)
     relocation_free(&s->relocation);
     if (s->made_dir != NULL)
         md_stage_end(acc, s);
+    if (s->kind == OP_ANNOTATE)
+        annotation_stage_end(acc, s);
     buf_free(&s->names);
     buf_free(&s->keywords);
     buf_free(&s->digest);

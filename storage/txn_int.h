@@ -32,6 +32,8 @@ void stage_free(struct account *acc, struct stage *s);
 void stage_add(struct txn *t, struct stage *s);
 /* ERR_SYNTAX, ERR_LIMIT. create: slots for new ones are reserved. */
 MUST_CHECK int stage_keywords(struct stage *s, struct mailbox *m, const struct view *keywords, size_t n, bool create);
+/* annotation.c: what was reserved for it. */
+void annotation_stage_end(struct account *acc, const struct stage *s);
 /* Size, content id and digest of what s->message holds. */
 void stage_message(struct stage *s);
 
@@ -48,9 +50,11 @@ struct stage {
     struct relocation relocation;
     bool uid_given; /* op.uid is not the next, but this one */
     bool applied;
-    char *made_dir;   /* Maildir: files were made for it, in tmp/ of this folder: */
-    struct buf made;  /* their names, each with its NUL */
-    struct buf names; /* for op.names */
+    char *made_dir;          /* Maildir: files were made for it, in tmp/ of this folder: */
+    struct buf made;         /* their names, each with its NUL */
+    struct buf names;        /* for op.names, or op.value */
+    unsigned annotation_new; /* an entry was reserved, */
+    size_t annotation_bytes; /* and so many octets */
     uint8_t message_head[BLOB_HEADER_SIZE], digest_head[BLOB_HEADER_SIZE];
 };
 

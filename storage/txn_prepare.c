@@ -295,6 +295,16 @@ static int prepare_identity(struct prepare *p, struct stage *s)
     return 0;
 }
 
+static int prepare_annotate(struct prepare *p, struct stage *s)
+{
+    if (s->op.mailbox != 0 && account_find_id(p->acc, s->op.mailbox) == NULL)
+        return ERR_NOTFOUND;
+    s->op.name = view_str(s->name);
+    s->op.value = buf_view(&s->names);
+    op_put(&p->t->ops, &s->op);
+    return 0;
+}
+
 static int prepare_stage(struct prepare *p, struct stage *s)
 {
     switch (s->kind) {
@@ -320,11 +330,13 @@ static int prepare_stage(struct prepare *p, struct stage *s)
         return 0;
     case OP_IDENTITY:
         return prepare_identity(p, s);
-    case OP_RECENT:
+    case OP_ANNOTATE:
+        return prepare_annotate(p, s);
     case OP_UIDL:
         s->op.name = view_str(s->name);
         op_put(&p->t->ops, &s->op);
         return 0;
+    case OP_RECENT:
     case OP_APPEND_FILE:
     case OP_COPY_FILE:
     case OP_JUMP:

@@ -33,6 +33,7 @@ struct sim_msg {
 struct sim_box {
     int name; /* index in sim_names, -1: unused */
     uint32_t id;
+    uint32_t annotation; /* content of its only one, 0: none */
     uint32_t uidnext, n;
     struct sim_msg msgs[SIM_MSGS];
 };
@@ -40,6 +41,7 @@ struct sim_state {
     struct sim_box boxes[SIM_BOXES];
     uint32_t next_id;
     unsigned subs;
+    uint32_t annotation; /* of the account */
 };
 
 /* What clients were told, for ever: by mailbox id of the model. */
@@ -129,6 +131,8 @@ enum sim_kind {
     SIM_DELETE,
     SIM_RENAME,
     SIM_SUBSCRIBE,
+    SIM_ANNOTATE, /* a mailbox */
+    SIM_ANNOTATE_ACCOUNT,
     SIM_KINDS
 };
 struct sim_req {
@@ -237,6 +241,12 @@ static inline void sim_apply(struct sim_run *r, struct sim_state *s, const struc
     case SIM_SUBSCRIBE:
         s->subs = q->on ? s->subs | 1u << q->box : s->subs & ~(1u << q->box);
         break;
+    case SIM_ANNOTATE:
+        b->annotation = q->on ? q->content : 0;
+        break;
+    case SIM_ANNOTATE_ACCOUNT:
+        s->annotation = q->on ? q->content : 0;
+        break;
     case SIM_KINDS:
         break;
     }
@@ -282,6 +292,23 @@ static inline bool sim_digest_good(struct mailbox_view *v, uint32_t seq, struct 
     return good;
 }
 
+struct sim_annotation {
+    uint32_t content;
+    unsigned n;
+    bool bad;
+};
+
+static inline bool sim_see_annotation(void *arg, struct view entry, struct view value)
+{
+    struct sim_annotation *a = arg;
+    char text[2048];
+
+    a->n++;
+    a->bad = a->bad || !view_eq(entry, VIEW("/private/x")) || a->content == 0 ||
+             !view_eq(value, view_make(text, sim_text(a->content, text, sizeof(text))));
+    return true;
+}
+
 static inline const char *sim_compare_box(struct sim_run *r, const struct sim_box *b)
 {
     struct mailbox *m = account_find(r->acc, view_str(sim_names[b->name]));
@@ -289,6 +316,7 @@ static inline const char *sim_compare_box(struct sim_run *r, const struct sim_bo
     const char *bad = NULL;
     uint32_t seq = 0;
 
+    struct sim_annotation a = {.content = b->annotation};
     struct mailbox_status st;
 
     if (m == NULL)
@@ -296,6 +324,9 @@ static inline const char *sim_compare_box(struct sim_run *r, const struct sim_bo
     mailbox_status(m, &st);
     if (st.uidnext != b->uidnext)
         return "wrong uidnext";
+    mailbox_annotation_each(m, sim_see_annotation, &a);
+    if (a.bad || a.n != (b->annotation != 0))
+        return "wrong annotation";
     v = mailbox_view_open(r->acc, m, false);
     for (uint32_t i = 0; i < b->n && bad == NULL; i++) {
         struct msg_info info;
@@ -331,9 +362,13 @@ static inline const char *sim_compare_box(struct sim_run *r, const struct sim_bo
 
 static inline const char *sim_compare(struct sim_run *r, const struct sim_state *s)
 {
+    struct sim_annotation a = {.content = s->annotation};
     struct sim_subs subs = {0, 0};
     unsigned boxes = 0;
 
+    account_annotation_each(r->acc, sim_see_annotation, &a);
+    if (a.bad || a.n != (s->annotation != 0))
+        return "wrong annotation of the account";
     account_each(r->acc, sim_collect, &subs);
     for (int i = 0; i < SIM_BOXES; i++)
         boxes |= s->boxes[i].name >= 0 ? 1u << s->boxes[i].name : 0;
@@ -466,6 +501,8 @@ static inline bool sim_possible(struct sim_run *r, const struct sim_req *q)
         return b != NULL && q->box > 2 && q->to > 2 && q->to < 5 && sim_box(s, q->to) == NULL;
     case SIM_SUBSCRIBE:
         return q->box != 0;
+    case SIM_ANNOTATE_ACCOUNT:
+        return true;
     default:
         break;
     }
@@ -483,8 +520,9 @@ static inline bool sim_possible(struct sim_run *r, const struct sim_req *q)
 
 static inline struct sim_req sim_request(struct sim_run *r)
 {
-    static const uint8_t weights[] = {SIM_APPEND,  SIM_APPEND, SIM_APPEND, SIM_APPEND, SIM_FLAGS,  SIM_FLAGS,  SIM_FLAGS,
-                                      SIM_EXPUNGE, SIM_COPY,   SIM_MOVE,   SIM_CREATE, SIM_DELETE, SIM_RENAME, SIM_SUBSCRIBE};
+    static const uint8_t weights[] = {
+        SIM_APPEND, SIM_APPEND, SIM_APPEND, SIM_APPEND, SIM_FLAGS,  SIM_FLAGS,     SIM_FLAGS,    SIM_EXPUNGE,
+        SIM_COPY,   SIM_MOVE,   SIM_CREATE, SIM_DELETE, SIM_RENAME, SIM_SUBSCRIBE, SIM_ANNOTATE, SIM_ANNOTATE_ACCOUNT};
 
     for (;;) {
         struct sim_req q = {.kind = (enum sim_kind)weights[sim_roll(r, sizeof(weights))]};
@@ -546,6 +584,10 @@ static inline int sim_stage(struct sim_run *r, struct txn *t, const struct sim_r
         return txn_rename(t, name, view_str(sim_names[q->to]));
     case SIM_SUBSCRIBE:
         return txn_subscribe(t, name, q->on);
+    case SIM_ANNOTATE:
+        return txn_annotate(t, m, VIEW("/Private/x"), q->on ? &src.parts[0] : NULL);
+    case SIM_ANNOTATE_ACCOUNT:
+        return txn_annotate(t, NULL, VIEW("/private/x"), q->on ? &src.parts[0] : NULL);
     case SIM_KINDS:
         break;
     }

@@ -1,0 +1,27 @@
+/* Annotations (RFC 5464) as they are kept: of a mailbox, or of the account, sorted by entry. */
+#ifndef CULVER_STORAGE_ANNOTATION_H
+#define CULVER_STORAGE_ANNOTATION_H
+
+#include "common/base/buf.h"
+#include "common/base/cursor.h"
+
+struct annotation {
+    char *entry; /* lower case */
+    uint8_t *value;
+    size_t len;
+};
+struct annotations {
+    struct annotation *v;
+    size_t n, cap;
+    unsigned staged; /* entries that open transactions want to add, at most */
+};
+
+struct account;
+/* No value: it goes. Keeps the account's sum of octets. */
+void annotations_set(struct account *acc, struct annotations *a, struct view entry, const struct view *value);
+void annotations_free(struct account *acc, struct annotations *a);
+/* Of all, for a snapshot. */
+void annotations_put(struct buf *out, const struct account *acc);
+void annotations_get(struct cursor *c, struct account *acc);
+
+#endif

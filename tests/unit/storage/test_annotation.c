@@ -1,0 +1,167 @@
+/* Annotations: of mailboxes and of the account, their limits, and that they last. */
+#include "storage_helper.h"
+
+#include <string.h>
+
+#include "storage/account_int.h"
+
+static int setup(void **state)
+{
+    struct box *b = calloc(1, sizeof(*b));
+
+    box_init(b);
+    assert_int_equal(box_open(b), 0);
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    box_free(*state);
+    free(*state);
+    return 0;
+}
+
+/* mbox NULL: of the account; value NULL: none. */
+static int annotate(struct box *b, const char *mbox, const char *entry, const char *value)
+{
+    struct txn *t = txn_begin(b->acc);
+    struct view v = view_str(value);
+
+    return box_end(b, t, txn_annotate(t, mbox != NULL ? box_find(b, mbox) : NULL, view_str(entry), value != NULL ? &v : NULL));
+}
+
+static void check(struct box *b, const char *mbox, const char *entry, const char *value)
+{
+    struct view v = VIEW("");
+    bool found = mbox != NULL ? mailbox_annotation(box_find(b, mbox), view_str(entry), &v)
+                              : account_annotation(b->acc, view_str(entry), &v);
+
+    assert_int_equal(found, value != NULL);
+    assert_true(value == NULL || view_eq(v, view_str(value)));
+}
+
+struct seen {
+    char text[200];
+    unsigned stop;
+};
+
+static bool see(void *arg, struct view entry, struct view value)
+{
+    struct seen *s = arg;
+
+    strncat(s->text, (const char *)entry.ptr, entry.len);
+    strcat(s->text, "=");
+    strncat(s->text, (const char *)value.ptr, value.len);
+    strcat(s->text, ";");
+    return --s->stop > 0;
+}
+
+static void test_set_and_get(void **state)
+{
+    struct box *b = *state;
+
+    assert_int_equal(annotate(b, "INBOX", "/private/comment", "mine"), 0);
+    assert_int_equal(annotate(b, "INBOX", "/SHARED/Comment", "ours"), 0);
+    assert_int_equal(annotate(b, "INBOX", "/private/color", "red"), 0);
+    assert_int_equal(annotate(b, "INBOX", "/private/empty", ""), 0);
+    assert_int_equal(annotate(b, "INBOX", "/private/comment", "mine again"), 0);
+    assert_int_equal(annotate(b, "Sent", "/private/comment", "sent"), 0);
+    assert_int_equal(annotate(b, NULL, "/shared/admin", "mailto:root"), 0);
+    assert_int_equal(annotate(b, "INBOX", "/private/nothing", NULL), 0);
+    assert_int_equal(annotate(b, "INBOX", "/private/color", NULL), 0);
+    assert_int_equal(box_rename(b, "Sent", "Posted"), 0);
+    for (int round = 0; round < 4; round++) {
+        struct seen s = {.stop = 10}, first = {.stop = 1};
+
+        mailbox_annotation_each(box_find(b, "INBOX"), see, &s);
+        assert_string_equal(s.text, "/private/comment=mine again;/private/empty=;/shared/comment=ours;");
+        mailbox_annotation_each(box_find(b, "INBOX"), see, &first);
+        assert_string_equal(first.text, "/private/comment=mine again;");
+        check(b, "INBOX", "/Private/COMMENT", "mine again");
+        check(b, "INBOX", "/private/color", NULL);
+        check(b, "Posted", "/private/comment", "sent");
+        check(b, NULL, "/shared/admin", "mailto:root");
+        check(b, NULL, "/private/comment", NULL);
+        if (round == 1)
+            assert_int_equal(snapshot_write(b->acc), 0);
+        if (round == 2) {
+            account_close(&b->acc);
+            box_rm_snapshots(b);
+            assert_int_equal(box_open(b), 0);
+        } else {
+            box_reopen(b);
+        }
+    }
+    assert_int_equal(box_delete(b, "Posted"), 0);
+    assert_int_equal(box_create(b, "Posted"), 0);
+    check(b, "Posted", "/private/comment", NULL);
+}
+
+static void test_names(void **state)
+{
+    static const char *const bad[] = {"",           "/private", "/private/",  "private/x",    "/vendor/x",
+                                      "/private/*", "/a//b",    "/private/%", "/private/x\n", "/private/\xc3\xa4"};
+    struct box *b = *state;
+    char longest[300];
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(annotate(b, "INBOX", bad[i], "x"), ERR_SYNTAX);
+    memset(longest, 'x', sizeof(longest));
+    memcpy(longest, "/private/", 9);
+    longest[ANNOTATION_ENTRY_MAX] = 0;
+    assert_int_equal(annotate(b, "INBOX", longest, "x"), 0);
+    longest[ANNOTATION_ENTRY_MAX] = 'x';
+    longest[ANNOTATION_ENTRY_MAX + 1] = 0;
+    assert_int_equal(annotate(b, "INBOX", longest, "x"), ERR_SYNTAX);
+}
+
+static void test_limits(void **state)
+{
+    struct box *b = *state;
+    char *large = malloc(ANNOTATION_VALUE_MAX + 2), entry[32], mbox[32];
+    struct view v = VIEW("x");
+    struct txn *t = txn_begin(b->acc);
+    unsigned n = 0;
+    int err = 0;
+
+    memset(large, 'x', ANNOTATION_VALUE_MAX + 1);
+    large[ANNOTATION_VALUE_MAX + 1] = 0;
+    assert_int_equal(annotate(b, "INBOX", "/private/large", large), ERR_RANGE);
+    /* What is staged counts, and is given back. */
+    for (; err == 0; n++) {
+        snprintf(entry, sizeof(entry), "/private/%u", n);
+        err = txn_annotate(t, box_find(b, "INBOX"), view_str(entry), &v);
+    }
+    assert_int_equal(err, ERR_LIMIT);
+    assert_int_equal(n, ANNOTATIONS_MAX + 1);
+    txn_abort(&t);
+    assert_int_equal(b->acc->annotation_staged + box_find(b, "INBOX")->annotations.staged, 0);
+    large[ANNOTATION_VALUE_MAX - 100] = 0;
+    for (n = 0, err = 0; err == 0; n++) {
+        snprintf(mbox, sizeof(mbox), "box%u", n / 50);
+        snprintf(entry, sizeof(entry), "/private/%u", n % 50);
+        if (n % 50 == 0)
+            assert_int_equal(box_create(b, mbox), 0);
+        err = annotate(b, mbox, entry, large);
+    }
+    assert_int_equal(err, ERR_QUOTA);
+    assert_in_range(n, 60, 70);
+    /* There is room again when one goes, also with its mailbox. */
+    assert_int_equal(annotate(b, "box0", "/private/1", NULL), 0);
+    assert_int_equal(annotate(b, "INBOX", "/private/1", large), 0);
+    assert_int_equal(annotate(b, "INBOX", "/private/2", large), ERR_QUOTA);
+    assert_int_equal(box_delete(b, "box0"), 0);
+    assert_int_equal(annotate(b, "INBOX", "/private/2", large), 0);
+    free(large);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_set_and_get, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
