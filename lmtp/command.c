@@ -122,6 +122,10 @@ static void cmd_rcpt(struct lmtp_conn *c, struct view arg)
         lmtp_reply(c, 503, "5.5.1", "Say MAIL first.");
         return;
     }
+    if (c->message) {
+        lmtp_reply(c, 503, "5.5.1", "BDAT has begun this message.");
+        return;
+    }
     if (c->nrcpts >= c->p.set->lmtp_recipients_max) {
         lmtp_reply(c, 452, "4.5.3", "Too many recipients.");
         return;

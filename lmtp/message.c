@@ -82,7 +82,10 @@ static void chunk_done(struct lmtp_conn *c)
     lmtp_enter(c, LMTP_COMMAND);
     if (c->chunk_last)
         lmtp_deliver(c);
-    else if (c->data_err == ERR_LIMIT)
+    else if (c->nrcpts == 0) { /* nor may recipients come after the first chunk */
+        lmtp_reply(c, 503, "5.5.1", "No valid recipients.");
+        lmtp_reset(c);
+    } else if (c->data_err == ERR_LIMIT)
         lmtp_reply(c, 552, "5.3.4", "The message is too large.");
     else if (c->data_err != 0)
         lmtp_reply(c, 452, "4.3.1", "Insufficient system storage.");

@@ -1,0 +1,76 @@
+"""LMTP and POP3 in tables: what a client says, and how the last line of the answer begins."""
+
+import pytest
+
+from harness import Server
+
+LMTP = {
+    "RFC 2033 4.1 LHLO comes first": [
+        ("MAIL FROM:<a@b.example>", "503"), ("EHLO x", "500"), ("HELO x", "500"), ("LHLO", "501"), ("LHLO a b", "501"),
+        ("LHLO [127.0.0.1]", "250 SIZE"), ("lhlo x.example", "250 SIZE")],
+    "RFC 5321 4.1.1.2 MAIL": [
+        ("LHLO x", "250"), ("MAIL", "501"), ("MAIL FROM:a@b", "501"), ("MAIL FROM:<a@b", "501"), ("MAIL FROM:<a b@c>", "501"),
+        ("MAIL FROM:<a@b> FOO", "555"), ("MAIL FROM:<a@b> SIZE=x", "501"), ("MAIL FROM:<a@b> SIZE=99999999999", "552"),
+        ("MAIL FROM:<a@b> BODY=BINARYMIME", "555"), ("mail from:<@r.example:a@b.example> body=8bitmime size=5", "250"),
+        ("MAIL FROM:<a@b>", "503"), ("RSET", "250"), ("MAIL FROM:<>", "250")],
+    "RFC 5321 4.1.1.3 RCPT": [
+        ("LHLO x", "250"), ("RCPT TO:<alice>", "503"), ("MAIL FROM:<>", "250"), ("RCPT TO:<>", "501"), ("RCPT TO:alice", "501"),
+        ("RCPT TO:<alice> FOO=1", "555"), ("RCPT TO:<nosuch>", "550"), ("RCPT TO:<alice>", "250")],
+    "RFC 2033 4.2 DATA without a recipient": [
+        ("LHLO x", "250"), ("DATA", "503"), ("MAIL FROM:<>", "250"), ("DATA", "503"), ("RCPT TO:<nosuch>", "550"), ("DATA", "503")],
+    "RFC 3030 2 BDAT": [
+        ("LHLO x", "250"), ("MAIL FROM:<>", "250"), ("RCPT TO:<alice>", "250"), (b"BDAT 10\r\nSubject: x", "250"),
+        ("RCPT TO:<alice>", "503"), ("DATA", "503"), (b"BDAT 4 LAST\r\n\r\n\r\n", "250 2.1.5"), (b"BDAT 3 LAST\r\nabc", "503")],
+    "RFC 3030 2 BDAT without recipients": [
+        ("LHLO x", "250"), (b"BDAT 3\r\nabc", "503"), ("MAIL FROM:<>", "250"), (b"BDAT 3\r\nabc", "503"), ("RCPT TO:<alice>", "503"),
+        ("NOOP", "250")],
+    "RFC 5321 4.1.1 the others": [
+        ("NOOP", "250"), ("NOOP any text", "250"), ("VRFY alice", "252"), ("RSET", "250"), ("FROB", "500"), ("", "500"), ("QUIT", "221")],
+}
+
+POP3 = {
+    "RFC 1939 4 AUTHORIZATION": [
+        ("STAT", "-ERR"), ("PASS x", "-ERR"), ("USER", "-ERR")],
+    "RFC 1939 4 a wrong password": [
+        ("USER alice", "+OK"), ("PASS wrong", "-ERR [AUTH]"), ("USER alice", "+OK"), ("PASS pw-alice", "+OK")],
+    "RFC 1939 5 TRANSACTION": [
+        ("USER bob", "+OK"), ("PASS pw-bob", "+OK"), ("STAT", "+OK 2 "), ("LIST 1", "+OK 1 "), ("LIST 3", "-ERR"), ("LIST 0", "-ERR"),
+        ("LIST x", "-ERR"), ("LIST 1 2", "-ERR"), ("UIDL 2", "+OK 2 "), ("TOP 1", "-ERR"), ("TOP 1 x", "-ERR"), ("TOP 1 -1", "-ERR"),
+        ("RETR", "-ERR"), ("RETR 3", "-ERR"), ("NOOP", "+OK"), ("NOOP x", "-ERR"), ("noop", "+OK"), ("USER bob", "-ERR"),
+        ("FROB", "-ERR"), ("QUIT", "+OK")],
+    "RFC 1939 5 DELE and RSET": [
+        ("USER bob", "+OK"), ("PASS pw-bob", "+OK"), ("DELE 1", "+OK"), ("DELE 1", "-ERR"), ("RETR 1", "-ERR"), ("LIST 1", "-ERR"),
+        ("STAT", "+OK 1 "), ("RSET", "+OK"), ("STAT", "+OK 2 "), ("DELE 3", "-ERR"), ("QUIT", "+OK")],
+    "RFC 5034 4 AUTH": [
+        ("AUTH FROB", "-ERR"), ("AUTH PLAIN !!!", "-ERR"), ("AUTH PLAIN AGFsaWNlAHB3LWFsaWNl", "+OK")],
+}
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server(tls=False) as s:
+        for _ in range(2):
+            s.deliver("bob", b"Subject: x\r\n\r\nbody\r\n")
+        yield s
+
+
+def run(client, dialogue):
+    assert client.line()
+    for said, wanted in dialogue:
+        client.send(said if isinstance(said, bytes) else said + "\r\n")
+        line = client.line()
+        while line[3:4] == b"-" and line[:3].isdigit():
+            line = client.line()
+        assert line.decode().startswith(wanted), f"{said!r}: {line!r}, not {wanted}"
+
+
+@pytest.mark.parametrize("name", LMTP)
+def test_lmtp(server, name):
+    with server.raw("lmtp") as client:
+        run(client, LMTP[name])
+
+
+@pytest.mark.parametrize("name", POP3)
+def test_pop3(server, name):
+    with server.raw("pop3") as client:
+        run(client, POP3[name])
