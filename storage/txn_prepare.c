@@ -332,11 +332,11 @@ static int prepare_stage(struct prepare *p, struct stage *s)
         return prepare_identity(p, s);
     case OP_ANNOTATE:
         return prepare_annotate(p, s);
+    case OP_RECENT:
     case OP_UIDL:
         s->op.name = view_str(s->name);
         op_put(&p->t->ops, &s->op);
         return 0;
-    case OP_RECENT:
     case OP_APPEND_FILE:
     case OP_COPY_FILE:
     case OP_JUMP:
