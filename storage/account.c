@@ -196,7 +196,6 @@ static void close_in_order(struct account *acc)
 
     if (err != 0)
         LOG_WARN(0, "the snapshot in progress was not finished", F_ERR(err));
-    err = 0;
     if (acc->md != NULL && !acc->log.broken && md_account_close(acc) != 0) {
         LOG_WARN(0, "the Maildir was not left in order; it is looked through when it is opened again");
         return;

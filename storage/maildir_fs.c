@@ -233,7 +233,7 @@ int md_rename(int from_dir, const char *from, int to_dir, const char *to)
 /* The same inode where the file system can, else a copy. */
 int md_link(int from_dir, const char *from, int to_dir, const char *to)
 {
-    struct stat st;
+    struct stat st = {0};
     struct buf b;
     int fd = -1, err;
 
@@ -279,7 +279,7 @@ static int make_dir(int dirfd, const char *name)
 int md_box_make(const struct maildir *md, const char *dir)
 {
     static const char *const places[] = {"tmp", "new", "cur"};
-    int fd, err = dir[0] != '\0' ? make_dir(md->root, dir) : 0;
+    int fd = -1, err = dir[0] != '\0' ? make_dir(md->root, dir) : 0;
 
     if (err == 0)
         err = md_dir_open(md, dir, MD_SELF, &fd);

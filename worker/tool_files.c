@@ -127,7 +127,7 @@ int tool_list_dir(int dir, bool (*wanted)(const char *name), char ***out, size_t
     size_t n = 0, cap = 0;
     struct dirent *e;
     DIR *d;
-    int fd, err = tool_dir_open(dir, ".", false, &fd);
+    int fd = -1, err = tool_dir_open(dir, ".", false, &fd);
 
     if (err != 0)
         return err;
