@@ -204,6 +204,8 @@ static int load_delta(struct mailbox *m)
 
     if (n == 0)
         return 0;
+    if (m->delta_off > m->acc->state_bytes || n > (m->acc->state_bytes - m->delta_off) / sizeof(*recs))
+        return ERR_CORRUPT;
     recs = malloc(n * sizeof(*recs));
     if (recs == NULL)
         return ERR_NOMEM;

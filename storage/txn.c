@@ -236,6 +236,7 @@ static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m,
     s->op.date = opt->has_date ? opt->date : now;
     s->op.zone = opt->has_date ? opt->zone_minutes : 0;
     s->op.savedate = now;
+    s->name = opt->uidl.len > 0 ? view_dup(opt->uidl) : NULL;
     stage_message(s);
     if (t->acc->md == NULL)
         blob_head_make(BLOB_MESSAGE, s->op.emailid, s->message.bytes, s->message_head);

@@ -32,6 +32,7 @@ struct append_options {
     int zone_minutes; /* kept, RFC 9051 date-time */
     uint32_t uid; /* 0: the next. For imports: this one. ERR_RANGE when the mailbox's next UID is above it; the commit fails when
                    * it is so only then */
+    struct view uidl; /* empty: the usual one. For imports: the POP3 unique id, 1 to 70 characters from 0x21 to 0x7e */
 };
 
 /* Result of a transaction for its completion; arrays live until the completion returns. */
@@ -81,8 +82,8 @@ MUST_CHECK int txn_identity(struct txn *t, struct mailbox *m, uint32_t uidvalidi
 MUST_CHECK int txn_delete(struct txn *t, struct view name);
 /* With the whole tree below it. Renaming INBOX moves its messages to a new mailbox (RFC 9051 6.3.6). */
 MUST_CHECK int txn_rename(struct txn *t, struct view from, struct view to);
-/* An annotation of a mailbox, or of the account itself (m NULL); value NULL removes it. ERR_SYNTAX: no entry name; ERR_RANGE: the value is longer
- * than ANNOTATION_VALUE_MAX; ERR_LIMIT: too many entries; ERR_QUOTA: ANNOTATION_BYTES_MAX. */
+/* An annotation of a mailbox, or of the account itself (m NULL); value NULL removes it. ERR_SYNTAX: no entry name; ERR_RANGE: the
+ * value is longer than ANNOTATION_VALUE_MAX; ERR_LIMIT: too many entries; ERR_QUOTA: ANNOTATION_BYTES_MAX. */
 MUST_CHECK int txn_annotate(struct txn *t, struct mailbox *m, struct view entry, const struct view *value);
 /* A subscription does not need a mailbox. */
 MUST_CHECK int txn_subscribe(struct txn *t, struct view name, bool on);

@@ -99,6 +99,11 @@ static int prepare_append(struct prepare *p, struct stage *s)
     s->op.keywords = buf_view(&s->keywords);
     s->op.names = buf_view(&s->names);
     op_put(&p->t->ops, &s->op);
+    if (s->name != NULL) {
+        const struct op uidl = {.kind = OP_UIDL, .mailbox = s->op.mailbox, .uid = s->op.uid, .name = view_str(s->name)};
+
+        op_put(&p->t->ops, &uidl);
+    }
     return 0;
 }
 
