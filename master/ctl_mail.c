@@ -115,13 +115,22 @@ static bool take_answer(struct view text, struct target *t)
     return !bad && t->path != NULL && t->uid != UINT32_MAX && t->gid != UINT32_MAX;
 }
 
-static int find_user(const struct request *r, const char *socket_path, struct target *t)
+/* The files of a Maildir cannot be told apart beside the worker that moves them. */
+static bool holds(const struct request *r, const struct conf *conf)
+{
+    const struct set_worker *worker = conf != NULL ? conf_get(conf, &set_worker_component) : NULL;
+    bool maildir = worker != NULL && worker->mail_format == SET_MAIL_MAILDIR;
+
+    return r->command->holds || (maildir && strcmp(r->command->name, "export") == 0);
+}
+
+static int find_user(const struct request *r, const struct conf *conf, const char *socket_path, struct target *t)
 {
     struct buf text;
     int status;
 
     buf_init(&text, 65536);
-    status = ctl_ask(socket_path, r->command->holds ? CTL_HOLD : CTL_LOOKUP, r->user, &text, &t->hold);
+    status = ctl_ask(socket_path, holds(r, conf) ? CTL_HOLD : CTL_LOOKUP, r->user, &text, &t->hold);
     if (status != 0) {
         (void)fwrite(buf_view(&text).ptr, 1, buf_len(&text), stderr);
     } else if (!take_answer(buf_view(&text), t)) {
@@ -200,6 +209,8 @@ static void make_args(const struct request *r, const struct target *t, const str
     args[n++] = "culver-mailtool";
     if (general != NULL && general->sandbox == SET_SANDBOX_BEST_EFFORT)
         args[n++] = "-b";
+    if (worker != NULL && worker->mail_format == SET_MAIL_MAILDIR)
+        args[n++] = "-M";
     if (r->quiet)
         args[n++] = "-q";
     if (r->format != NULL) {
@@ -293,7 +304,7 @@ int ctl_mail(int argc, char **argv, const struct conf *conf, const char *socket_
     if (r.path != NULL)
         status = find_path(&r, &t);
     else
-        status = socket_path != NULL ? find_user(&r, socket_path, &t) : CTL_EXIT_UNREACHABLE;
+        status = socket_path != NULL ? find_user(&r, conf, socket_path, &t) : CTL_EXIT_UNREACHABLE;
     if (status == 0)
         status = allowed(&t) ? run(&r, &t, conf) : 1;
     if (t.hold >= 0)

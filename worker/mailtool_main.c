@@ -3,9 +3,9 @@
  * mail path and the other folder, goes into a sandbox that sees only these two, and does one command. Its command line is
  * culverctl's affair; culverctl(8) describes the commands.
  *
- *   culver-mailtool [-b] [-q] [-f native|maildir|mbox] [-m MAILBOX] [-a NAME:USE]... COMMAND PATH [OTHER]
+ *   culver-mailtool [-b] [-q] [-M] [-f native|maildir|mbox] [-m MAILBOX] [-a NAME:USE]... COMMAND PATH [OTHER]
  *
- * -b: go on where the kernel has no Landlock. -q: no progress.
+ * -b: go on where the kernel has no Landlock. -q: no progress. -M: the messages of a new account are to be files of a Maildir.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 #include "common/sandbox/sandbox.h"
+#include "storage/maildir.h"
 #include "storage/message/body.h"
 #include "worker/autos.h"
 #include "worker/tool.h"
@@ -40,7 +41,7 @@ struct request {
     const char *path, *other, *format;
     const char *autos[AUTOS_MAX];
     size_t nautos;
-    bool best_effort;
+    bool best_effort, maildir;
 };
 
 static int fail(struct tool *t, const char *path, int err)
@@ -99,9 +100,33 @@ static int open_other(const struct request *r, struct tool_job *job)
     return err;
 }
 
-static int confine(const struct request *r)
+/* What is there decides; for a new account, the configuration. */
+static int open_mail(const struct request *r, struct tool_job *job)
 {
-    const struct sandbox_path paths[] = {{r->path, r->command->changes}, {r->other, !r->command->other_is_source}};
+    struct stat st;
+    struct buf b;
+    bool maildir;
+    char *log;
+
+    buf_init(&b, SIZE_MAX / 4);
+    buf_put_fmt(&b, "%s/log.00000001", r->path);
+    log = view_dup(buf_view(&b));
+    maildir = r->maildir && stat(log, &st) != 0;
+    free(log);
+    buf_reset(&b);
+    buf_put_fmt(&b, "%s/culver/lock", r->path);
+    log = view_dup(buf_view(&b));
+    maildir = maildir || stat(log, &st) == 0;
+    free(log);
+    buf_free(&b);
+    return maildir ? maildir_open(r->path, &job->maildir, &job->vfs) : vfs_posix_open(r->path, &job->vfs);
+}
+
+static int confine(const struct request *r, const struct tool_job *job)
+{
+    /* A Maildir is read by opening its account, which writes. */
+    bool writes = r->command->changes || (job->maildir != NULL && r->command->has_other);
+    const struct sandbox_path paths[] = {{r->path, writes}, {r->other, !r->command->other_is_source}};
     const struct sandbox_params params = {
         .profile = SANDBOX_TOOL, .paths = paths, .npaths = r->command->has_other ? 2 : 1, .best_effort = r->best_effort};
 
@@ -122,7 +147,7 @@ static int run(struct request *r, struct tool *t, struct tool_job *job)
     err = open_other(r, job);
     if (err != 0)
         return fail(t, r->other, err);
-    err = vfs_posix_open(r->path, &job->vfs);
+    err = open_mail(r, job);
     if (err != 0)
         return fail(t, r->path, err);
     err = vfs_lock(job->vfs);
@@ -131,7 +156,7 @@ static int run(struct request *r, struct tool *t, struct tool_job *job)
     job->in_use = err == ERR_BUSY;
     autos_parse(&list, &autos, &job->nautos);
     job->autos = autos;
-    err = confine(r);
+    err = confine(r, job);
     return err == 0 ? r->command->run(t, job) : fail(t, "sandbox", err);
 }
 
@@ -139,11 +164,13 @@ static bool parse(int argc, char **argv, struct request *r, struct tool *t, stru
 {
     int opt;
 
-    while ((opt = getopt(argc, argv, "+bqf:m:a:")) != -1) {
+    while ((opt = getopt(argc, argv, "+bqMf:m:a:")) != -1) {
         if (opt == 'b')
             r->best_effort = true;
         else if (opt == 'q')
             t->show = false;
+        else if (opt == 'M')
+            r->maildir = true;
         else if (opt == 'f')
             r->format = optarg;
         else if (opt == 'm')
@@ -180,5 +207,6 @@ int main(int argc, char **argv)
     status = run(&r, &tool, &job);
     vfs_free(&job.vfs);
     vfs_free(&job.source);
+    maildir_free(&job.maildir);
     return status;
 }

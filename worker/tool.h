@@ -46,6 +46,7 @@ struct tool_message {
     bool has_date;
     int64_t date;
     int zone;
+    struct view uidl;  /* POP3 unique id; empty: the usual one */
     struct view bytes; /* CRLF line ends where the source is clean */
 };
 
@@ -81,9 +82,10 @@ MUST_CHECK int tool_source_mbox(struct tool *t, int fd, struct view mailbox, str
 enum tool_format { TOOL_NATIVE, TOOL_MAILDIR, TOOL_MBOX };
 struct tool_job {
     struct vfs *vfs;
-    struct vfs *source; /* import from native */
-    bool in_use;        /* somebody has the account's lock */
-    int other;          /* descriptor of DEST or SRC; -1: none */
+    struct maildir *maildir; /* the messages are files of this; NULL: they are in the log */
+    struct vfs *source;      /* import from native */
+    bool in_use;             /* somebody has the account's lock */
+    int other;               /* descriptor of DEST or SRC; -1: none */
     enum tool_format format;
     struct view mailbox; /* for an mbox file */
     const struct auto_mailbox *autos;

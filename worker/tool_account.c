@@ -189,6 +189,7 @@ static int append(struct account_sink *s, const struct tool_message *m, uint32_t
                                        .has_date = m->has_date,
                                        .date = m->date,
                                        .zone_minutes = m->zone,
+                                       .uidl = m->uidl,
                                        .uid = uid};
 
     if (s->t == NULL)

@@ -127,6 +127,8 @@ int tool_verify(struct tool *t, const struct tool_job *job)
              r.findings[VERIFY_LOSS] > 0       ? "something is lost; salvage gets the rest out"
              : r.findings[VERIFY_HARMLESS] > 0 ? "damaged, but nothing is lost"
                                                : "good");
+    if (job->maildir != NULL)
+        tool_say(t, "The messages themselves are files of a Maildir, and have no checksums.");
     return r.findings[VERIFY_LOSS] > 0 ? TOOL_EXIT_LOSS : r.findings[VERIFY_HARMLESS] > 0 ? TOOL_EXIT_FAILED : TOOL_EXIT_DONE;
 }
 
@@ -192,30 +194,57 @@ static int read_out(struct tool *t, const struct tool_job *job, bool orphans)
     return err;
 }
 
+static int open_account(const struct tool_job *job, struct account **out)
+{
+    const struct account_params params = {.vfs = job->vfs,
+                                          .maildir = job->maildir,
+                                          .flag_sync_ms = 1000,
+                                          .autos = job->autos,
+                                          .nautos = job->nautos,
+                                          .now_ms = wall_clock};
+
+    return account_open(&params, out);
+}
+
+/* Which file is which message only an open account knows: a Maildir is not read beside its worker. */
+static int read_maildir(struct tool *t, const struct tool_job *job)
+{
+    struct tool_sink *sink = NULL;
+    struct account *acc = NULL;
+    int err = open_account(job, &acc);
+
+    if (err == 0)
+        err = job->format == TOOL_MBOX ? tool_sink_mbox(t, job->other, &sink) : tool_sink_maildir(t, job->other, &sink);
+    if (err == 0)
+        err = tool_source_account(t, acc, sink);
+    if (err == 0)
+        err = sink->ops->finish(sink);
+    tool_sink_free(&sink);
+    account_close(&acc);
+    return err;
+}
+
 int tool_salvage(struct tool *t, const struct tool_job *job)
 {
-    int err = read_out(t, job, true);
+    int err;
 
+    if (job->maildir != NULL) {
+        tool_complain(t, "the messages of this account are the files of a Maildir, and whatever is there can be read there");
+        return TOOL_EXIT_FAILED;
+    }
+    err = read_out(t, job, true);
     return err == 0 ? report(t, "salvaged") : exit_of(t, err, "cannot salvage");
 }
 
 int tool_export(struct tool *t, const struct tool_job *job)
 {
-    int err = read_out(t, job, false);
+    int err = job->maildir != NULL ? read_maildir(t, job) : read_out(t, job, false);
 
     return err == 0 ? report(t, "exported") : exit_of(t, err, "cannot export");
 }
 
 /* --- import, compact ----------------------------------------------------------------------------------------------------------
  */
-
-static int open_account(const struct tool_job *job, struct account **out)
-{
-    const struct account_params params = {
-        .vfs = job->vfs, .flag_sync_ms = 1000, .autos = job->autos, .nautos = job->nautos, .now_ms = wall_clock};
-
-    return account_open(&params, out);
-}
 
 static int import_native(struct tool *t, const struct tool_job *job, struct tool_sink *sink)
 {

@@ -32,7 +32,7 @@ static int open_beneath(int dir, const char *name, int flags, mode_t mode, int *
 int tool_file_open(int dir, const char *name, int flags, int *fd_out)
 {
     struct stat st;
-    int fd, err = open_beneath(dir, name, flags, 0600, &fd);
+    int fd = -1, err = open_beneath(dir, name, flags, 0600, &fd);
 
     if (err != 0)
         return err;
@@ -55,7 +55,7 @@ int tool_file_read(int dir, const char *name, size_t max, struct buf *out)
 {
     struct stat st;
     size_t left;
-    int fd, err = tool_file_open(dir, name, O_RDONLY, &fd);
+    int fd = -1, err = tool_file_open(dir, name, O_RDONLY, &fd);
 
     if (err != 0)
         return err;

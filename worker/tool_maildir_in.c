@@ -23,6 +23,7 @@ struct entry {
     struct md_name name;
     bool fresh; /* in new/ */
     uint32_t uid;
+    struct view uidl; /* points into uidlist */
 };
 
 struct folder {
@@ -120,8 +121,10 @@ static int take_uidlist(struct folder *f)
     while (md_uidlist_next(&l, &m)) {
         struct entry *e = find_entry(f, m.base);
 
-        if (e != NULL)
+        if (e != NULL) {
             e->uid = m.uid;
+            e->uidl = m.uidl;
+        }
         if (m.uid >= f->mailbox.uidnext)
             f->mailbox.uidnext = m.uid + 1;
     }
@@ -181,6 +184,7 @@ static int give_message(struct folder *f, const struct entry *e)
             keywords[m.nkeywords++] = f->letters[i];
     }
     m.date = st.st_mtim.tv_sec;
+    m.uidl = e->uidl;
     m.bytes = buf_view(&f->message);
     return f->sink->ops->message(f->sink, &m);
 }

@@ -233,7 +233,10 @@ static int sink_message(struct tool_sink *base, const struct tool_message *m)
     for (size_t i = 0; i < m->nkeywords; i++)
         n.letters |= letter_of(s, m->keywords[i]);
     md_name_put(&name, &n);
-    if (m->uid != 0)
+    if (m->uid != 0 && m->uidl.len > 0)
+        buf_put_fmt(&s->uidlist, "%u P%.*s :%.*s\n", m->uid, (int)m->uidl.len, (const char *)m->uidl.ptr, (int)n.base.len,
+                    (const char *)n.base.ptr);
+    else if (m->uid != 0)
         buf_put_fmt(&s->uidlist, "%u :%.*s\n", m->uid, (int)n.base.len, (const char *)n.base.ptr);
     buf_put_byte(&name, 0);
     buf_put_byte(&b, 0);

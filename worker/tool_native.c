@@ -31,6 +31,7 @@ static int give_message(struct tool *t, struct mailbox_view *v, uint32_t seq, st
     out.flags = info.flags;
     out.date = info.date;
     out.zone = info.zone_minutes;
+    out.uidl = mailbox_view_uidl(v, seq);
     out.bytes = data.bytes;
     err = sink->ops->message(sink, &out);
     msg_data_close(&data);

@@ -1,12 +1,16 @@
 """culverctl verify, export, import, compact, salvage: through the command, as root and without, beside a running server."""
 
+import imaplib
 import mailbox
 import os
+import shutil
 import subprocess
 
 import pytest
 
 from harness import ROOT, ROOTLESS_UID, Server, wait_for
+from test_maildir import FOLDERS, GID, UID, Dovecot, contents
+from test_maildir import fill as fill_folders
 
 TEXT = "From: a@example.org\r\nTo: b@example.org\r\nSubject: number %d\r\nDate: Mon, 23 Nov 2026 06:00:00 +0000\r\n\r\nBody %d\r\nFrom here\r\n"
 
@@ -132,7 +136,7 @@ def dovecot_maildir(path):
     (path / "new/1716009999.M9P9.host").write_text("Subject: fresh\n\ny\n")
     (path / "cur/1716000300.M4P2.host:2,S").symlink_to("/etc/passwd")
     (path / "dovecot-uidlist").write_text("3 V1700000123 N15 Gabcdef0123456789abcdef0123456789\n"
-                                          "7 :1716000000.M1P2.host,S=40,W=44\n9 W44 :1716000100.M2P2.host,S=40,W=44\n"
+                                          "7 P0123ab :1716000000.M1P2.host,S=40,W=44\n9 W44 :1716000100.M2P2.host,S=40,W=44\n"
                                           "12 :1716000200.M3P2.host,S=40,W=44\n")
     (path / "dovecot-keywords").write_text("0 $Forwarded\n1 project\n")
     (path / "subscriptions").write_text("V\t2\n\nSent\nEntw&APw-rfe\t2026\n")
@@ -161,8 +165,66 @@ def test_import_from_dovecot(tool_server):
     # POP3 unique ids are Dovecot's: UIDL is made of UID and UIDVALIDITY.
     dave.logout()
     pop3 = server.pop3("dave")
-    assert pop3.uidl(1).split()[-1] == b"%08x%08x" % (7, 1700000123)
+    assert pop3.uidl(1).split()[-1] == b"0123ab"
+    assert pop3.uidl(2).split()[-1] == b"%08x%08x" % (9, 1700000123)
     pop3.quit()
+
+
+@pytest.mark.skipif(shutil.which("dovecot") is None, reason="needs Dovecot")
+def test_from_dovecot_and_back(tmp_path):
+    """What Debian's Dovecot serves, Culver serves after an import; and Dovecot again, after an export."""
+    os.chmod(tmp_path, 0o755)
+    for parent in list(tmp_path.parents)[:3]:
+        os.system(f"chmod a+x {parent} 2>/dev/null")
+    dovecot = Dovecot(tmp_path / "one", tmp_path / "maildir")
+    client = dovecot.imap()
+    fill_folders(client)
+    before = {folder: contents(client, folder) for folder in FOLDERS}
+    client.logout()
+    dovecot.stop()
+    with Server(extra="hierarchy_separator = .\n") as server:
+        os.system(f"chmod -R a+rX {tmp_path / 'maildir'}")
+        r = server.ctl("import", "-u", "alice", str(tmp_path / "maildir"))
+        assert "24 messages" in r.stdout, r.stdout + r.stderr
+        client = server.imap("alice")
+        assert {folder: contents_utc(contents(client, folder)) for folder in FOLDERS} == {f: contents_utc(c) for f, c in before.items()}
+        out = shared(server, "out")
+        server.ctl("export", "-u", "alice", str(out / "md"))
+        client.logout()
+        os.system(f"cp -a {out}/md {tmp_path}/back && chown -R {UID}:{GID} {tmp_path}/back")
+        dovecot = Dovecot(tmp_path / "two", tmp_path / "back")
+        client = dovecot.imap()
+        for folder in FOLDERS:
+            assert contents_utc(contents(client, folder)) == contents_utc(before[folder])
+        client.logout()
+        dovecot.stop()
+
+
+def contents_utc(found):
+    """A Maildir keeps the moment of INTERNALDATE, not its zone."""
+    return {k: (v[0], imaplib.Internaldate2tuple(b'INTERNALDATE "' + v[1] + b'"'), v[2], v[3]) if isinstance(k, int) else v
+            for k, v in found.items()}
+
+
+def test_mail_format_maildir():
+    with Server(extra="mail_format = maildir\n", users=("alice", "bob")) as server:
+        source = server.folder / "dovecot"
+        dovecot_maildir(source)
+        (source / "cur/1716000300.M4P2.host:2,S").unlink()
+        os.system(f"chmod -R a+rX {source}")
+        assert "imported: 5 messages" in server.ctl("import", "-u", "alice", str(source)).stdout
+        assert (server.folder / "mail/alice/culver").is_dir()
+        validity, messages = content(server, "alice", "INBOX")
+        assert validity == 1700000123 and sorted(messages) == [7, 9, 12, 15]
+        r = server.ctl("verify", "-u", "alice")
+        assert "good" in r.stdout and "5 messages" in r.stdout, r.stdout
+        out = shared(server, "out")
+        server.ctl("export", "-u", "alice", "-f", "mbox", str(out / "mb"))
+        os.system(f"chmod -R a+rX {out}")
+        server.ctl("import", "-u", "bob", str(out / "mb"))
+        assert {u: m[1] for u, m in content(server, "bob", "INBOX")[1].items()} == {u: m[1] for u, m in messages.items()}
+        server.ctl("compact", "-u", "alice")
+        assert server.ctl("salvage", "-u", "alice", str(out / "x"), check=False).returncode == 1
 
 
 def test_damage(tool_server):

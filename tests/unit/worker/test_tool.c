@@ -1,0 +1,256 @@
+/* Sources and sinks of culver-mailtool over folders in /tmp: what goes through mbox and Maildir comes out the same. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/log/log.h"
+#include "tests/unit/support/folder.h"
+#include "worker/tool.h"
+
+/* --- a sink that writes down what it gets -------------------------------------------------------------------------------------
+ */
+
+struct note {
+    struct tool_sink base;
+    struct buf text;
+};
+
+static int note_mailbox(struct tool_sink *s, const struct tool_mailbox *m)
+{
+    struct note *n = (struct note *)s;
+
+    buf_put_fmt(&n->text, "[%.*s %u %u]\n", (int)m->name.len, (const char *)m->name.ptr, m->uidvalidity, m->uidnext);
+    return 0;
+}
+
+static int note_message(struct tool_sink *s, const struct tool_message *m)
+{
+    struct note *n = (struct note *)s;
+
+    buf_put_fmt(&n->text, "uid=%u flags=%u date=%lld zone=%d uidl=%.*s", m->uid, m->flags, (long long)m->date, m->zone,
+                (int)m->uidl.len, m->uidl.len > 0 ? (const char *)m->uidl.ptr : "");
+    for (size_t i = 0; i < m->nkeywords; i++)
+        buf_put_fmt(&n->text, " %.*s", (int)m->keywords[i].len, (const char *)m->keywords[i].ptr);
+    buf_put_fmt(&n->text, "\n%.*s\n", (int)m->bytes.len, (const char *)m->bytes.ptr);
+    return 0;
+}
+
+static int note_end(struct tool_sink *s)
+{
+    (void)s;
+    return 0;
+}
+
+static int note_subscribe(struct tool_sink *s, struct view name)
+{
+    buf_put_fmt(&((struct note *)s)->text, "subscribed %.*s\n", (int)name.len, (const char *)name.ptr);
+    return 0;
+}
+
+static const struct tool_sink_ops note_ops = {note_mailbox, note_message, note_end, note_subscribe, note_end, NULL};
+
+struct state {
+    char dir[64];
+    int fd;
+    struct tool tool;
+    struct note note;
+};
+
+static int setup(void **state)
+{
+    struct state *s = calloc(1, sizeof(*s));
+
+    log_init("test", open("/dev/null", O_WRONLY | O_APPEND | O_CLOEXEC), LOG_SINK_STREAM, LOG_LVL_FATAL);
+    assert_non_null(freopen("/dev/null", "w", stderr));
+    snprintf(s->dir, sizeof(s->dir), "/tmp/culver-tool-XXXXXX");
+    assert_non_null(mkdtemp(s->dir));
+    s->fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    s->note.base = (struct tool_sink){&note_ops, &s->tool};
+    buf_init(&s->note.text, (size_t)1 << 24);
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct state *s = *state;
+
+    close(s->fd);
+    buf_free(&s->note.text);
+    assert_int_equal(folder_remove(s->dir), 0);
+    free(s);
+    return 0;
+}
+
+static void check_note(struct state *s, const char *expected)
+{
+    struct view v = buf_view(&s->note.text);
+
+    if (!view_eq(v, view_str(expected)))
+        print_message("got:\n%.*s\nexpected:\n%s\n", (int)v.len, (const char *)v.ptr, expected);
+    assert_true(view_eq(v, view_str(expected)));
+    buf_reset(&s->note.text);
+}
+
+static int read_mbox(struct state *s, const char *text)
+{
+    int fd, err;
+
+    assert_int_equal(tool_file_write(s->fd, "one", view_str(text)), 0);
+    assert_int_equal(tool_file_open(s->fd, "one", O_RDONLY, &fd), 0);
+    err = tool_source_mbox(&s->tool, fd, VIEW("INBOX"), &s->note.base);
+    close(fd);
+    return err;
+}
+
+/* --- mbox
+ * ------------------------------------------------------------------------------------------------------------------------- */
+
+static void test_mbox_separators(void **state)
+{
+    struct state *s = *state;
+
+    assert_int_equal(read_mbox(s, "From a@x Thu Jan  1 00:00:01 1970\nSubject: 1\n\nFrom here on\n>From quoted\n>>From twice\n\n"
+                                  "From me to you\n\n"
+                                  "From \"a b\"@x Thu Jan  1 00:02 CET 1970\nSubject: 2\n\n\n\nend\n\n"
+                                  "From x Thu Jan  1 01:00:00 +0100 1970\nSubject: 3\n"),
+                     0);
+    check_note(s, "[INBOX 0 0]\n"
+                  "uid=0 flags=0 date=1 zone=0 uidl=\nSubject: 1\r\n\r\nFrom here on\r\nFrom quoted\r\n>From twice\r\n\r\nFrom "
+                  "me to you\r\n\n"
+                  "uid=0 flags=0 date=120 zone=0 uidl=\nSubject: 2\r\n\r\n\r\n\r\nend\r\n\n"
+                  "uid=0 flags=0 date=0 zone=60 uidl=\nSubject: 3\r\n\n");
+    assert_int_equal(read_mbox(s, ""), 0);
+    check_note(s, "[INBOX 0 0]\n");
+    assert_int_equal(read_mbox(s, "no mbox\n"), ERR_SYNTAX);
+    assert_int_equal(read_mbox(s, "From nobody\n\nx\n"), ERR_SYNTAX);
+    buf_reset(&s->note.text);
+}
+
+static void test_mbox_fields(void **state)
+{
+    struct state *s = *state;
+
+    assert_int_equal(read_mbox(s, "From a Thu Jan  1 00:00:00 1970\r\nX-IMAPbase: 77 0000000009 a b\r\nX-UID: 3\r\nSubject: 1\r\n"
+                                  "Status: RO\r\nX-Status: AFTD\r\nX-Keywords: work  $Forwarded\r\n\r\nx\r\n\r\n"
+                                  "From a Thu Jan  1 00:00:00 1970\nX-UID: 2\nSubject: not rising\n\n\n"
+                                  "From a Thu Jan  1 00:00:00 1970\nX-UID: 99999999999\nX-Status: \n\n"),
+                     0);
+    check_note(s, "[INBOX 77 10]\n"
+                  "uid=3 flags=31 date=0 zone=0 uidl= work $Forwarded\nSubject: 1\r\n\r\nx\r\n\n"
+                  "uid=0 flags=0 date=0 zone=0 uidl=\nSubject: not rising\r\n\r\n\n"
+                  "uid=0 flags=0 date=0 zone=0 uidl=\n\n");
+    /* Without X-IMAPbase the fields came with the mail. */
+    assert_int_equal(read_mbox(s, "From a Thu Jan  1 00:00:00 1970\nX-UID: 3\nSubject: 1\n\n"), 0);
+    check_note(s, "[INBOX 0 0]\nuid=0 flags=0 date=0 zone=0 uidl=\nSubject: 1\r\n\n");
+}
+
+/* --- sinks
+ * ------------------------------------------------------------------------------------------------------------------------- */
+
+static void feed(struct tool_sink *sink)
+{
+    const struct tool_mailbox inbox = {VIEW("INBOX"), 5, 12}, other = {VIEW("A.b/\xc3\xbc"), 6, 2};
+    const struct view keywords[] = {VIEW("work"), VIEW("$Forwarded")};
+    const struct tool_message one = {.uid = 3,
+                                     .flags = MSG_SEEN | MSG_DELETED,
+                                     .keywords = keywords,
+                                     .nkeywords = 2,
+                                     .has_date = true,
+                                     .date = 1700000000,
+                                     .bytes = VIEW("Subject: 1\r\n\r\nFrom x\r\n>From y\r\n\r\n")};
+    const struct tool_message two = {.uid = 11, .has_date = true, .date = 1700000001, .bytes = VIEW("Subject: 2\r\n\r\n")};
+
+    assert_int_equal(sink->ops->mailbox(sink, &inbox), 0);
+    assert_int_equal(sink->ops->message(sink, &one), 0);
+    assert_int_equal(sink->ops->message(sink, &two), 0);
+    assert_int_equal(sink->ops->mailbox_end(sink), 0);
+    assert_int_equal(sink->ops->mailbox(sink, &other), 0);
+    assert_int_equal(sink->ops->mailbox_end(sink), 0);
+    assert_int_equal(sink->ops->subscribe(sink, VIEW("INBOX")), 0);
+    assert_int_equal(sink->ops->finish(sink), 0);
+    tool_sink_free(&sink);
+}
+
+#define INBOX_TEXT                                                                                                            \
+    "[INBOX 5 12]\nuid=3 flags=9 date=1700000000 zone=0 uidl= work $Forwarded\nSubject: 1\r\n\r\nFrom x\r\n>From y\r\n\r\n\n" \
+    "uid=11 flags=0 date=1700000001 zone=0 uidl=\nSubject: 2\r\n\r\n\n"
+
+static void test_maildir(void **state)
+{
+    struct state *s = *state;
+    struct tool_sink *sink;
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tool_sink_maildir(&s->tool, s->fd, &sink), 0);
+        feed(sink);
+        assert_int_equal(s->tool.messages, 2);
+        assert_int_equal(s->tool.skipped, i == 0 ? 0 : 2);
+        assert_int_equal(tool_source_maildir(&s->tool, s->fd, &s->note.base), 0);
+        check_note(s, INBOX_TEXT "[A_b/\xc3\xbc 6 2]\nsubscribed INBOX\n");
+    }
+}
+
+static void test_mbox_round(void **state)
+{
+    struct state *s = *state;
+    struct tool_sink *sink;
+
+    assert_int_equal(tool_sink_mbox(&s->tool, s->fd, &sink), 0);
+    feed(sink);
+    assert_int_equal(tool_source_mbox(&s->tool, s->fd, VIEW(""), &s->note.base), 0);
+    check_note(s, "[A/b/\xc3\xbc 0 0]\n" INBOX_TEXT);
+}
+
+static void test_maildir_oddities(void **state)
+{
+    struct state *s = *state;
+    int dir;
+
+    assert_int_equal(tool_dir_open(s->fd, "cur", true, &dir), 0);
+    assert_int_equal(tool_file_write(dir, "1.a:2,Sb", VIEW("A: 1\n\nx\n")), 0);
+    assert_int_equal(tool_file_write(dir, "2.b:2,", VIEW("")), 0);
+    assert_int_equal(symlinkat("/etc/passwd", dir, "3.c:2,"), 0);
+    close(dir);
+    assert_int_equal(tool_dir_open(s->fd, ".bad&name", true, &dir), 0);
+    close(dir);
+    assert_int_equal(tool_file_write(s->fd, "dovecot-uidlist", VIEW("3 V9 N4\n2 Pab :2.b\n3 :gone\n")), 0);
+    assert_int_equal(tool_source_maildir(&s->tool, s->fd, &s->note.base), 0);
+    assert_true(s->tool.failed >= 1);
+    assert_true(view_starts(buf_view(&s->note.text), VIEW("[INBOX 9 4]\nuid=2 flags=0 ")));
+    buf_reset(&s->note.text);
+}
+
+static void test_line_ends(void **state)
+{
+    struct buf a, b;
+
+    (void)state;
+    buf_init(&a, 100);
+    buf_init(&b, 100);
+    tool_to_crlf(&a, VIEW("\na\r\nb\rc\n\nd"));
+    assert_true(view_eq(buf_view(&a), VIEW("\r\na\r\nb\rc\r\n\r\nd")));
+    tool_to_lf(&b, buf_view(&a));
+    assert_true(view_eq(buf_view(&b), VIEW("\na\nb\rc\n\nd")));
+    buf_free(&a);
+    buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_mbox_separators, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mbox_fields, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_maildir, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mbox_round, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_maildir_oddities, setup, teardown),
+        cmocka_unit_test(test_line_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
