@@ -233,6 +233,22 @@ static void put_emailid(struct buf *out, const struct msg_info *info)
     buf_put_byte(out, ')');
 }
 
+/* RFC 8474 5.2. */
+static void put_threadid(struct imap_session *s, struct fetch_args *a)
+{
+    struct buf *out = imap_out(s);
+    uint8_t id[THREADID_SIZE];
+    int err = mailbox_view_threadid(s->view, a->m.seq, id);
+
+    if (err != 0) {
+        (void)put_nil(s, a, err);
+        return;
+    }
+    buf_put_str(out, "(T");
+    hex_encode(out, view_make(id, sizeof(id)));
+    buf_put_byte(out, ')');
+}
+
 /* The value of one item. A switch whose every case is a call or two. */
 static void put_item(struct imap_session *s, struct fetch_args *a, const struct imap_fetch_item *item)
 {
@@ -260,7 +276,7 @@ static void put_item(struct imap_session *s, struct fetch_args *a, const struct 
         put_emailid(out, info);
         break;
     case FETCH_THREADID:
-        buf_put_str(out, "NIL");
+        put_threadid(s, a);
         break;
     case FETCH_SAVEDATE:
         imap_put_date_time(out, info->savedate, 0);

@@ -24,13 +24,14 @@ enum imap_search_op {
     SEARCH_DATE, /* INTERNALDATE; number: days since 1970, compare */
     SEARCH_SENT, /* Date: */
     SEARCH_SAVED,
-    SEARCH_AGE,     /* number: seconds, compare: BEFORE is OLDER, SINCE is YOUNGER */
-    SEARCH_MODSEQ,  /* number */
-    SEARCH_EMAILID, /* text */
-    SEARCH_SUBJECT, /* find */
-    SEARCH_ADDRESS, /* find, number: enum imap_search_address */
-    SEARCH_HEADER,  /* text: field name, find */
-    SEARCH_BODY,    /* find */
+    SEARCH_AGE,      /* number: seconds, compare: BEFORE is OLDER, SINCE is YOUNGER */
+    SEARCH_MODSEQ,   /* number */
+    SEARCH_EMAILID,  /* text */
+    SEARCH_THREADID, /* text */
+    SEARCH_SUBJECT,  /* find */
+    SEARCH_ADDRESS,  /* find, number: enum imap_search_address */
+    SEARCH_HEADER,   /* text: field name, find */
+    SEARCH_BODY,     /* find */
     SEARCH_TEXT
 };
 enum imap_search_compare { SEARCH_BEFORE, SEARCH_ON, SEARCH_SINCE };

@@ -5,6 +5,7 @@
 
 #define DECODED_MAX (2 * 1024 * 1024) /* of one header field */
 #define EMAILID_PREFIX 'M'
+#define THREADID_PREFIX 'T'
 
 static int64_t day_of(int64_t t, int zone_minutes)
 {
@@ -188,17 +189,25 @@ static bool match_keyword(struct imap_session *s, const struct imap_search_node 
     return i >= 0 && i < KEYWORDS_MAX && (m->info.keywords.bits[i / 64] >> (i % 64) & 1) != 0;
 }
 
-static bool match_emailid(const struct imap_search_node *n, const struct imap_message *m)
+/* RFC 8474 4 and 5: a letter and 16 octets in hexadecimal. */
+static bool match_objectid(const struct imap_search_node *n, char prefix, const uint8_t id[16])
 {
-    struct buf id;
+    struct buf text;
     bool same;
 
-    buf_init(&id, 64);
-    buf_put_byte(&id, EMAILID_PREFIX);
-    hex_encode(&id, view_make(m->info.emailid, sizeof(m->info.emailid)));
-    same = view_eq(buf_view(&id), n->text);
-    buf_free(&id);
+    buf_init(&text, 64);
+    buf_put_byte(&text, (uint8_t)prefix);
+    hex_encode(&text, view_make(id, 16));
+    same = view_eq(buf_view(&text), n->text);
+    buf_free(&text);
     return same;
+}
+
+static bool match_threadid(struct imap_session *s, const struct imap_search_node *n, const struct imap_message *m)
+{
+    uint8_t id[THREADID_SIZE];
+
+    return mailbox_view_threadid(s->view, m->seq, id) == 0 && match_objectid(n, THREADID_PREFIX, id);
 }
 
 static bool match(struct imap_session *s, struct imap_search_node *n, const struct imap_search_now *now, struct imap_message *m);
@@ -259,7 +268,9 @@ static bool match(struct imap_session *s, struct imap_search_node *n, const stru
     case SEARCH_MODSEQ:
         return m->info.modseq >= n->number;
     case SEARCH_EMAILID:
-        return match_emailid(n, m);
+        return match_objectid(n, EMAILID_PREFIX, m->info.emailid);
+    case SEARCH_THREADID:
+        return match_threadid(s, n, m);
     case SEARCH_SUBJECT:
         return match_subject(s, n, m);
     case SEARCH_ADDRESS:

@@ -46,7 +46,7 @@ static const struct key {
     {"SMALLER", SEARCH_SMALLER, ARG_NUMBER64, 0, false},
     {"SUBJECT", SEARCH_SUBJECT, ARG_STRING, 0, false},
     {"TEXT", SEARCH_TEXT, ARG_STRING, 0, false},
-    {"THREADID", SEARCH_NONE, ARG_KEYWORD, 0, false},
+    {"THREADID", SEARCH_THREADID, ARG_KEYWORD, 0, false},
     {"TO", SEARCH_ADDRESS, ARG_STRING, SEARCH_TO, false},
     {"UID", SEARCH_UID, ARG_SET, 0, false},
     {"UNANSWERED", SEARCH_FLAG, ARG_NONE, MSG_ANSWERED, true},

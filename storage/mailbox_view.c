@@ -12,6 +12,7 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 #include "storage/account_int.h"
+#include "storage/message/digest.h"
 
 #define CHANGES_SLACK 4096 /* changes kept for views that are behind, besides one a message */
 
@@ -411,6 +412,15 @@ int mailbox_view_data(struct mailbox_view *v, uint32_t seq, struct msg_data *out
 int mailbox_view_digest(struct mailbox_view *v, uint32_t seq, struct view *out_bytes)
 {
     return message_digest(v->acc, view_rec(v, seq), out_bytes);
+}
+
+int mailbox_view_threadid(struct mailbox_view *v, uint32_t seq, uint8_t out[THREADID_SIZE])
+{
+    const struct msg_rec *rec = view_rec(v, seq);
+    struct view bytes;
+    int err = message_digest(v->acc, rec, &bytes);
+
+    return err != 0 ? err : digest_threadid(bytes, rec->emailid, sizeof(rec->emailid), out);
 }
 
 /* --- taking over ------------------------------------------------------------------------------------------------------- */

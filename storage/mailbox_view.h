@@ -37,6 +37,8 @@ uint32_t mailbox_view_seq_at_or_after(const struct mailbox_view *v, uint32_t uid
 MUST_CHECK int mailbox_view_data(struct mailbox_view *v, uint32_t seq, struct msg_data *out);
 /* The message's digest (storage/message/digest.h); *out_bytes is valid until the next call on this account. */
 MUST_CHECK int mailbox_view_digest(struct mailbox_view *v, uint32_t seq, struct view *out_bytes);
+/* Its thread (RFC 8474 THREADID), from the digest. */
+MUST_CHECK int mailbox_view_threadid(struct mailbox_view *v, uint32_t seq, uint8_t out[16]);
 
 /* What has changed, in the order in which an IMAP session tells it. */
 struct view_changes {

@@ -39,4 +39,9 @@ void digest_free(struct digest *d);
  * mime.truncated: for SORT, THREAD and PREVIEW over many messages. Allocates nothing; needs no digest_free. */
 MUST_CHECK int digest_decode_summary(struct view bytes, struct digest *out);
 
+/* The thread to which a message with this digest and content id belongs (RFC 8474). The same for ever and everywhere. Errors as
+ * digest_decode. */
+#define THREADID_SIZE 16
+MUST_CHECK int digest_threadid(struct view bytes, const uint8_t *emailid, size_t emailid_len, uint8_t out[THREADID_SIZE]);
+
 #endif

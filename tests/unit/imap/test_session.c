@@ -92,7 +92,7 @@ static void test_append_select_fetch(void **state)
     EXPECT(
         &c, "n FETCH 1 (BINARY.SIZE[1] BINARY[1]<0.5> PREVIEW)",
         "* 1 FETCH (BINARY.SIZE[1] 25 BINARY[1]<0> {5}\r\nFirst PREVIEW \"First line Second line\")\r\nn OK FETCH completed\r\n");
-    EXPECT_HAS(&c, "o FETCH 1 (EMAILID THREADID SAVEDATE)", " THREADID NIL SAVEDATE \"");
+    EXPECT_HAS(&c, "o FETCH 1 (EMAILID THREADID SAVEDATE)", " THREADID (T");
     EXPECT(&c, "p FETCH 1 BODY[1]<30.5>", "* 1 FETCH (BODY[1]<30> {0}\r\n)\r\np OK FETCH completed\r\n");
     EXPECT(&c, "q FETCH 1 BODY[2]", "* 1 FETCH (BODY[2] NIL)\r\nq OK FETCH completed\r\n");
     client_close(&c);
