@@ -81,10 +81,10 @@ bool account_read_only(const struct account *acc);
 MUST_CHECK int account_spool(struct account *acc, int *fd_out);
 
 /* Annotations (RFC 5464): entries "/private/…" and "/shared/…", letters in lower case; values are any octets. */
-#define ANNOTATIONS_MAX 100                       /* of a mailbox, and of the account itself */
+#define ANNOTATIONS_MAX 100 /* of a mailbox, and of the account itself */
 #define ANNOTATION_ENTRY_MAX 255
 #define ANNOTATION_VALUE_MAX ((size_t)64 << 10)
-#define ANNOTATION_BYTES_MAX ((size_t)4 << 20)    /* entries and values of all */
+#define ANNOTATION_BYTES_MAX ((size_t)4 << 20) /* entries and values of all */
 typedef bool annotation_fn(void *arg, struct view entry, struct view value);
 /* Those of the account itself, sorted by entry. Stops when fn returns false. */
 void account_annotation_each(const struct account *acc, annotation_fn *fn, void *arg);

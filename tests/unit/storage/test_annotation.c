@@ -50,10 +50,10 @@ static bool see(void *arg, struct view entry, struct view value)
 {
     struct seen *s = arg;
 
-    strncat(s->text, (const char *)entry.ptr, entry.len);
-    strcat(s->text, "=");
-    strncat(s->text, (const char *)value.ptr, value.len);
-    strcat(s->text, ";");
+    size_t used = strlen(s->text);
+
+    snprintf(s->text + used, sizeof(s->text) - used, "%.*s=%.*s;", (int)entry.len, (const char *)entry.ptr, (int)value.len,
+             (const char *)value.ptr);
     return --s->stop > 0;
 }
 
