@@ -110,10 +110,13 @@ static void mend_state(struct image_file *f)
 
 static void mend_mbox(struct image_file *f)
 {
-    if (f->len < MBOX_HEADER_SIZE)
+    uint8_t *end;
+
+    if (f->len < MBOX_TRAILER_SIZE)
         return;
-    put_sum(f->bytes + 32, XXH3_64bits(f->bytes + MBOX_HEADER_SIZE, f->len - MBOX_HEADER_SIZE));
-    put_sum(f->bytes + MBOX_HEADER_SIZE - 8, XXH3_64bits(f->bytes, MBOX_HEADER_SIZE - 8));
+    end = f->bytes + f->len - MBOX_TRAILER_SIZE;
+    put_sum(end + 32, XXH3_64bits(f->bytes, f->len - MBOX_TRAILER_SIZE));
+    put_sum(end + MBOX_TRAILER_SIZE - 8, XXH3_64bits(end, MBOX_TRAILER_SIZE - 8));
 }
 
 static void mend(struct image *im)
