@@ -158,9 +158,11 @@ struct account {
     uint64_t snapshot_after;   /* ms; not before, after a failure */
     struct vfs_name *obsolete; /* files that the next snapshot makes needless */
     size_t nobsolete, cobsolete, nleftover;
-    bool clean;        /* the last transaction says that the account was closed in order */
-    bool closing;      /* the next one will say so */
-    bool snapshot_bad; /* it cannot be read: the log is read from its beginning */
+    bool clean;            /* the last transaction says that the account was closed in order */
+    bool closing;          /* the next one will say so */
+    bool snapshot_bad;     /* it cannot be read: the log is read from its beginning */
+    bool snapshot_doubted; /* there is an older one too: it may be that writing this one's trailer failed, and that only the page
+                              cache has it */
     unsigned damaged_mailboxes;
     struct snapshot *snapshot; /* being written; NULL: none */
     uint32_t snapshot_slice;   /* records and, times 128, octets that are written at once */

@@ -36,12 +36,13 @@ bool snapshot_due(const struct account *acc)
 {
     if (acc->log.broken || acc->damaged_mailboxes > 0 || account_now_ms(acc) < acc->snapshot_after)
         return false;
-    return (acc->tail_bytes > TAIL_MIN && acc->tail_bytes > acc->state_bytes / 4) || has_empty_segment(acc);
+    return (acc->tail_bytes > TAIL_MIN && acc->tail_bytes > acc->state_bytes / 4) || acc->snapshot_doubted ||
+           has_empty_segment(acc);
 }
 
 bool snapshot_worth(const struct account *acc)
 {
-    return !acc->log.broken && acc->damaged_mailboxes == 0 && acc->tail_bytes > acc->state_bytes / 64;
+    return !acc->log.broken && acc->damaged_mailboxes == 0 && (acc->tail_bytes > acc->state_bytes / 64 || acc->snapshot_doubted);
 }
 
 void snapshot_obsolete(struct account *acc, struct vfs_name name)
@@ -219,7 +220,7 @@ static void remove_obsolete(struct account *acc, const struct snapshot *s)
 
 void snapshot_clean(struct account *acc)
 {
-    if (!acc->damaged && acc->nleftover > 0)
+    if (!acc->damaged && !acc->snapshot_doubted && acc->nleftover > 0)
         remove_files(acc, acc->nleftover);
 }
 
@@ -256,6 +257,7 @@ static void snapshot_done(struct account *acc, struct snapshot *s)
     vfs_file_close(&acc->state_file);
     acc->state_file = s->file; /* transferred */
     s->file = NULL;
+    acc->snapshot_doubted = false;
     remove_obsolete(acc, s);
     acc->state_num = s->num;
     acc->state_bytes = buf_len(&s->body);

@@ -96,7 +96,11 @@ static int find_state(struct account *acc, const struct found *f, struct txlog_p
     }
 }
 
-/* Files that the snapshot does not name are left from one that was not finished, or were to be removed when a crash came. They go
+/* An older state file is there when a crash came before it was removed; or when the sync of the newer one's trailer failed, so
+ * did its removal, and the process was started again: the trailer is seen then, and the next crash takes it. The two look alike.
+ * So the older one goes with the next snapshot only.
+ *
+ * Files that the snapshot does not name are left from one that was not finished, or were to be removed when a crash came. They go
  * once it is known that the account can be opened without them. */
 static void note_leftovers(struct account *acc, const struct found *f)
 {
@@ -106,6 +110,8 @@ static void note_leftovers(struct account *acc, const struct found *f)
 
         if (n->kind == VFS_DIGEST && digfile_find(acc, n->id, n->num) != NULL)
             continue;
+        if (n->kind == VFS_STATE && n->num < acc->state_num)
+            acc->snapshot_doubted = true;
         if ((n->kind != VFS_STATE || n->num != acc->state_num) && (m == NULL || m->file_num != n->num))
             snapshot_obsolete(acc, *n);
     }
