@@ -158,6 +158,7 @@ struct account {
     uint64_t snapshot_after;   /* ms; not before, after a failure */
     struct vfs_name *obsolete; /* files that the next snapshot makes needless */
     size_t nobsolete, cobsolete, nleftover;
+    size_t nremovable;     /* the first so many of them can go now */
     bool clean;            /* the last transaction says that the account was closed in order */
     bool closing;          /* the next one will say so */
     bool snapshot_bad;     /* it cannot be read: the log is read from its beginning */

@@ -188,6 +188,7 @@ static void entry_done(struct account *acc, const struct snapshot_entry *e)
 
 static void remove_files(struct account *acc, size_t n)
 {
+    acc->nremovable -= MIN_OF(n, acc->nremovable);
     for (size_t i = 0; i < n; i++) {
         if (vfs_remove(acc->vfs, acc->obsolete[i]) != 0)
             LOG_WARN(0, "cannot remove an old file", F_UINT("kind", acc->obsolete[i].kind),
@@ -208,11 +209,12 @@ static void remove_obsolete(struct account *acc, const struct snapshot *s)
     if (later > 0)
         memcpy(keep, acc->obsolete + s->nobsolete, later * sizeof(*keep));
     acc->nobsolete = s->nobsolete;
-    if (acc->state_num != 0)
+    /* The older state file at once: two of them would look like a doubtful snapshot. */
+    if (acc->state_num != 0 && vfs_remove(acc->vfs, (struct vfs_name){VFS_STATE, 0, acc->state_num}) != 0)
         snapshot_obsolete(acc, (struct vfs_name){VFS_STATE, 0, acc->state_num});
     for (size_t i = 0; i < s->nentries; i++)
         entry_done(acc, &s->entries[i]);
-    remove_files(acc, acc->nobsolete);
+    acc->nremovable = acc->nobsolete;
     for (size_t i = 0; i < later; i++)
         snapshot_obsolete(acc, keep[i]);
     free(keep);
@@ -393,7 +395,13 @@ void snapshot_begin(struct account *acc)
 
 bool snapshot_slice(struct account *acc)
 {
-    return acc->snapshot != NULL && step(acc) == 0;
+    if (acc->snapshot != NULL)
+        return step(acc) == 0;
+    if (acc->nremovable > 0 && acc->damaged_mailboxes == 0) {
+        remove_files(acc, 1); /* a large one takes its time */
+        return true;
+    }
+    return false;
 }
 
 int snapshot_finish(struct account *acc)
@@ -402,6 +410,8 @@ int snapshot_finish(struct account *acc)
 
     while (acc->snapshot != NULL && err == 0)
         err = step(acc);
+    if (acc->nremovable > 0 && acc->damaged_mailboxes == 0)
+        remove_files(acc, acc->nremovable);
     return err;
 }
 
