@@ -47,6 +47,8 @@ static const struct {
     {"OBJECTID", NULL},
     {"CONDSTORE", NULL},
     {"QRESYNC", NULL},
+    {"PARTIAL", NULL},
+    {"UIDONLY", NULL},
     {"UTF8=ACCEPT", NULL},
     {"APPENDLIMIT", value_appendlimit},
 };

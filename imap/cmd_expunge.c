@@ -46,7 +46,7 @@ static void drop(struct imap_job *job)
 
 const struct imap_command imap_cmd_expunge = {.name = "EXPUNGE",
                                               .states = IMAP_SELECTED,
-                                              .flags = IMAP_CMD_UID | IMAP_CMD_WRITE,
+                                              .flags = IMAP_CMD_UID | IMAP_CMD_WRITE | IMAP_CMD_NO_NUMBERS,
                                               .args_size = sizeof(struct expunge_args),
                                               .parse = parse,
                                               .step = step,

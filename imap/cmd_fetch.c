@@ -301,8 +301,6 @@ static void put_item(struct imap_session *s, struct fetch_args *a, const struct 
 
 static void begin_message(struct imap_session *s, struct fetch_args *a, uint32_t seq)
 {
-    struct buf *out = imap_out(s);
-
     imap_message_open(s, &a->m, seq);
     a->item = 0;
     a->put_seen = false;
@@ -315,9 +313,7 @@ static void begin_message(struct imap_session *s, struct fetch_args *a, uint32_t
         a->m.info.flags |= MSG_SEEN;
         a->put_seen = true;
     }
-    buf_put_str(out, "* ");
-    buf_put_dec(out, seq);
-    buf_put_str(out, " FETCH (");
+    imap_tell_fetch(s, seq, a->m.info.uid);
     s->mid_response = true;
 }
 
@@ -415,20 +411,35 @@ static bool asks_modseq(const struct imap_fetch_request *r)
     return false;
 }
 
+/* PARTIAL first, CHANGEDSINCE then looks at what is left: RFC 9394 3.4. */
+static enum imap_step begin(struct imap_job *job, struct fetch_args *a)
+{
+    struct imap_session *s = job->s;
+
+    if (imap_job_seqs(job, &a->set, &a->seqs) != 0)
+        return imap_job_bad(job, "Invalid message set");
+    if (a->request.has_partial) {
+        struct uidset cut;
+
+        uidset_init(&cut);
+        imap_partial_cut(&a->request.partial, &a->seqs, &cut);
+        uidset_move(&a->seqs, &cut);
+    }
+    if (asks_modseq(&a->request))
+        imap_session_condstore(s);
+    if (a->request.vanished && mailbox_view_mailbox(s->view) != NULL)
+        imap_vanished_collect(s, mailbox_view_mailbox(s->view), a->request.changedsince, &a->set, &a->vanished);
+    a->resolved = true;
+    return IMAP_STEP_AGAIN;
+}
+
 static enum imap_step step(struct imap_job *job)
 {
     struct fetch_args *a = job->args;
     struct imap_session *s = job->s;
 
-    if (!a->resolved) {
-        if (imap_job_seqs(job, &a->set, &a->seqs) != 0)
-            return imap_job_bad(job, "Invalid message set");
-        if (asks_modseq(&a->request))
-            imap_session_condstore(s);
-        if (a->request.vanished && mailbox_view_mailbox(s->view) != NULL)
-            imap_vanished_collect(s, mailbox_view_mailbox(s->view), a->request.changedsince, &a->set, &a->vanished);
-        a->resolved = true;
-    }
+    if (!a->resolved && begin(job, a) == IMAP_STEP_DONE)
+        return IMAP_STEP_DONE;
     if (!imap_vanished_put(s, &a->vanished, &a->vanished_range, true)) /* before any FETCH: RFC 7162 3.2.6 */
         return IMAP_STEP_AGAIN;
     for (;;) {

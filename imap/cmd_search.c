@@ -1,19 +1,26 @@
-/* SEARCH (RFC 3501 6.4.4), ESEARCH results (RFC 4731), saved results (RFC 5182), MODSEQ of the result (RFC 7162 3.1.5). */
+/* SEARCH (RFC 3501 6.4.4), ESEARCH results (RFC 4731), saved results (RFC 5182), MODSEQ of the result (RFC 7162 3.1.5), partial
+ * results (RFC 9394). */
 #include <time.h>
 
 #include "common/base/mem.h"
 #include "imap/command.h"
 #include "imap/respond.h"
+#include "imap/return.h"
 #include "imap/search.h"
+
+#define BACKWARDS_MAX 4096 /* results that are looked for from the end of the mailbox */
 
 struct search_args {
     bool extended;
-    unsigned ret;
+    struct imap_return ret;
     struct imap_search_program program;
     struct imap_search_now now;
-    bool begun, written_head, is_saved;
+    bool begun, written_head, is_saved, list, backwards;
+    uint32_t enough; /* results after which nothing more is looked for; 0: all are wanted */
     uint32_t scanned;
-    struct uidset found;             /* sequence numbers or UIDs */
+    struct uidset found; /* sequence numbers or UIDs */
+    struct uidset shown; /* of these, what PARTIAL selects */
+    uint64_t nfound;
     uint64_t highest;                /* mod-sequence of what was found */
     uint64_t modseq_min, modseq_max; /* of the first and the last found */
     size_t range;                    /* of found, written */
@@ -26,10 +33,10 @@ static void parse(struct imap_parse *p, struct imap_job *job)
 
     a->extended = imap_parse_try_word(p, " RETURN ");
     if (a->extended)
-        a->ret = imap_search_parse_return(p);
+        imap_return_parse(p, &a->ret);
     else if ((job->s->enabled & IMAP_ENABLED_REV2) != 0) { /* RFC 9051 6.4.4: there is no other answer */
         a->extended = true;
-        a->ret = SEARCH_RETURN_ALL;
+        a->ret.options = IMAP_RETURN_ALL;
     }
     imap_search_parse(p, &a->program, (job->s->enabled & IMAP_ENABLED_UTF8) != 0);
 }
@@ -42,18 +49,63 @@ static void note_modseq(struct search_args *a, uint64_t modseq)
     a->highest = MAX_OF(a->highest, modseq);
 }
 
-/* RFC 7162 3.1.10: of the messages that are returned, which with only MIN or MAX are one or two. */
-static uint64_t result_modseq(const struct search_args *a)
+/* The highest one of the messages in a set. */
+static uint64_t set_modseq(struct imap_job *job, const struct uidset *set)
 {
-    switch (a->ret & ~(unsigned)SEARCH_RETURN_SAVE) {
-    case SEARCH_RETURN_MIN:
+    struct mailbox_view *v = job->s->view;
+    uint64_t highest = 0;
+    uint32_t n, next = 0;
+    size_t range = 0;
+
+    while ((n = imap_seqs_next(set, &range, &next)) != 0) {
+        struct msg_info info;
+
+        mailbox_view_info(v, job->uid ? mailbox_view_seq(v, n) : n, &info);
+        highest = MAX_OF(highest, info.modseq);
+    }
+    return highest;
+}
+
+/* RFC 7162 3.1.10: of the messages that are returned, which with only MIN or MAX are one or two, with only PARTIAL some. */
+static uint64_t result_modseq(struct imap_job *job, const struct search_args *a)
+{
+    if (!a->program.uses_modseq)
+        return 0;
+    switch (a->ret.options & ~(unsigned)IMAP_RETURN_SAVE) {
+    case IMAP_RETURN_MIN:
         return a->modseq_min;
-    case SEARCH_RETURN_MAX:
+    case IMAP_RETURN_MAX:
         return a->modseq_max;
-    case SEARCH_RETURN_MIN | SEARCH_RETURN_MAX:
+    case IMAP_RETURN_MIN | IMAP_RETURN_MAX:
         return MAX_OF(a->modseq_min, a->modseq_max);
+    case IMAP_RETURN_PARTIAL:
+        return set_modseq(job, &a->shown);
     default:
         return a->highest;
+    }
+}
+
+/* Where not all results are needed, not all are looked for, and the last ones from the end. */
+static void plan(struct search_args *a)
+{
+    const struct imap_partial *p = &a->ret.partial;
+
+    switch (a->extended ? a->ret.options & ~(unsigned)IMAP_RETURN_SAVE : 0) {
+    case IMAP_RETURN_MIN:
+        a->enough = 1;
+        break;
+    case IMAP_RETURN_MAX:
+        a->enough = 1;
+        a->backwards = true;
+        break;
+    case IMAP_RETURN_PARTIAL:
+        a->enough = MAX_OF(p->first, p->last);
+        a->backwards = p->from_end && a->enough <= BACKWARDS_MAX;
+        if (p->from_end && !a->backwards)
+            a->enough = 0;
+        break;
+    default:
+        break;
     }
 }
 
@@ -63,12 +115,14 @@ static bool scan(struct imap_job *job, struct search_args *a)
     struct imap_session *s = job->s;
     uint32_t count = mailbox_view_count(s->view);
 
-    while (a->scanned < count) {
+    while (a->scanned < count && (a->enough == 0 || a->nfound < a->enough)) {
         struct imap_message m;
 
-        imap_message_open(s, &m, ++a->scanned);
+        a->scanned++;
+        imap_message_open(s, &m, a->backwards ? count + 1 - a->scanned : a->scanned);
         if (!m.info.expunged && imap_search_match(s, &a->program, &a->now, &m)) {
             uidset_add(&a->found, job->uid ? m.info.uid : m.seq);
+            a->nfound++;
             note_modseq(a, m.info.modseq);
         }
         imap_message_close(&m);
@@ -106,53 +160,30 @@ static bool write_basic(struct imap_job *job, struct search_args *a)
     return true;
 }
 
-static void put_number(struct buf *out, const char *name, uint64_t n)
-{
-    buf_put_str(out, name);
-    buf_put_dec(out, n);
-}
-
-/* Everything of "* ESEARCH …" before ALL. */
-static void put_extended_head(struct imap_job *job, const struct search_args *a, struct buf *out)
+static void put_extended_head(struct imap_job *job, struct search_args *a)
 {
     const struct uidset *f = &a->found;
+    struct imap_esearch e = {.ret = &a->ret, .uid = job->uid, .n = a->nfound, .modseq = result_modseq(job, a)};
 
-    buf_put_str(out, "* ESEARCH (TAG ");
-    imap_put_string(job->s, out, job->tag);
-    buf_put_str(out, job->uid ? ") UID" : ")");
-    if ((a->ret & SEARCH_RETURN_MIN) != 0 && f->n > 0)
-        put_number(out, " MIN ", f->ranges[0].first);
-    if ((a->ret & SEARCH_RETURN_MAX) != 0 && f->n > 0)
-        put_number(out, " MAX ", f->ranges[f->n - 1].last);
-    if ((a->ret & SEARCH_RETURN_COUNT) != 0)
-        put_number(out, " COUNT ", uidset_count(f));
-    if (a->program.uses_modseq && f->n > 0)
-        put_number(out, " MODSEQ ", result_modseq(a));
-    if ((a->ret & SEARCH_RETURN_ALL) != 0 && f->n > 0)
-        buf_put_str(out, " ALL ");
+    if (f->n > 0) {
+        e.min = f->ranges[0].first;
+        e.max = f->ranges[f->n - 1].last;
+    }
+    a->list = imap_put_esearch(job, &e);
 }
 
 static bool write_extended(struct imap_job *job, struct search_args *a)
 {
     struct imap_session *s = job->s;
+    bool partial = (a->ret.options & IMAP_RETURN_PARTIAL) != 0;
 
     if (!a->written_head)
-        put_extended_head(job, a, imap_out(s));
+        put_extended_head(job, a);
     a->written_head = true;
     s->mid_response = true;
-    while ((a->ret & SEARCH_RETURN_ALL) != 0 && a->range < a->found.n) {
-        struct buf *out = imap_out(s);
-        struct uid_range r = a->found.ranges[a->range];
-
-        if (a->range++ > 0)
-            buf_put_byte(out, ',');
-        buf_put_dec(out, r.first);
-        if (r.last != r.first)
-            put_number(out, ":", r.last);
-        if (a->range % 64 == 0 && imap_slice_over(s))
-            return false;
-    }
-    buf_put_str(imap_out(s), "\r\n");
+    if (a->list && !imap_put_esearch_set(s, partial ? &a->shown : &a->found, &a->range))
+        return false;
+    imap_put_esearch_end(s, &a->ret);
     s->mid_response = false;
     return true;
 }
@@ -169,25 +200,32 @@ static void save_range(struct imap_job *job, uint32_t first, uint32_t last)
         uidset_add(&s->saved, mailbox_view_uid(s->view, seq));
 }
 
-/* RFC 5182 2.4: what is returned is saved; with MIN and MAX only these. */
+static void save_set(struct imap_job *job, const struct uidset *set)
+{
+    for (size_t i = 0; i < set->n; i++)
+        save_range(job, set->ranges[i].first, set->ranges[i].last);
+}
+
+/* RFC 5182 2.4: what is returned is saved; with MIN, MAX and PARTIAL (RFC 9394 3.2) only these, unless COUNT asks for all. */
 static void save(struct imap_job *job, struct search_args *a)
 {
+    const unsigned some = IMAP_RETURN_MIN | IMAP_RETURN_MAX | IMAP_RETURN_PARTIAL;
     const struct uidset *f = &a->found;
 
-    if ((a->ret & SEARCH_RETURN_SAVE) == 0 || a->is_saved)
+    if ((a->ret.options & IMAP_RETURN_SAVE) == 0 || a->is_saved)
         return;
     a->is_saved = true;
     uidset_free(&job->s->saved);
     if (f->n == 0)
         return;
-    if ((a->ret & (SEARCH_RETURN_ALL | SEARCH_RETURN_COUNT)) != 0 || a->ret == SEARCH_RETURN_SAVE) {
-        for (size_t i = 0; i < f->n; i++)
-            save_range(job, f->ranges[i].first, f->ranges[i].last);
+    if ((a->ret.options & (IMAP_RETURN_ALL | IMAP_RETURN_COUNT)) != 0 || (a->ret.options & some) == 0) {
+        save_set(job, f);
         return;
     }
-    if ((a->ret & SEARCH_RETURN_MIN) != 0)
+    save_set(job, &a->shown);
+    if ((a->ret.options & IMAP_RETURN_MIN) != 0)
         save_range(job, f->ranges[0].first, f->ranges[0].first);
-    if ((a->ret & SEARCH_RETURN_MAX) != 0)
+    if ((a->ret.options & IMAP_RETURN_MAX) != 0)
         save_range(job, f->ranges[f->n - 1].last, f->ranges[f->n - 1].last);
 }
 
@@ -197,7 +235,7 @@ static enum imap_step begin(struct imap_job *job, struct search_args *a)
     uint32_t count = mailbox_view_count(s->view);
 
     if (a->program.bad_charset) {
-        if ((a->ret & SEARCH_RETURN_SAVE) != 0)
+        if ((a->ret.options & IMAP_RETURN_SAVE) != 0)
             uidset_free(&s->saved); /* RFC 5182 2.1 */
         return imap_job_no(job, "BADCHARSET (US-ASCII UTF-8)", "Charset is not supported");
     }
@@ -206,6 +244,7 @@ static enum imap_step begin(struct imap_job *job, struct search_args *a)
     job->hold = a->program.uses_numbers;
     imap_search_resolve(&a->program, count, count == 0 ? 0 : mailbox_view_uid(s->view, count), &s->saved);
     a->now.now = (int64_t)time(NULL);
+    plan(a);
     a->begun = true;
     return IMAP_STEP_AGAIN;
 }
@@ -218,8 +257,12 @@ static enum imap_step step(struct imap_job *job)
         return IMAP_STEP_DONE;
     if (!a->written_head && !scan(job, a))
         return IMAP_STEP_AGAIN;
+    if (!a->written_head && (a->ret.options & IMAP_RETURN_PARTIAL) != 0 && a->shown.n == 0)
+        imap_partial_cut(&a->ret.partial, &a->found, &a->shown);
     save(job, a);
-    if (!(a->extended && a->ret == SEARCH_RETURN_SAVE) && !(a->extended ? write_extended(job, a) : write_basic(job, a)))
+    if (a->extended && a->ret.options == IMAP_RETURN_SAVE)
+        return imap_job_ok(job, "SEARCH completed");
+    if (!(a->extended ? write_extended(job, a) : write_basic(job, a)))
         return IMAP_STEP_AGAIN;
     return imap_job_ok(job, "SEARCH completed");
 }
@@ -230,6 +273,7 @@ static void drop(struct imap_job *job)
 
     imap_search_free(&a->program);
     uidset_free(&a->found);
+    uidset_free(&a->shown);
 }
 
 const struct imap_command imap_cmd_search = {.name = "SEARCH",

@@ -1,21 +1,22 @@
-/* SORT (RFC 5256 BASE.6.4), with result options (ESORT, RFC 5267 3) and MODSEQ (RFC 7162 3.1.6). */
+/* SORT (RFC 5256 BASE.6.4), with result options (ESORT, RFC 5267 3; RFC 9394) and MODSEQ (RFC 7162 3.1.6). */
 #include <time.h>
 
 #include "common/base/mem.h"
 #include "imap/command.h"
 #include "imap/respond.h"
+#include "imap/return.h"
 #include "imap/search.h"
 #include "imap/sort.h"
 
 struct sort_args {
     bool extended, begun, written_head;
-    unsigned ret;
+    struct imap_return ret;
     struct imap_sorter sorter;
     struct imap_search_program program;
     struct imap_search_now now;
     uint32_t scanned;
     uint64_t highest;
-    size_t written;
+    size_t written, from, end; /* of the sorted ones, in the list of the answer */
 };
 
 static void parse(struct imap_parse *p, struct imap_job *job)
@@ -24,8 +25,8 @@ static void parse(struct imap_parse *p, struct imap_job *job)
 
     a->extended = imap_parse_try_word(p, " RETURN ");
     if (a->extended)
-        a->ret = imap_search_parse_return(p);
-    if ((a->ret & SEARCH_RETURN_SAVE) != 0)
+        imap_return_parse(p, &a->ret);
+    if ((a->ret.options & IMAP_RETURN_SAVE) != 0)
         imap_parse_fail(p, "SAVE is for SEARCH");
     imap_parse_space(p);
     imap_sort_parse(p, &a->sorter);
@@ -96,33 +97,26 @@ static bool write_basic(struct imap_session *s, struct sort_args *a)
     return true;
 }
 
-static void put_number(struct buf *out, const char *name, uint64_t n)
+static void put_extended_head(struct imap_job *job, struct sort_args *a)
 {
-    buf_put_str(out, name);
-    buf_put_dec(out, n);
-}
-
-static void put_extended_head(struct imap_job *job, const struct sort_args *a)
-{
-    struct buf *out = imap_out(job->s);
     size_t n = a->sorter.n;
+    struct imap_esearch e = {.ret = &a->ret, .uid = job->uid, .n = n, .modseq = a->program.uses_modseq ? a->highest : 0};
+    uint64_t first, last;
 
-    buf_put_str(out, "* ESEARCH (TAG ");
-    imap_put_string(job->s, out, job->tag);
-    buf_put_str(out, job->uid ? ") UID" : ")");
-    if ((a->ret & SEARCH_RETURN_MIN) != 0 && n > 0)
-        put_number(out, " MIN ", imap_sort_number(&a->sorter, 0));
-    if ((a->ret & SEARCH_RETURN_MAX) != 0 && n > 0)
-        put_number(out, " MAX ", imap_sort_number(&a->sorter, n - 1));
-    if ((a->ret & SEARCH_RETURN_COUNT) != 0)
-        put_number(out, " COUNT ", n);
-    if (a->program.uses_modseq && n > 0)
-        put_number(out, " MODSEQ ", a->highest);
-    if ((a->ret & SEARCH_RETURN_ALL) != 0 && n > 0)
-        buf_put_str(out, " ALL ");
+    if (n > 0) {
+        e.min = imap_sort_number(&a->sorter, 0);
+        e.max = imap_sort_number(&a->sorter, n - 1);
+    }
+    if (!imap_put_esearch(job, &e))
+        return;
+    a->end = n;
+    if ((a->ret.options & IMAP_RETURN_PARTIAL) != 0 && imap_partial_positions(&a->ret.partial, n, &first, &last)) {
+        a->written = a->from = (size_t)first - 1;
+        a->end = (size_t)last;
+    }
 }
 
-/* ALL is in the order of the sort (RFC 5267 3): only runs that rise by one become ranges. */
+/* The list is in the order of the sort (RFC 5267 3): only runs that rise by one become ranges. */
 static bool write_extended(struct imap_job *job, struct sort_args *a)
 {
     struct imap_session *s = job->s;
@@ -130,21 +124,23 @@ static bool write_extended(struct imap_job *job, struct sort_args *a)
     if (!a->written_head)
         put_extended_head(job, a);
     a->written_head = s->mid_response = true;
-    while ((a->ret & SEARCH_RETURN_ALL) != 0 && a->written < a->sorter.n) {
+    while (a->written < a->end) {
         struct buf *out = imap_out(s);
         uint32_t first = imap_sort_number(&a->sorter, a->written), last = first;
 
-        if (a->written > 0)
+        if (a->written > a->from)
             buf_put_byte(out, ',');
-        while (++a->written < a->sorter.n && imap_sort_number(&a->sorter, a->written) == last + 1)
+        while (++a->written < a->end && imap_sort_number(&a->sorter, a->written) == last + 1)
             last++;
         buf_put_dec(out, first);
-        if (last != first)
-            put_number(out, ":", last);
+        if (last != first) {
+            buf_put_byte(out, ':');
+            buf_put_dec(out, last);
+        }
         if (imap_slice_over(s))
             return false;
     }
-    buf_put_str(imap_out(s), "\r\n");
+    imap_put_esearch_end(s, &a->ret);
     s->mid_response = false;
     return true;
 }

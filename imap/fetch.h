@@ -6,6 +6,7 @@
 #define CULVER_IMAP_FETCH_H
 
 #include "imap/message.h"
+#include "imap/return.h"
 
 #define IMAP_PART_DEPTH_MAX 128 /* numbers in a section */
 
@@ -47,6 +48,8 @@ struct imap_fetch_request {
     bool has_changedsince;
     uint64_t changedsince;
     bool vanished; /* of the same time, RFC 7162 3.2.6 */
+    bool has_partial;
+    struct imap_partial partial; /* of the messages that the set names, RFC 9394 3.3 */
 };
 
 /* The items and modifiers, from the space before them. */

@@ -1,4 +1,4 @@
-/* fetch-att (RFC 9051 section 9, RFC 3501, 3516, 7162, 8474, 8514, 8970). */
+/* fetch-att (RFC 9051 section 9, RFC 3501, 3516, 7162, 8474, 8514, 8970, 9394). */
 #include "common/base/mem.h"
 #include "common/text/text.h"
 #include "imap/fetch.h"
@@ -259,6 +259,14 @@ static void parse_modifier(struct imap_parse *p, struct imap_fetch_request *r)
         r->vanished = true;
         return;
     }
+    if (imap_parse_try_word(p, "PARTIAL")) {
+        if (r->has_partial)
+            imap_parse_fail(p, "PARTIAL can be given once");
+        imap_parse_space(p);
+        imap_partial_parse(p, &r->partial);
+        r->has_partial = true;
+        return;
+    }
     if (!imap_parse_try_word(p, "CHANGEDSINCE"))
         imap_parse_fail(p, "Unknown FETCH modifier");
     imap_parse_space(p);
@@ -269,7 +277,7 @@ static void parse_modifier(struct imap_parse *p, struct imap_fetch_request *r)
 void imap_fetch_parse(struct imap_parse *p, struct imap_fetch_request *r, bool uid)
 {
     imap_parse_space(p);
-    if (uid)
+    if (uid && !p->uidonly) /* UIDFETCH responses say it already */
         add(p, r, FETCH_UID, "UID");
     parse_items(p, r);
     if (!imap_parse_try(p, ' '))
@@ -281,5 +289,6 @@ void imap_fetch_parse(struct imap_parse *p, struct imap_fetch_request *r, bool u
     imap_parse_close(p);
     if (r->vanished && (!uid || !r->has_changedsince))
         imap_parse_fail(p, "VANISHED is for UID FETCH with CHANGEDSINCE");
-    add(p, r, FETCH_MODSEQ, "MODSEQ");
+    if (r->has_changedsince)
+        add(p, r, FETCH_MODSEQ, "MODSEQ");
 }

@@ -50,6 +50,7 @@ struct imap_job *imap_job_new(struct imap_session *s, struct view text, struct i
     buf_init(&job->code, IMAP_CODE_MAX);
     job->text = imap_pool_copy(&job->pool, text);
     imap_parse_init(p, job->text, &job->pool);
+    p->uidonly = imap_session_uidonly(s);
     error = job->text.ptr == NULL ? "Command too large" : read_name(s, job, p);
     if (error == NULL && job->cmd->args_size > 0) {
         job->args = imap_pool_alloc(&job->pool, job->cmd->args_size);
@@ -107,8 +108,13 @@ enum imap_step imap_job_no(struct imap_job *job, const char *code, const char *t
 
 enum imap_step imap_job_bad(struct imap_job *job, const char *text)
 {
+    return imap_job_bad_code(job, NULL, text);
+}
+
+enum imap_step imap_job_bad_code(struct imap_job *job, const char *code, const char *text)
+{
     buf_reset(&job->code);
-    return set_answer(job, IMAP_BAD, NULL, text);
+    return set_answer(job, IMAP_BAD, code, text);
 }
 
 enum imap_step imap_job_fail(struct imap_job *job, int err)

@@ -36,6 +36,13 @@ bool imap_parse_fail(struct imap_parse *p, const char *error)
     return false;
 }
 
+bool imap_parse_fail_code(struct imap_parse *p, const char *code, const char *error)
+{
+    if (p->error == NULL)
+        p->code = code;
+    return imap_parse_fail(p, error);
+}
+
 const char *imap_parse_error(const struct imap_parse *p)
 {
     return p->error != NULL ? p->error : "Arguments are not valid";

@@ -20,12 +20,16 @@ struct imap_parse {
     struct cursor c;
     struct imap_pool *pool;
     const char *error; /* the first failure, NULL while all is well */
+    const char *code;  /* response code of that failure, or NULL */
     unsigned depth;    /* open parentheses */
+    bool uidonly;      /* message numbers are refused (RFC 9586 3.2) */
 };
 
 void imap_parse_init(struct imap_parse *p, struct view command, struct imap_pool *pool);
 /* Notes the first failure; everything read afterwards is empty. Returns false. */
 bool imap_parse_fail(struct imap_parse *p, const char *error);
+/* The same with a response code for the BAD response. */
+bool imap_parse_fail_code(struct imap_parse *p, const char *code, const char *error);
 static inline bool imap_parse_ok(const struct imap_parse *p)
 {
     return p->error == NULL && !p->c.failed;

@@ -60,17 +60,6 @@ struct imap_search_program {
     bool uses_numbers; /* message numbers: they must not change meanwhile (RFC 9051 7.5.1) */
 };
 
-/* Result options (RFC 4731 3.1, RFC 5182 2.4). */
-enum imap_search_return {
-    SEARCH_RETURN_MIN = 1,
-    SEARCH_RETURN_MAX = 2,
-    SEARCH_RETURN_ALL = 4,
-    SEARCH_RETURN_COUNT = 8,
-    SEARCH_RETURN_SAVE = 16
-};
-/* The parenthesized options behind RETURN, as a mask of enum imap_search_return; ALL when there are none. */
-unsigned imap_search_parse_return(struct imap_parse *p);
-
 /* [CHARSET …] and the keys, from the space before them. utf8: CHARSET is not allowed (RFC 6855 3). */
 void imap_search_parse(struct imap_parse *p, struct imap_search_program *prog, bool utf8);
 /* SORT and THREAD (RFC 5256): the charset, which is not optional there, and the keys; from the space before it. */

@@ -250,41 +250,14 @@ static struct imap_search_node *parse_key(struct imap_parse *p, struct imap_sear
     if (imap_parse_set_next(p)) {
         n = node_new(p, prog, SEARCH_SEQ);
         prog->uses_numbers = true;
-        if (n != NULL)
-            imap_parse_set(p, &n->set);
+        if (n == NULL)
+            return NULL;
+        imap_parse_set(p, &n->set);
+        if (p->uidonly && !n->set.saved)
+            imap_parse_fail_code(p, "UIDREQUIRED", "Message numbers cannot be used after ENABLE UIDONLY");
         return n;
     }
     return parse_named(p, prog);
-}
-
-unsigned imap_search_parse_return(struct imap_parse *p)
-{
-    static const struct {
-        const char *name;
-        unsigned bit;
-    } options[] = {{"MIN", SEARCH_RETURN_MIN},
-                   {"MAX", SEARCH_RETURN_MAX},
-                   {"ALL", SEARCH_RETURN_ALL},
-                   {"COUNT", SEARCH_RETURN_COUNT},
-                   {"SAVE", SEARCH_RETURN_SAVE}};
-    unsigned ret = 0;
-
-    imap_parse_open(p);
-    if (imap_parse_peek(p) != ')') {
-        do {
-            struct view name = imap_parse_atom(p);
-            unsigned bit = 0;
-
-            for (size_t i = 0; i < ARRAY_LEN(options); i++)
-                if (view_eq_nocase(name, view_str(options[i].name)))
-                    bit = options[i].bit;
-            if (bit == 0)
-                imap_parse_fail(p, "Unknown SEARCH result option");
-            ret |= bit;
-        } while (imap_parse_ok(p) && imap_parse_try(p, ' '));
-    }
-    imap_parse_close(p);
-    return ret == 0 ? SEARCH_RETURN_ALL : ret;
 }
 
 static bool known_charset(struct view charset)

@@ -26,6 +26,8 @@ static void parse_qresync(struct imap_parse *p, struct imap_job *job)
         more = imap_parse_try(p, ' ');
     }
     if (more) {
+        if (p->uidonly)
+            imap_parse_fail_code(p, "UIDREQUIRED", "Message numbers cannot be used after ENABLE UIDONLY");
         imap_parse_open(p);
         imap_parse_set(p, &q->match_seqs);
         imap_parse_space(p);
@@ -93,7 +95,7 @@ static void put_selected(struct imap_session *s, const struct imap_select_args *
         buf_put_str(out, " RECENT\r\n");
     } else
         put_list(s, a->name);
-    if (unseen != 0 && imap_session_recent(s))
+    if (unseen != 0 && imap_session_recent(s) && !imap_session_uidonly(s))
         imap_put_code_number(s, "UNSEEN", unseen, "First unseen");
     imap_put_code_number(s, "UIDVALIDITY", a->status.uidvalidity, "UIDs valid");
     imap_put_code_number(s, "UIDNEXT", a->status.uidnext, "Predicted next UID");

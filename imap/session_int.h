@@ -27,7 +27,13 @@
 enum imap_state { IMAP_AUTHENTICATED = 1, IMAP_SELECTED = 2, IMAP_ANY = 3 };
 
 /* What was ENABLEd (RFC 5161), or switched on by use (CONDSTORE, RFC 7162 3.1). */
-enum imap_enabled { IMAP_ENABLED_CONDSTORE = 1, IMAP_ENABLED_UTF8 = 2, IMAP_ENABLED_REV2 = 4, IMAP_ENABLED_QRESYNC = 8 };
+enum imap_enabled {
+    IMAP_ENABLED_CONDSTORE = 1,
+    IMAP_ENABLED_UTF8 = 2,
+    IMAP_ENABLED_REV2 = 4,
+    IMAP_ENABLED_QRESYNC = 8,
+    IMAP_ENABLED_UIDONLY = 16
+};
 
 enum imap_answer { IMAP_OK, IMAP_NO, IMAP_BAD };
 
@@ -43,7 +49,8 @@ enum imap_command_flags {
     IMAP_CMD_STACK = 2,        /* may be staged behind staged ones */
     IMAP_CMD_WRITE = 4,        /* not in a mailbox opened with EXAMINE */
     IMAP_CMD_HOLD_EXPUNGE = 8, /* no EXPUNGE responses with it, but in its UID form (RFC 9051 7.5.1) */
-    IMAP_CMD_QUIET = 16        /* tells no changes at all before its answer */
+    IMAP_CMD_QUIET = 16,       /* tells no changes at all before its answer */
+    IMAP_CMD_NO_NUMBERS = 32   /* has a UID form, but uses no message numbers without it either */
 };
 
 struct imap_job;
@@ -84,7 +91,7 @@ struct imap_job {
 struct imap_tell {
     uint32_t *expunged, *changed;
     size_t nexpunged, nchanged, pos_expunged, pos_changed;
-    struct uidset vanished; /* with QRESYNC, instead of expunged */
+    struct uidset vanished; /* with QRESYNC or UIDONLY, instead of expunged */
     size_t pos_vanished;
     uint32_t count, recent;
     bool exists, keywords;
@@ -141,6 +148,11 @@ static inline bool imap_session_tells_uid(const struct imap_session *s)
 {
     return (s->enabled & (IMAP_ENABLED_CONDSTORE | IMAP_ENABLED_REV2)) != 0;
 }
+/* Message numbers are neither taken nor told (RFC 9586). */
+static inline bool imap_session_uidonly(const struct imap_session *s)
+{
+    return (s->enabled & IMAP_ENABLED_UIDONLY) != 0;
+}
 /* Separator shown to the client. */
 char imap_separator(const struct imap_session *s);
 
@@ -159,6 +171,7 @@ void imap_job_free(struct imap_job **job);
 enum imap_step imap_job_ok(struct imap_job *job, const char *text);
 enum imap_step imap_job_no(struct imap_job *job, const char *code, const char *text);
 enum imap_step imap_job_bad(struct imap_job *job, const char *text);
+enum imap_step imap_job_bad_code(struct imap_job *job, const char *code, const char *text);
 /* NO with the response code for an error of storage (RFC 5530). */
 enum imap_step imap_job_fail(struct imap_job *job, int err);
 /* Queues the transaction for the tick's commit; the step then returns IMAP_STEP_COMMIT. */
@@ -169,6 +182,8 @@ void imap_job_commit(struct imap_job *job, struct txn **t);
 void imap_tell_begin(struct imap_session *s, bool allow_expunge);
 bool imap_tell_step(struct imap_session *s, bool with_uid);
 void imap_tell_free(struct imap_session *s);
+/* "* n FETCH (", or with UIDONLY "* uid UIDFETCH (" */
+void imap_tell_fetch(struct imap_session *s, uint32_t seq, uint32_t uid);
 /* "* n FETCH (FLAGS …)" */
 void imap_tell_flags(struct imap_session *s, uint32_t seq, bool with_uid);
 /* "* FLAGS (…)" and "* OK [PERMANENTFLAGS (…)]" */

@@ -37,7 +37,7 @@ void imap_tell_begin(struct imap_session *s, bool allow_expunge)
     if (s->view == NULL)
         return;
     mailbox_view_sync(s->view, allow_expunge, &c);
-    if ((s->enabled & IMAP_ENABLED_QRESYNC) != 0) {
+    if ((s->enabled & (IMAP_ENABLED_QRESYNC | IMAP_ENABLED_UIDONLY)) != 0) {
         for (size_t i = c.nexpunged; i > 0; i--) /* highest first: adding in rising order is cheap */
             uidset_add(&s->tell.vanished, c.expunged_uids[i - 1]);
     } else {
@@ -52,6 +52,16 @@ void imap_tell_begin(struct imap_session *s, bool allow_expunge)
     s->tell.keywords = c.keywords_changed;
 }
 
+void imap_tell_fetch(struct imap_session *s, uint32_t seq, uint32_t uid)
+{
+    bool uidonly = imap_session_uidonly(s);
+    struct buf *out = imap_out(s);
+
+    buf_put_str(out, "* ");
+    buf_put_dec(out, uidonly ? uid : seq);
+    buf_put_str(out, uidonly ? " UIDFETCH (" : " FETCH (");
+}
+
 void imap_tell_flags(struct imap_session *s, uint32_t seq, bool with_uid)
 {
     struct buf *out = imap_out(s);
@@ -59,10 +69,8 @@ void imap_tell_flags(struct imap_session *s, uint32_t seq, bool with_uid)
 
     mailbox_view_info(s->view, seq, &info);
     info.recent = info.recent && imap_session_recent(s);
-    buf_put_str(out, "* ");
-    buf_put_dec(out, seq);
-    buf_put_str(out, " FETCH (");
-    if (with_uid) {
+    imap_tell_fetch(s, seq, info.uid);
+    if (with_uid && !imap_session_uidonly(s)) {
         buf_put_str(out, "UID ");
         buf_put_dec(out, info.uid);
         buf_put_byte(out, ' ');

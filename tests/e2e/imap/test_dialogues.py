@@ -9,13 +9,14 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 import cases_base  # noqa: E402
 import cases_ext  # noqa: E402
+import cases_search  # noqa: E402
 import dialogue  # noqa: E402
 from harness import Server  # noqa: E402
 from mails import MAILS  # noqa: E402
 
 GROUPS = {
     f"{module.__name__[6:]}-{name.lower()}": value
-    for module in (cases_base, cases_ext) for name, value in vars(module).items() if name.isupper()
+    for module in (cases_base, cases_ext, cases_search) for name, value in vars(module).items() if name.isupper()
 }
 CASES = [(f"u{number}", one) for number, one in enumerate(c for group in GROUPS.values() for c in group)]
 
