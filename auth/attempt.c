@@ -24,6 +24,8 @@ struct attempt {
     bool master;      /* prover is a master user, who wants to be name; otherwise they are the same */
     struct auth_name name;
     struct auth_name prover; /* empty: nobody */
+    bool folders;            /* the name may end with a folder (detail) */
+    struct auth_detail detail;
     struct verify verify;
     struct lookup lookup;
     enum auth_fail code; /* the held answer */
@@ -117,7 +119,7 @@ static void attempt_pass(struct auth_conn *c, const struct user_entry *user)
 {
     struct attempt *a = c->attempt;
     char peer[46];
-    int err = grant_send(c, 0, user);
+    int err = grant_send(c, 0, user, &a->detail);
     if (err != 0) {
         LOG_ERROR(c->id, "master cannot be told of a log-in", F_ERR(err));
         attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "master unreachable");
@@ -232,6 +234,13 @@ static bool has_masters(const struct set_auth *set)
     return false;
 }
 
+/* One name of the claim. detail_out may be NULL. */
+static int attempt_name(const struct attempt *a, const struct set_auth *set, struct view raw, struct auth_name *out,
+                        struct auth_detail *detail_out)
+{
+    return a->folders ? auth_name_of_login(set, raw, out, detail_out) : auth_name_normalise(set, raw, out);
+}
+
 /* True, and the two names, when this is the claim of a master user: "user*master" or an authorisation identity that is somebody
  * else (RFC 4422 3.4.1).
  */
@@ -248,7 +257,7 @@ static bool attempt_split(const struct attempt *a, const struct set_auth *set, s
         return true;
     }
     /* The same user in another spelling is no master. */
-    if (authzid.len == 0 || (auth_name_normalise(set, authzid, &as) == 0 && auth_name_normalise(set, authcid, &who) == 0 &&
+    if (authzid.len == 0 || (attempt_name(a, set, authzid, &as, NULL) == 0 && attempt_name(a, set, authcid, &who, NULL) == 0 &&
                              auth_name_equal(&as, &who)))
         return false;
     *user = authzid;
@@ -261,7 +270,7 @@ static void attempt_take_name(struct attempt *a, const struct set_auth *set)
 {
     struct view user = mech_name_view(&a->x.authcid), master = user;
     a->master = attempt_split(a, set, &user, &master);
-    a->named = auth_name_normalise(set, user, &a->name) == 0;
+    a->named = attempt_name(a, set, user, &a->name, &a->detail) == 0;
     a->prover = (struct auth_name){.len = 0};
     if (a->named && !a->master)
         a->prover = a->name;
@@ -274,7 +283,7 @@ static bool attempt_acts_as_self(const struct attempt *a, const struct set_auth 
 {
     struct auth_name as;
     return a->x.authzid.len == 0 ||
-           (auth_name_normalise(set, mech_name_view(&a->x.authzid), &as) == 0 && auth_name_equal(&as, &a->name));
+           (attempt_name(a, set, mech_name_view(&a->x.authzid), &as, NULL) == 0 && auth_name_equal(&as, &a->name));
 }
 
 static void attempt_step(struct auth_conn *c, bool has_data, struct view data);
@@ -410,6 +419,7 @@ int attempt_on_auth(struct auth_conn *c, struct view body)
     }
     c->attempt = xcalloc(1, sizeof(*c->attempt));
     c->attempt->secured = secured;
+    c->attempt->folders = c->protocol == PROTO_POP3 && c->server->dbs.set->pop3_login_detail;
     mech_exchange_init(&c->attempt->x, mech);
     buf_put_view(&c->attempt->x.binding_exporter, msg.binding_exporter);
     buf_put_view(&c->attempt->x.binding_end_point, msg.binding_end_point);

@@ -63,8 +63,9 @@ void rcpt_free_all(struct auth_conn *c);
 void auth_conn_enter(struct auth_conn *c, enum conn_state state);
 const char *auth_conn_protocol(const struct auth_conn *c);
 
-/* grant.c: tells master whom the connection (or its recipient rcpt_id) belongs to. */
+/* grant.c: tells master whom the connection (or its recipient rcpt_id) belongs to, and which folder is asked for. */
 struct user_entry;
-MUST_CHECK int grant_send(struct auth_conn *c, uint32_t rcpt_id, const struct user_entry *user);
+struct auth_detail;
+MUST_CHECK int grant_send(struct auth_conn *c, uint32_t rcpt_id, const struct user_entry *user, const struct auth_detail *detail);
 
 #endif

@@ -103,22 +103,63 @@ static int local_unquote(struct view local, struct buf *out)
     return 0;
 }
 
-int auth_name_of_address(const struct set_auth *set, struct view address, struct auth_name *out)
+/* Cuts the detail off a local part. ERR_SYNTAX: it could not be handed on. */
+static int take_detail(const struct set_auth *set, struct buf *local, struct auth_detail *out)
 {
-    struct buf b;
+    size_t cut = buf_len(local);
+    struct view detail;
+    *out = (struct auth_detail){.len = 0};
+    if (set->recipient_delimiter[0] != '\0')
+        cut = view_find(buf_view(local), (uint8_t)set->recipient_delimiter[0]);
+    /* A name that begins with the delimiter has no user before it. */
+    if (cut == 0 || cut >= buf_len(local))
+        return 0;
+    detail = view_sub(buf_view(local), cut + 1, buf_len(local));
+    if (detail.len > PROTO_DETAIL_MAX)
+        return ERR_SYNTAX;
+    for (size_t i = 0; i < detail.len; i++) {
+        if (detail.ptr[i] < 0x20 || detail.ptr[i] == 0x7f)
+            return ERR_SYNTAX;
+        out->text[out->len++] = (char)detail.ptr[i];
+    }
+    buf_truncate(local, cut);
+    return 0;
+}
+
+/* local: without its quotes; domain: with its '@', or empty. */
+static int name_of_parts(const struct set_auth *set, struct buf *local, struct view domain, struct auth_name *out,
+                         struct auth_detail *detail_out)
+{
+    struct auth_detail detail;
+    int err = take_detail(set, local, &detail);
+    if (err != 0)
+        return err;
+    buf_put_view(local, domain);
+    err = buf_ok(local) ? auth_name_normalise(set, buf_view(local), out) : ERR_SYNTAX;
+    if (err == 0 && detail_out != NULL)
+        *detail_out = detail;
+    return err;
+}
+
+int auth_name_of_address(const struct set_auth *set, struct view address, struct auth_name *out, struct auth_detail *detail_out)
+{
+    struct buf local;
     size_t at = address_at(address);
-    buf_init(&b, PROTO_ADDR_MAX);
-    int err = local_unquote(view_sub(address, 0, at), &b);
-    if (err == 0 && set->recipient_delimiter[0] != '\0') {
-        size_t cut = view_find(buf_view(&b), (uint8_t)set->recipient_delimiter[0]);
-        /* A name that begins with the delimiter has no user before it. */
-        if (cut > 0 && cut < buf_len(&b))
-            buf_truncate(&b, cut);
-    }
-    if (err == 0) {
-        buf_put_view(&b, view_sub(address, at, address.len));
-        err = buf_ok(&b) ? auth_name_normalise(set, buf_view(&b), out) : ERR_SYNTAX;
-    }
-    buf_free(&b);
+    buf_init(&local, PROTO_ADDR_MAX);
+    int err = local_unquote(view_sub(address, 0, at), &local);
+    if (err == 0)
+        err = name_of_parts(set, &local, view_sub(address, at, address.len), out, detail_out);
+    buf_free(&local);
+    return err;
+}
+
+int auth_name_of_login(const struct set_auth *set, struct view raw, struct auth_name *out, struct auth_detail *detail_out)
+{
+    struct buf local;
+    size_t at = view_find(raw, '@');
+    buf_init(&local, PROTO_ADDR_MAX);
+    buf_put_view(&local, view_sub(raw, 0, at));
+    int err = name_of_parts(set, &local, view_sub(raw, at, raw.len), out, detail_out);
+    buf_free(&local);
     return err;
 }

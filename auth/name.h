@@ -17,8 +17,19 @@ struct auth_name {
 /* The form of a name that a client or an administrator gave: lower case if so configured, only allowed characters, with the
  * default domain. ERR_SYNTAX: no user can have this name. */
 MUST_CHECK int auth_name_normalise(const struct set_auth *set, struct view raw, struct auth_name *out);
-/* The user whom a mail address means: quotes taken off the local part, what follows the recipient delimiter left out. */
-MUST_CHECK int auth_name_of_address(const struct set_auth *set, struct view address, struct auth_name *out);
+
+/* What followed the recipient delimiter: the folder that is asked for, as it was written. It is no part of the name. */
+struct auth_detail {
+    char text[PROTO_DETAIL_MAX + 1]; /* without control characters; else anything */
+    size_t len;
+};
+
+/* The user whom a mail address means: quotes taken off the local part, the detail split off (detail_out may be NULL). */
+MUST_CHECK int auth_name_of_address(const struct set_auth *set, struct view address, struct auth_name *out,
+                                    struct auth_detail *detail_out);
+/* The same for a name given at log-in ("jo+lists", "jo+lists@example.org"), where nothing is quoted. */
+MUST_CHECK int auth_name_of_login(const struct set_auth *set, struct view raw, struct auth_name *out,
+                                  struct auth_detail *detail_out);
 
 struct view auth_name_view(const struct auth_name *n);
 struct view auth_name_local(const struct auth_name *n);

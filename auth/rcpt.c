@@ -11,6 +11,7 @@ struct rcpt {
     struct rcpt *next;
     struct auth_conn *conn;
     uint32_t id;
+    struct auth_detail detail;
     struct lookup lookup;
 };
 
@@ -51,7 +52,7 @@ static void on_found(void *arg, enum userdb_result result, const struct user_ent
     uint32_t id = r->id;
     enum rcpt_result answer = result == USERDB_UNKNOWN ? RCPT_UNKNOWN : RCPT_TEMPORARY;
     if (result == USERDB_FOUND) {
-        int err = grant_send(c, id, user);
+        int err = grant_send(c, id, user, &r->detail);
         if (err == 0)
             answer = RCPT_OK;
         else
@@ -65,19 +66,21 @@ int rcpt_on_message(struct auth_conn *c, struct view body)
 {
     struct msg_rcpt msg;
     struct auth_name name;
+    struct auth_detail detail;
     if (msg_rcpt_decode(body, &msg) != 0)
         return ERR_PROTO;
     if (c->nrcpts >= CONN_RCPTS_MAX) {
         rcpt_answer(c, msg.rcpt_id, RCPT_TEMPORARY);
         return 0;
     }
-    if (auth_name_of_address(c->server->dbs.set, msg.address, &name) != 0) {
+    if (auth_name_of_address(c->server->dbs.set, msg.address, &name, &detail) != 0) {
         rcpt_answer(c, msg.rcpt_id, RCPT_UNKNOWN);
         return 0;
     }
     struct rcpt *r = xcalloc(1, sizeof(*r));
     r->conn = c;
     r->id = msg.rcpt_id;
+    r->detail = detail;
     r->next = c->rcpts;
     c->rcpts = r;
     c->nrcpts++;

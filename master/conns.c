@@ -139,7 +139,7 @@ static void take_done(void *arg, const struct request *r, enum take_fail code, c
 
 /* --- TAKE ---------------------------------------------------------------------------------------------------------------- */
 
-static void session_encode(struct request *r, const struct conn *c, const struct msg_take *t)
+static void session_encode(struct request *r, const struct conn *c, const struct msg_take *t, const char *detail)
 {
     struct msg_session s = {.session_id = c->id,
                             .protocol = c->protocol,
@@ -148,7 +148,8 @@ static void session_encode(struct request *r, const struct conn *c, const struct
                             .tls = t->tls || c->proxy_tls,
                             .tag = t->tag,
                             .input = t->input,
-                            .final = t->final};
+                            .final = t->final,
+                            .detail = view_str(detail)};
 
     msg_session_encode(&r->body, &s);
     r->protocol = c->protocol;
@@ -176,7 +177,7 @@ static int take_with(struct link *l, struct ipc_msg *msg, struct user *user)
         take_refuse(l, TAKE_FAIL_LIMIT, limit_text(hit), user->name, limit_text(hit));
     } else {
         r = request_new(REQUEST_SESSION, l->conn->id, msg);
-        session_encode(r, l->conn, &t);
+        session_encode(r, l->conn, &t, user->detail);
         r->counted = true;
         r->done = take_done;
         r->arg = l;
@@ -275,6 +276,7 @@ static void deliver_with(struct link *l, struct ipc_msg *msg, const struct msg_d
     }
     r = request_new(REQUEST_DELIVER, l->conn->id, msg);
     out.session_id = l->conn->id;
+    out.detail = view_str((*user)->detail); /* the grant's word, not the connection's */
     msg_deliver_encode(&r->body, &out);
     r->protocol = PROTO_LMTP;
     r->peer = l->conn->peer;

@@ -182,6 +182,7 @@ int grants_add(struct grants *g, const struct msg_grant *m, uint64_t now)
         return rc;
     }
     gr->user = user_new(&m->user);
+    gr->user->detail = view_dup(m->detail);
     c->login_granted = c->login_granted || login;
     return 0;
 }

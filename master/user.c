@@ -28,6 +28,7 @@ void user_free(struct user **up)
     free(u->name);
     free(u->home);
     free(u->mail_path);
+    free(u->detail);
     free(u);
     *up = NULL;
 }

@@ -1,7 +1,7 @@
 /*
- * The life of a POP3 session: the maildrop is a view of INBOX that is never synchronised, so other sessions' changes do not reach
- * it and messages that they expunge can still be read. Nothing is removed before QUIT, and QUIT removes everything in one
- * transaction.
+ * The life of a POP3 session: the maildrop is a view of INBOX, or of the folder that the name at log-in asked for, that is never
+ * synchronised, so other sessions' changes do not reach it and messages that they expunge can still be read. Nothing is removed
+ * before QUIT, and QUIT removes everything in one transaction.
  */
 #include "pop3/session_int.h"
 
@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "common/text/text.h"
+#include "storage/detail.h"
 
 /* Commands of one run(), so that a pipelining client does not keep the tick. */
 #define COMMANDS_A_RUN 64
@@ -33,16 +34,20 @@ static void restart_timer(struct pop3_session *s)
 
 static void open_maildrop(struct pop3_session *s)
 {
-    struct mailbox *inbox = account_find(s->acc, VIEW("INBOX"));
+    struct view folder = s->host->detail;
+    struct mailbox *drop = folder.len > 0 ? account_find_detail(s->acc, folder, (char)s->host->set->hierarchy_separator)
+                                          : account_find(s->acc, VIEW("INBOX"));
     struct mailbox_status status;
 
-    if (inbox == NULL) {
-        pop3_line(s, "-ERR [SYS/TEMP] The maildrop cannot be opened.");
+    if (drop == NULL) {
+        /* Never another folder in its place: the client may delete what it has fetched. */
+        pop3_line(s,
+                  folder.len > 0 ? "-ERR [SYS/PERM] There is no such folder." : "-ERR [SYS/TEMP] The maildrop cannot be opened.");
         pop3_enter(s, POP3_CLOSING);
         return;
     }
-    mailbox_status(inbox, &status);
-    s->view = mailbox_view_open(s->acc, inbox, false);
+    mailbox_status(drop, &status);
+    s->view = mailbox_view_open(s->acc, drop, false);
     s->deleted = xcalloc((size_t)mailbox_view_count(s->view) / 64 + 1, sizeof(*s->deleted));
     s->total_size = status.size;
     pop3_line(s, "+OK Logged in.");

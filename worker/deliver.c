@@ -2,7 +2,7 @@
  * One delivery: the message in a sealed memfd, the trace fields for this recipient, and the channel on which the LMTP process
  * waits for this recipient's reply. 250 is said in the completion of the transaction, that is after its commit.
  */
-#include "worker/worker_int.h"
+#include "worker/deliver.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,33 +13,26 @@
 #include "common/log/log.h"
 #include "storage/txn.h"
 
+/* Each holds two descriptors. The mail server tries again later. */
+#define DELIVERIES_WAITING_MAX 200
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
-struct delivery {
-    struct worker *w;
-    struct delivery *next; /* while it waits for the account */
-    uint64_t sid;
-    int memfd, reply_fd;
-    uint64_t size;
-    struct view prefix;
-    uint8_t prefix_bytes[PROTO_PREFIX_MAX];
-    char sender[PROTO_ADDR_MAX + 1];
-};
+static const struct reply full_for_good = {552, "5.2.2", "mailbox is full"};
+static const struct reply full_for_now = {452, "4.2.2", "mailbox is full"};
+static const struct reply duplicate = {250, "2.1.5", "discarded as a duplicate of a message that was delivered"};
+static const struct reply busy = {451, "4.3.2", "too many deliveries to this mailbox at once"};
 
-struct reply {
-    uint16_t code;
-    const char *enhanced, *text;
-};
-
-static struct reply reply_for(int err)
+static struct reply reply_for(const struct worker *w, int err)
 {
     switch (err) {
     case 0:
         return (struct reply){250, "2.1.5", "delivered"};
     case ERR_QUOTA:
-        return (struct reply){552, "5.2.2", "mailbox is full"};
+        return w->set->quota_full == SET_QUOTA_FULL_REJECT ? full_for_good : full_for_now;
     case ERR_LIMIT:
         return (struct reply){552, "5.3.4", "message is too large"};
+    case ERR_STATE:
+        return (struct reply){554, "5.4.6", "mail loop: the message has been delivered here already"};
     case ERR_NOSPACE:
         return (struct reply){452, "4.3.1", "insufficient system storage"};
     default:
@@ -48,9 +41,8 @@ static struct reply reply_for(int err)
 }
 
 /* Says how it went and ends the delivery. */
-static void finish(struct delivery *d, int err)
+static void answer(struct delivery *d, struct reply r)
 {
-    struct reply r = reply_for(err);
     struct msg_delivered m = {r.code, view_str(r.enhanced), view_str(r.text)};
     struct worker *w = d->w;
     struct buf body;
@@ -60,11 +52,12 @@ static void finish(struct delivery *d, int err)
     if (ipc_send_wait(d->reply_fd, ROLE_WORKER, ROLE_LCONN, IPC_WORKER_DELIVERED, &body, NULL, 0, 0) != 0)
         LOG_WARN(d->sid, "nobody waits for this delivery's reply any more", F_STR("user", w->user));
     buf_free(&body);
-    if (err == 0)
-        LOG_INFO(d->sid, "delivered", F_STR("user", w->user), F_STR("sender", d->sender), F_UINT("size", d->size));
+    if (r.code == 250)
+        LOG_INFO(d->sid, r.text, F_STR("user", w->user), F_STR("sender", d->sender), F_STR("detail", d->detail),
+                 F_UINT("size", d->size));
     else
         LOG_WARN(d->sid, "delivery refused", F_STR("user", w->user), F_STR("sender", d->sender), F_UINT("size", d->size),
-                 F_ERR(err));
+                 F_STR("reason", r.text));
     close(d->reply_fd);
     close(d->memfd);
     free(d);
@@ -72,10 +65,62 @@ static void finish(struct delivery *d, int err)
     worker_life_update(w);
 }
 
+static void finish(struct delivery *d, int err)
+{
+    answer(d, reply_for(d->w, err));
+}
+
+/* --- order ------------------------------------------------------------------------------------------------------------ */
+
+static void unlink_from(struct delivery **list, const struct delivery *d)
+{
+    while (*list != d)
+        list = &(*list)->next;
+    *list = d->next;
+}
+
+static void staged_add(struct delivery *d, const struct mailbox *m)
+{
+    struct worker *w = d->w;
+
+    d->mailbox_id = mailbox_id(m);
+    d->next = w->staged;
+    w->staged = d;
+    w->nstaged++;
+    w->staged_octets += d->size;
+}
+
+static void staged_remove(struct delivery *d)
+{
+    struct worker *w = d->w;
+
+    unlink_from(&w->staged, d);
+    w->nstaged--;
+    w->staged_octets -= d->size;
+    if (w->waiting != NULL)
+        loop_again(w->proc.loop);
+}
+
 static void committed(void *arg, int err, const struct txn_result *result)
 {
     (void)result;
+    staged_remove(arg);
     finish(arg, err);
+}
+
+/* The mailbox of the detail is there now, or cannot be had: the delivery takes its turn again. */
+static void created(void *arg, int err, const struct txn_result *result)
+{
+    struct delivery *d = arg;
+
+    (void)result;
+    if (err != 0)
+        LOG_WARN(d->sid, "no mailbox for an address extension", F_STR("user", d->w->user), F_STR("detail", d->detail),
+                 F_ERR(err));
+    staged_remove(d);
+    d->next = d->w->waiting;
+    d->w->waiting = d;
+    loop_again(d->w->proc.loop);
 }
 
 /* The descriptor came through two processes: what matters here is that its bytes cannot change under us. */
@@ -89,45 +134,89 @@ static int check_memfd(const struct delivery *d)
     return d->size > d->w->set->message_size_max ? ERR_LIMIT : 0;
 }
 
-static void stage(struct delivery *d)
+static bool create_mailbox(struct delivery *d, struct view name, const struct mailbox *inbox)
+{
+    struct txn *t = txn_begin(d->w->acc);
+
+    d->create_tried = true;
+    if (txn_create(t, name, 0) != 0 || txn_subscribe(t, name, true) != 0) {
+        txn_abort(&t);
+        return false;
+    }
+    staged_add(d, inbox);
+    txn_commit(&t, created, d);
+    return true;
+}
+
+static void append(struct delivery *d, struct mailbox *m)
 {
     struct message_source src = {.parts = {d->prefix}, .fd = d->memfd, .fd_size = d->size};
     struct append_options opt = {0};
-    struct account *acc = d->w->acc;
-    struct mailbox *inbox = acc != NULL ? account_find(acc, VIEW("INBOX")) : NULL;
-    struct txn *t;
-    int err;
+    struct txn *t = txn_begin(d->w->acc);
+    int err = txn_append(t, m, &src, &opt);
 
-    if (inbox == NULL) {
-        finish(d, ERR_IO);
-        return;
-    }
-    err = check_memfd(d);
-    if (err != 0) {
-        finish(d, err);
-        return;
-    }
-    t = txn_begin(acc);
-    err = txn_append(t, inbox, &src, &opt);
     if (err != 0) {
         txn_abort(&t);
         finish(d, err);
         return;
     }
+    staged_add(d, m);
     txn_commit(&t, committed, d);
 }
 
+static bool twin_is_staged(const struct delivery *d, const struct mailbox *m)
+{
+    for (const struct delivery *o = d->w->staged; o != NULL; o = o->next) {
+        if (o->has_id && o->mailbox_id == mailbox_id(m) && memcmp(o->id, d->id, sizeof(d->id)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* d is out of the queue. False: it has to wait for what is staged already, and is still ours. */
+static bool stage(struct delivery *d)
+{
+    struct buf name;
+    struct mailbox *m;
+    bool done = true;
+    int err = d->w->acc == NULL || account_find(d->w->acc, VIEW("INBOX")) == NULL ? ERR_IO : check_memfd(d);
+
+    if (err == 0)
+        err = delivery_read_header(d);
+    if (err != 0) {
+        finish(d, err);
+        return true;
+    }
+    buf_init(&name, PROTO_DETAIL_MAX);
+    m = delivery_target(d, &name);
+    if (buf_len(&name) == 0 || !create_mailbox(d, buf_view(&name), m)) {
+        done = !d->has_id || !twin_is_staged(d, m);
+        if (done && d->has_id && delivery_is_duplicate(d, m))
+            answer(d, duplicate);
+        else if (done)
+            append(d, m);
+    }
+    buf_free(&name);
+    return done;
+}
+
+/* In order, a few a turn: what is staged is in memory until its commit. */
 void deliver_start_waiting(struct worker *w)
 {
-    while (w->waiting != NULL) {
+    while (w->waiting != NULL && w->nstaged < w->set->deliveries_per_user && w->staged_octets <= w->set->message_size_max) {
         struct delivery *d = w->waiting;
 
         w->waiting = d->next;
-        stage(d);
+        d->next = NULL;
+        if (!stage(d)) {
+            d->next = w->waiting;
+            w->waiting = d;
+            return;
+        }
     }
 }
 
-static void wait_for_account(struct delivery *d)
+static void wait_for_turn(struct delivery *d)
 {
     struct delivery **end = &d->w->waiting;
 
@@ -158,10 +247,13 @@ void deliver_new(struct worker *w, const struct msg_deliver *m, int memfd, int r
     if (m->prefix.len > 0)
         memcpy(d->prefix_bytes, m->prefix.ptr, m->prefix.len);
     copy_text(d->sender, sizeof(d->sender), m->sender);
+    copy_text(d->detail, sizeof(d->detail), m->detail);
     w->ndeliveries++;
-    if (worker_account_open(w) == ERR_BUSY)
-        wait_for_account(d);
+    if (w->ndeliveries > DELIVERIES_WAITING_MAX)
+        answer(d, busy);
     else
-        stage(d);
+        wait_for_turn(d);
+    if (worker_account_open(w) != ERR_BUSY)
+        deliver_start_waiting(w);
     worker_life_update(w);
 }

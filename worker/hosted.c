@@ -32,7 +32,7 @@ struct hosted {
     struct watch *watch;
     struct buf in;
     struct timer *idle, *stall;
-    char *tag, *final;
+    char *tag, *final, *detail;
     size_t final_len;
     uint64_t sent, received;
     const char *end_reason;
@@ -60,6 +60,7 @@ static void hosted_free(void *arg)
     outq_free(&h->host.out);
     free(h->tag);
     free(h->final);
+    free(h->detail);
     free(h);
 }
 
@@ -244,6 +245,7 @@ static void init_host(struct hosted *h, const struct msg_session *m)
         .set = h->w->set,
         .hostname = h->w->general->hostname,
         .user = h->w->user,
+        .detail = view_str(h->detail),
         .spool_dir = h->w->spool_dir,
         .now_ms = host_now,
         .wake = host_wake,
@@ -269,6 +271,7 @@ void hosted_new(struct worker *w, const struct msg_session *m, int fd)
     h->tag = view_dup(m->tag);
     h->final = view_dup(m->final);
     h->final_len = m->final.len;
+    h->detail = view_dup(m->detail);
     init_host(h, m);
     link_session(h);
     if (!init_socket(h, m)) {

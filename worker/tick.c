@@ -59,6 +59,8 @@ void worker_tick(void *arg)
     bool again = false;
 
     look_for_changes(w);
+    if (w->acc != NULL)
+        deliver_start_waiting(w);
     for (h = w->sessions; h != NULL; h = next) {
         next = hosted_next(h);
         if (hosted_runnable(h))

@@ -38,8 +38,10 @@ struct worker {
     struct hosted *sessions; /* all, newest first */
     size_t nsessions;
     size_t ndeliveries;       /* staged or waiting for the account */
-    struct delivery *waiting; /* deliveries that came before the account was open, oldest first */
-    bool had_session;         /* it has served more than deliveries */
+    struct delivery *waiting; /* deliveries that came before the account was open or have to wait for their turn, oldest first */
+    struct delivery *staged;  /* those that wait for the commit */
+    uint64_t nstaged, staged_octets;
+    bool had_session; /* it has served more than deliveries */
 
     struct timer *linger, *background, *leave;
     bool idle_told; /* master knows that nothing is left to serve */
@@ -76,7 +78,7 @@ uint64_t hosted_id(const struct hosted *h);
 /* deliver.c */
 /* Takes over both descriptors. */
 void deliver_new(struct worker *w, const struct msg_deliver *m, int memfd, int reply_fd);
-/* Deliveries that came before the account was open: stage or refuse them. */
+/* Deliveries whose turn has come: stage or refuse them. */
 void deliver_start_waiting(struct worker *w);
 
 /* tick.c */

@@ -99,6 +99,7 @@ struct set_auth {
     const char *auth_name_chars;       /* allowed characters */
     const char *mail_path; /* template: ~/culver, /var/mail/culver/%d/%n (%u whole name, %n local part, %d domain, %h home) */
     const char *recipient_delimiter;      /* "+" */
+    bool pop3_login_detail;               /* user+folder at POP3 log-in */
     uint64_t auth_helpers_max;            /* helpers at once, 16 */
     uint64_t auth_helper_timeout;         /* ms */
     uint64_t auth_failure_delay;          /* ms before a failure is answered */
@@ -113,6 +114,8 @@ struct set_auth {
 };
 
 /* --- worker, storage, the protocols' sessions --------------------------------------------------------- */
+enum set_detail { SET_DETAIL_IGNORE, SET_DETAIL_EXISTING, SET_DETAIL_CREATE };
+enum set_quota_full { SET_QUOTA_FULL_REJECT, SET_QUOTA_FULL_DEFER };
 enum set_mail_format { SET_MAIL_CULVER, SET_MAIL_MAILDIR };
 struct set_worker {
     int mail_format;                     /* enum set_mail_format; culver, maildir */
@@ -132,6 +135,10 @@ struct set_worker {
     struct conf_list imap_id;            /* "name=value" answered to ID, before and after log-in; default name=Culver */
     struct conf_list capability_disable; /* capabilities not to announce */
     bool pop3_mark_seen;                 /* RETR sets \Seen */
+    int detail_mailbox;                  /* enum set_detail: what user+folder in an address does */
+    int quota_full;                      /* enum set_quota_full */
+    uint64_t deliveries_per_user;        /* staged at once */
+    uint64_t duplicate_window;           /* ms; 0: duplicates are delivered */
 };
 
 struct set_lmtp {

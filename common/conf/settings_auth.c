@@ -81,7 +81,11 @@ static const struct conf_setting settings[] = {
      "Size of all mail of a user for whom the database says nothing else. 0: no limit."},
     {"quota_messages", CONF_UINT, AT(quota_messages), 0, UINT64_MAX >> 1, "0", NULL, "Number of messages, in the same way."},
     {"recipient_delimiter", CONF_STRING, AT(recipient_delimiter), 0, 1, "+", NULL,
-     "The character that ends the user's name in a mail address: with + mail for jo+lists is jo's. Empty: none."},
+     "The character that ends the user's name in a mail address: with + mail for jo+lists is jo's, and goes into the folder "
+     "lists "
+     "(detail_mailbox). Empty: none."},
+    {"pop3_login_detail", CONF_BOOL, AT(pop3_login_detail), 0, 0, "yes", NULL,
+     "A name at POP3 log-in may name a folder in the same way: jo+lists gets the folder lists as maildrop."},
     {"auth_default_domain", CONF_STRING, AT(auth_default_domain), 0, 253, "", NULL,
      "Appended with an @ to names that have no domain. Empty: they stay as they are."},
     {"auth_master_separator", CONF_STRING, AT(auth_master_separator), 0, 1, "", NULL,

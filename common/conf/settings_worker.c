@@ -2,6 +2,10 @@
 #include "common/conf/settings.h"
 
 static const struct conf_word format_words[] = {{"culver", SET_MAIL_CULVER}, {"maildir", SET_MAIL_MAILDIR}, {NULL, 0}};
+static const struct conf_word detail_words[] = {
+    {"ignore", SET_DETAIL_IGNORE}, {"existing", SET_DETAIL_EXISTING}, {"create", SET_DETAIL_CREATE}, {NULL, 0}};
+static const struct conf_word quota_full_words[] = {
+    {"reject", SET_QUOTA_FULL_REJECT}, {"defer", SET_QUOTA_FULL_DEFER}, {NULL, 0}};
 static const struct conf_word separator_words[] = {{"/", '/'}, {".", '.'}, {NULL, 0}};
 
 #define AT(field) offsetof(struct set_worker, field)
@@ -43,6 +47,16 @@ static const struct conf_setting settings[] = {
      "A POP3 client that says nothing for so long is cut off (RFC 1939 wants 10 minutes or more)."},
     {"pop3_mark_seen", CONF_BOOL, AT(pop3_mark_seen), 0, 0, "no", NULL,
      "A message that a POP3 client fetched is marked as read."},
+    {"detail_mailbox", CONF_ENUM, AT(detail_mailbox), 0, 0, "existing", detail_words,
+     "Where mail for jo+lists goes (recipient_delimiter). ignore: into INBOX. existing: into the mailbox lists, if there is one. "
+     "create: the mailbox is made where there is none; anybody can have mailboxes made that way."},
+    {"quota_full", CONF_ENUM, AT(quota_full), 0, 0, "reject", quota_full_words,
+     "How mail for a full mailbox is refused: for good (reject, 552), or so that the mail server tries again (defer, 452)."},
+    {"deliveries_per_user", CONF_UINT, AT(deliveries_per_user), 1, 100, "10", NULL,
+     "Messages that are put into one user's mail at the same time; others wait for their turn."},
+    {"duplicate_window", CONF_TIME, AT(duplicate_window), 0, 2592000000, "0", NULL,
+     "A message is discarded when one with the same Message-ID was delivered into the same mailbox within this time and is still "
+     "among its newest. 0: never."},
     {NULL, CONF_BOOL, 0, 0, 0, NULL, NULL, NULL},
 };
 

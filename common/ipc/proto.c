@@ -64,7 +64,7 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_LCONN_RCPT, "lconn.rcpt", LCONN, AUTH, NEW | READY | BUSY, 4 + V(1), 4 + V(PROTO_ADDR_MAX), 0, false),
     ROW(IPC_AUTH_RCPT, "auth.rcpt", AUTH, LCONN, BUSY, 5, 5, 0, false),
 
-    ROW(IPC_AUTH_GRANT, "auth.grant", AUTH, MASTER, READY, 12 + USER_MIN, 12 + USER_MAX, 0, false),
+    ROW(IPC_AUTH_GRANT, "auth.grant", AUTH, MASTER, READY, 12 + V(0) + USER_MIN, 12 + V(PROTO_DETAIL_MAX) + USER_MAX, 0, false),
     ROW(IPC_MASTER_LOOKUP, "master.lookup", MASTER, AUTH, READY, 4 + V(1), 4 + V(PROTO_NAME_MAX), 0, false),
     ROW(IPC_AUTH_FOUND, "auth.found", AUTH, MASTER, READY, 5, 5 + USER_MAX, 0, false),
     ROW(IPC_AUTH_HELPER, "auth.helper", AUTH, MASTER, READY, 1, 1, 1, false),
@@ -81,13 +81,13 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_MASTER_TAKE_FAIL, "master.take_fail", MASTER, CONN, BUSY, 1 + V(0), 1 + V(PROTO_TEXT_MAX), 0, false),
     /* The answer comes on the reply channel, so this one is free for the next recipient at once. */
     ROW(IPC_LCONN_DELIVER, "lconn.deliver", LCONN, MASTER, NEW | READY, 20 + 3 * V(0),
-        20 + V(PROTO_ADDR_MAX) + V(PROTO_PREFIX_MAX) + V(255), 2, false),
+        20 + V(PROTO_ADDR_MAX) + V(PROTO_PREFIX_MAX) + V(PROTO_DETAIL_MAX), 2, false),
 
     ROW(IPC_MASTER_USER, "master.user", MASTER, WORKER, NEW, USER_MIN, USER_MAX, 0, false),
-    ROW(IPC_MASTER_SESSION, "master.session", MASTER, WORKER, READY, 10 + 2 * ADDR + 3 * V(0),
-        10 + 2 * ADDR + V(PROTO_TAG_MAX) + V(PROTO_INPUT_MAX) + V(PROTO_TEXT_MAX), 1, true),
+    ROW(IPC_MASTER_SESSION, "master.session", MASTER, WORKER, READY, 10 + 2 * ADDR + 4 * V(0),
+        10 + 2 * ADDR + V(PROTO_TAG_MAX) + V(PROTO_INPUT_MAX) + V(PROTO_TEXT_MAX) + V(PROTO_DETAIL_MAX), 1, true),
     ROW(IPC_MASTER_DELIVER, "master.deliver", MASTER, WORKER, READY, 20 + 3 * V(0),
-        20 + V(PROTO_ADDR_MAX) + V(PROTO_PREFIX_MAX) + V(255), 2, false),
+        20 + V(PROTO_ADDR_MAX) + V(PROTO_PREFIX_MAX) + V(PROTO_DETAIL_MAX), 2, false),
     ROW(IPC_MASTER_KICK, "master.kick", MASTER, WORKER, READY, 8, 8, 0, false),
     ROW(IPC_WORKER_ENDED, "worker.ended", WORKER, MASTER, READY, 8, 8, 0, false),
     ROW(IPC_WORKER_IDLE, "worker.idle", WORKER, MASTER, READY, 0, 0, 0, false),

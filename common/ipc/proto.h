@@ -21,6 +21,7 @@
 #define PROTO_INPUT_MAX 8192  /* unread client input handed over */
 #define PROTO_TAG_MAX 512     /* IMAP tag (worst case of a pre-log-in line is cut there) */
 #define PROTO_ADDR_MAX 998    /* an SMTP path */
+#define PROTO_DETAIL_MAX 255  /* what followed the recipient delimiter in a name or address */
 #define PROTO_PREFIX_MAX 4096 /* trace header fields put before a delivered message */
 #define PROTO_SIG_MAX 1024    /* signature bytes (RSA-8192) */
 #define PROTO_LINE_MAX 4096   /* one line of culverctl's output */
@@ -155,7 +156,8 @@ struct user_record {
 /* IPC_AUTH_GRANT */
 struct msg_grant {
     uint64_t conn_id;
-    uint32_t rcpt_id; /* 0: a log-in; otherwise a recipient of an LMTP connection (detail below) */
+    uint32_t rcpt_id;   /* 0: a log-in; otherwise a recipient of an LMTP connection */
+    struct view detail; /* the folder that the name or address asks for; may be empty; <= PROTO_DETAIL_MAX */
     struct user_record user;
 };
 /* IPC_MASTER_LOOKUP */
@@ -207,7 +209,7 @@ struct msg_helper_result {
 struct msg_take {
     bool tls;
     struct view tls_info; /* "TLSv1.3 TLS_AES_256_GCM_SHA384", for the log; <= 128 */
-    struct view tag;      /* IMAP tag of the log-in command; empty for POP3 */
+    struct view tag;      /* IMAP tag of the log-in command; for POP3 what pop3/login_capa.h says */
     struct view input;    /* client bytes read but not yet used */
     struct view final; /* last SASL server message to send before the answer (base64-encoded by the worker); <= PROTO_TEXT_MAX */
 };
@@ -224,6 +226,7 @@ struct msg_session {
     struct net_addr peer, local;
     bool tls;
     struct view tag, input, final;
+    struct view detail; /* of the grant */
 };
 /* IPC_LCONN_DELIVER (rcpt_id names the grant) and IPC_MASTER_DELIVER (session_id = the LMTP connection's id) */
 struct msg_deliver {
@@ -232,7 +235,7 @@ struct msg_deliver {
     uint64_t size;      /* of the message in the memfd */
     struct view sender; /* envelope sender, for the log; may be empty */
     struct view prefix; /* trace fields, CRLF ends; <= PROTO_PREFIX_MAX */
-    struct view detail; /* what followed the recipient delimiter; may be empty; <= 255 */
+    struct view detail; /* of the grant; empty in IPC_LCONN_DELIVER */
 };
 /* IPC_WORKER_DELIVERED: an SMTP reply */
 struct msg_delivered {

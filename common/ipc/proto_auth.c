@@ -94,6 +94,7 @@ void msg_grant_encode(struct buf *out, const struct msg_grant *m)
 {
     field_put_id64(out, m->conn_id);
     buf_put_u32(out, m->rcpt_id);
+    field_put_view(out, m->detail, FIELD_TEXT, 0, PROTO_DETAIL_MAX);
     field_put_user(out, &m->user);
 }
 
@@ -103,6 +104,7 @@ int msg_grant_decode(struct view body, struct msg_grant *out)
     struct msg_grant m = {0};
     m.conn_id = field_get_id64(&c);
     m.rcpt_id = cursor_u32(&c);
+    m.detail = field_get_view(&c, FIELD_TEXT, 0, PROTO_DETAIL_MAX);
     m.user = field_get_user(&c);
     FIELD_END(&c, m, out);
 }

@@ -60,6 +60,7 @@ void msg_session_encode(struct buf *out, const struct msg_session *m)
     field_put_view(out, m->tag, FIELD_TEXT, 0, PROTO_TAG_MAX);
     field_put_view(out, m->input, FIELD_BYTES, 0, PROTO_INPUT_MAX);
     field_put_view(out, m->final, FIELD_BYTES, 0, PROTO_TEXT_MAX);
+    field_put_view(out, m->detail, FIELD_TEXT, 0, PROTO_DETAIL_MAX);
 }
 
 int msg_session_decode(struct view body, struct msg_session *out)
@@ -74,6 +75,7 @@ int msg_session_decode(struct view body, struct msg_session *out)
     m.tag = field_get_view(&c, FIELD_TEXT, 0, PROTO_TAG_MAX);
     m.input = field_get_view(&c, FIELD_BYTES, 0, PROTO_INPUT_MAX);
     m.final = field_get_view(&c, FIELD_BYTES, 0, PROTO_TEXT_MAX);
+    m.detail = field_get_view(&c, FIELD_TEXT, 0, PROTO_DETAIL_MAX);
     FIELD_END(&c, m, out);
 }
 
@@ -84,7 +86,7 @@ void msg_deliver_encode(struct buf *out, const struct msg_deliver *m)
     buf_put_u64(out, m->size);
     field_put_view(out, m->sender, FIELD_TEXT, 0, PROTO_ADDR_MAX);
     field_put_view(out, m->prefix, FIELD_NO_NUL, 0, PROTO_PREFIX_MAX);
-    field_put_view(out, m->detail, FIELD_TEXT, 0, 255);
+    field_put_view(out, m->detail, FIELD_TEXT, 0, PROTO_DETAIL_MAX);
 }
 
 int msg_deliver_decode(struct view body, struct msg_deliver *out)
@@ -96,7 +98,7 @@ int msg_deliver_decode(struct view body, struct msg_deliver *out)
     m.size = cursor_u64(&c);
     m.sender = field_get_view(&c, FIELD_TEXT, 0, PROTO_ADDR_MAX);
     m.prefix = field_get_view(&c, FIELD_NO_NUL, 0, PROTO_PREFIX_MAX);
-    m.detail = field_get_view(&c, FIELD_TEXT, 0, 255);
+    m.detail = field_get_view(&c, FIELD_TEXT, 0, PROTO_DETAIL_MAX);
     FIELD_END(&c, m, out);
 }
 

@@ -39,16 +39,31 @@ static void check(const struct auth_name *name)
     buf_free(&path);
 }
 
+/* A detail is shorter than what it was cut off, and has no control characters. */
+static void check_both(const struct auth_name *name, const struct auth_detail *detail, struct view in)
+{
+    check(name);
+    if (detail->len > PROTO_DETAIL_MAX || (detail->len > 0 && detail->len + 2 > in.len))
+        abort();
+    for (size_t i = 0; i < detail->len; i++) {
+        if ((uint8_t)detail->text[i] < 0x20 || detail->text[i] == 0x7f)
+            abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct auth_name name;
+    struct auth_detail detail;
     struct buf path;
     struct view v = view_make(data, size);
     if (auth_name_normalise(settings(), v, &name) == 0)
         check(&name);
-    if (auth_name_of_address(settings(), v, &name) == 0)
-        check(&name);
+    if (auth_name_of_address(settings(), v, &name, &detail) == 0)
+        check_both(&name, &detail, v);
+    if (auth_name_of_login(settings(), v, &name, &detail) == 0)
+        check_both(&name, &detail, v);
     /* The input as a template, and as a home folder. */
     (void)!auth_name_normalise(settings(), view_str("u@d"), &name);
     buf_init(&path, PROTO_PATH_MAX);

@@ -137,15 +137,61 @@ static void test_addresses(void **state)
     struct auth_name name;
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        int err = auth_name_of_address(set, view_str(rows[i].in), &name);
+        int err = auth_name_of_address(set, view_str(rows[i].in), &name, NULL);
         if ((err == 0) != (rows[i].out != NULL))
             fail_msg("'%s': %s", rows[i].in, err_str(err));
         if (err == 0)
             assert_view(auth_name_view(&name), rows[i].out);
     }
     set = settings("recipient_delimiter = \"\"\n");
-    assert_int_equal(auth_name_of_address(set, VIEW("a+b@c"), &name), 0);
+    assert_int_equal(auth_name_of_address(set, VIEW("a+b@c"), &name, NULL), 0);
     assert_view(auth_name_view(&name), "a+b@c");
+}
+
+/* The folder in a name: RFC 5233 1 for addresses, the same for names at log-in. */
+static void test_detail(void **state)
+{
+    static const struct {
+        const char *in, *name, *detail; /* name NULL: refused */
+        bool login;
+    } rows[] = {
+        {"Jo+Lists@example.org", "jo@example.org", "Lists", false},
+        {"jo+a+b@example.org", "jo@example.org", "a+b", false},
+        {"jo+@example.org", "jo@example.org", "", false},
+        {"jo@example.org", "jo@example.org", "", false},
+        {"+jo@example.org", "+jo@example.org", "", false},
+        {"\"jo+a b\"@example.org", "jo@example.org", "a b", false},
+        {"jo+\xc3\xa4/../x@example.org", "jo@example.org", "\xc3\xa4/../x", false},
+        {"jo+a\x01"
+         "b@example.org",
+         NULL, NULL, false},
+        {"jo+Lists", "jo", "Lists", true},
+        {"jo+Lists@example.org", "jo@example.org", "Lists", true},
+        {"jo+a/b.c", "jo", "a/b.c", true},
+        {"\"jo+x\"", NULL, NULL, true},
+        {"jo+a\x7f", NULL, NULL, true},
+        {"+", "+", "", true},
+    };
+    const struct set_auth *set = settings("");
+    struct auth_name name;
+    struct auth_detail detail;
+    char text[400];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct view in = view_str(rows[i].in);
+        int err = rows[i].login ? auth_name_of_login(set, in, &name, &detail) : auth_name_of_address(set, in, &name, &detail);
+        if ((err == 0) != (rows[i].name != NULL))
+            fail_msg("'%s': %s", rows[i].in, err_str(err));
+        if (err != 0)
+            continue;
+        assert_view(auth_name_view(&name), rows[i].name);
+        assert_view(view_make(detail.text, detail.len), rows[i].detail);
+    }
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "jo+", 3);
+    assert_int_equal(auth_name_of_login(set, view_make(text, 3 + PROTO_DETAIL_MAX), &name, &detail), 0);
+    assert_int_equal(detail.len, PROTO_DETAIL_MAX);
+    assert_int_equal(auth_name_of_login(set, view_make(text, 4 + PROTO_DETAIL_MAX), &name, &detail), ERR_SYNTAX);
 }
 
 static void test_template(void **state)
@@ -218,10 +264,10 @@ static void test_template_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_normalise),       cmocka_unit_test(test_normalise_other_settings),
-        cmocka_unit_test(test_length),          cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_addresses),       cmocka_unit_test(test_template),
-        cmocka_unit_test(test_template_length),
+        cmocka_unit_test(test_normalise), cmocka_unit_test(test_normalise_other_settings),
+        cmocka_unit_test(test_length),    cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_detail),
+        cmocka_unit_test(test_template),  cmocka_unit_test(test_template_length),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     conf_free(&conf);
