@@ -69,12 +69,12 @@ static void encode_extreme_session(unsigned kind, size_t n)
         break;
     case IPC_MASTER_SESSION:
         ENCODE(session, .session_id = 1, .protocol = PROTO_POP3, .peer = v6(), .tag = fill(n * PROTO_TAG_MAX),
-               .input = fill(n * PROTO_INPUT_MAX), .final = fill(n * PROTO_TEXT_MAX));
+               .input = fill(n * PROTO_INPUT_MAX), .final = fill(n * PROTO_TEXT_MAX), .detail = fill(n * PROTO_DETAIL_MAX));
         break;
     case IPC_LCONN_DELIVER:
     case IPC_MASTER_DELIVER:
         ENCODE(deliver, .rcpt_id = 1, .size = UINT64_MAX, .sender = fill(n * PROTO_ADDR_MAX),
-               .prefix = fill(n * PROTO_PREFIX_MAX), .detail = fill(n * 255));
+               .prefix = fill(n * PROTO_PREFIX_MAX), .detail = fill(n * PROTO_DETAIL_MAX));
         break;
     case IPC_WORKER_DELIVERED:
         ENCODE(delivered, .code = 250, .enhanced = fill(n * 16), .text = fill(n * PROTO_TEXT_MAX));
@@ -116,7 +116,7 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_MASTER_CERT:
     case IPC_MASTER_KEY:
-        ENCODE(cert, .index = 1, .name = fill(n * 255));
+        ENCODE(cert, .index = 1, .name = fill(n * PROTO_DETAIL_MAX));
         break;
     case IPC_MASTER_TAKEN:
     case IPC_MASTER_KICK:
@@ -135,8 +135,8 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_CONN_AUTH:
         ENCODE(auth, .has_initial = true, .mechanism = view_make("SCRAM-SHA-256-PLUS_0123456789ABC", big ? 32 : 1),
-               .initial = fill(n * PROTO_SASL_MAX), .client_id = fill(n * 255), .binding_exporter = fill(n * PROTO_BINDING_MAX),
-               .binding_end_point = fill(n * PROTO_BINDING_MAX));
+               .initial = fill(n * PROTO_SASL_MAX), .client_id = fill(n * PROTO_DETAIL_MAX),
+               .binding_exporter = fill(n * PROTO_BINDING_MAX), .binding_end_point = fill(n * PROTO_BINDING_MAX));
         break;
     case IPC_CONN_RESPONSE:
     case IPC_AUTH_CHALLENGE:
@@ -153,7 +153,7 @@ static void encode_extreme(unsigned kind, bool big)
         ENCODE(rcpt_result, .rcpt_id = 1, .result = RCPT_DISABLED);
         break;
     case IPC_AUTH_GRANT:
-        ENCODE(grant, .conn_id = 1, .user = user(big));
+        ENCODE(grant, .conn_id = 1, .detail = fill(n * PROTO_DETAIL_MAX), .user = user(big));
         break;
     case IPC_MASTER_LOOKUP:
         ENCODE(lookup, .id = 1, .name = fill(big ? PROTO_NAME_MAX : 1));
