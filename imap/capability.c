@@ -12,6 +12,12 @@ static void value_appendlimit(const struct imap_session *s, struct buf *out)
     buf_put_dec(out, s->host->set->message_size_max);
 }
 
+/* Until it is active (RFC 4978 3). */
+static bool may_compress(const struct imap_session *s)
+{
+    return s->host->compress != NULL && !s->host->compressed;
+}
+
 static const struct {
     const char *name;
     void (*value)(const struct imap_session *s, struct buf *out);
@@ -51,7 +57,24 @@ static const struct {
     {"UIDONLY", NULL},
     {"UTF8=ACCEPT", NULL},
     {"APPENDLIMIT", value_appendlimit},
+    {"COMPRESS=DEFLATE", NULL},
 };
+
+/* Those that not every session has. */
+static const struct {
+    const char *name;
+    bool (*applies)(const struct imap_session *s);
+} conditions[] = {
+    {"COMPRESS=DEFLATE", may_compress},
+};
+
+static bool applies(const struct imap_session *s, const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(conditions); i++)
+        if (strcmp(conditions[i].name, name) == 0)
+            return conditions[i].applies(s);
+    return true;
+}
 
 bool imap_capability_disabled(const struct imap_session *s, const char *name)
 {
@@ -68,7 +91,7 @@ void imap_capability_put(const struct imap_session *s, struct buf *out)
     bool first = true;
 
     for (size_t i = 0; i < ARRAY_LEN(capabilities); i++) {
-        if (imap_capability_disabled(s, capabilities[i].name))
+        if (imap_capability_disabled(s, capabilities[i].name) || !applies(s, capabilities[i].name))
             continue;
         if (!first)
             buf_put_byte(out, ' ');

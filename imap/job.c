@@ -238,6 +238,8 @@ enum imap_step imap_job_advance(struct imap_session *s, bool *done)
         imap_session_count_bad(s);
     else
         s->bad_commands = 0;
+    if (job->cmd->answered != NULL)
+        job->cmd->answered(job);
     s->head = job->next;
     if (s->head == NULL)
         s->tail = NULL;

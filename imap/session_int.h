@@ -63,7 +63,8 @@ struct imap_command {
     void (*parse)(struct imap_parse *p, struct imap_job *job); /* from the space after the name; NULL: no arguments */
     enum imap_step (*step)(struct imap_job *job);
     void (*committed)(struct imap_job *job, const struct txn_result *result); /* a transaction has succeeded; may be NULL */
-    void (*drop)(struct imap_job *job); /* releases what args hold besides the pool; may be NULL */
+    void (*answered)(struct imap_job *job); /* its tagged answer is in the output; may be NULL */
+    void (*drop)(struct imap_job *job);     /* releases what args hold besides the pool; may be NULL */
 };
 
 enum imap_job_phase { IMAP_JOB_STEP, IMAP_JOB_TELL, IMAP_JOB_ANSWER };

@@ -14,6 +14,7 @@
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
+#include "worker/deflate.h"
 
 #define READ_SLICE (64 * 1024)
 /* Of answers held in memory; message data are file ranges and do not count. A job stops at SESSION_OUT_HIGH, one answer may pass
@@ -21,6 +22,8 @@
 #define OUT_MEMORY_MAX (128 * 1024 * 1024)
 /* How long a client may go on talking after our last words. */
 #define LINGER_MS 1000
+/* Silence after which a compressed connection keeps no more than it must. */
+#define REST_MS 5000
 
 struct hosted {
     struct session_host host;
@@ -31,12 +34,14 @@ struct hosted {
     int fd;
     struct watch *watch;
     struct buf in;
-    struct timer *idle, *stall;
+    struct deflate *deflate; /* between the descriptor and in and out; NULL: not compressed */
+    struct timer *idle, *stall, *rest;
     char *tag, *final, *detail;
     size_t final_len;
     uint64_t sent, received;
     const char *end_reason;
     bool runnable;
+    bool ended;     /* nothing more can be received; host.eof once what was received is in `in` */
     bool closing;   /* the protocol is done: send what is left, then close */
     bool lingering; /* all is sent and our side shut; what the client still says is read and forgotten */
 };
@@ -55,8 +60,10 @@ static void hosted_free(void *arg)
     watch_free(&h->watch);
     timer_free(&h->idle);
     timer_free(&h->stall);
+    timer_free(&h->rest);
     close(h->fd);
     buf_free(&h->in);
+    deflate_free(&h->deflate);
     outq_free(&h->host.out);
     free(h->tag);
     free(h->final);
@@ -135,17 +142,74 @@ static void on_stall(void *arg)
     hosted_drop(arg, "output stalled");
 }
 
+static void on_rest(void *arg)
+{
+    struct hosted *h = arg;
+
+    deflate_rest(h->deflate);
+}
+
+static void host_compress(struct session_host *host)
+{
+    struct hosted *h = host->priv;
+
+    if (h->deflate != NULL)
+        return;
+    h->deflate = deflate_new(host->out, &h->in);
+    host->out = outq_new(OUT_MEMORY_MAX);
+    host->compressed = true;
+    h->rest = timer_new(h->w->proc.loop, on_rest, h);
+    host_wake(host);
+}
+
+/* Of the session's answers, and of what was made of them. */
+static uint64_t unsent(const struct hosted *h)
+{
+    return outq_len(h->host.out) + (h->deflate == NULL ? 0 : deflate_unsent(h->deflate));
+}
+
+/* What may be received now. */
+static size_t input_room(const struct hosted *h)
+{
+    size_t room = h->in.max > buf_len(&h->in) ? h->in.max - buf_len(&h->in) : 0;
+    size_t held = h->deflate == NULL ? 0 : buf_len(deflate_received(h->deflate));
+
+    if (h->deflate != NULL)
+        room = room > 0 && held < DEFLATE_RECEIVED_HIGH ? DEFLATE_RECEIVED_HIGH - held : 0;
+    return MIN_OF(room, (size_t)READ_SLICE);
+}
+
+/* Between what was received and what the session reads. A slice a turn, as of what comes uncompressed. */
+static void inflate_input(struct hosted *h)
+{
+    int err;
+
+    if (h->deflate != NULL && deflate_has_input(h->deflate)) {
+        err = deflate_input(h->deflate, &h->in, READ_SLICE);
+        timer_arm(h->rest, REST_MS);
+        if (err == ERR_NOMEM)
+            hosted_drop(h, "out of memory");
+        else if (err != 0)
+            h->ended = true;
+        if (err == ERR_SYNTAX) {
+            hosted_bye(h, NULL, "Invalid compressed data");
+            h->end_reason = "invalid compressed data";
+        }
+    }
+    h->host.eof = h->ended && (h->deflate == NULL || !deflate_has_input(h->deflate));
+}
+
 /* One slice a turn, so that a fast client cannot keep the loop. */
 static void read_input(struct hosted *h)
 {
-    size_t room = h->in.max > buf_len(&h->in) ? h->in.max - buf_len(&h->in) : 0;
+    struct buf *in = h->deflate == NULL ? &h->in : deflate_received(h->deflate);
+    size_t room = input_room(h);
     uint8_t *p;
     ssize_t n;
 
-    room = MIN_OF(room, (size_t)READ_SLICE);
     if (room == 0)
         return;
-    p = buf_reserve(&h->in, room);
+    p = buf_reserve(in, room);
     if (p == NULL) {
         hosted_drop(h, "out of memory");
         return;
@@ -154,10 +218,11 @@ static void read_input(struct hosted *h)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
-        h->host.eof = true;
+        h->ended = true;
+        h->host.eof = h->deflate == NULL;
         h->end_reason = h->end_reason != NULL ? h->end_reason : "client closed";
     } else {
-        buf_commit(&h->in, (size_t)n);
+        buf_commit(in, (size_t)n);
         h->received += (uint64_t)n;
     }
     h->runnable = true;
@@ -186,7 +251,7 @@ static void on_socket(void *arg, int fd, unsigned events)
             hosted_drop(h, "client closed");
         return;
     }
-    if ((events & (LOOP_READ | LOOP_HANGUP)) != 0 && !h->host.eof)
+    if ((events & (LOOP_READ | LOOP_HANGUP)) != 0 && !h->ended)
         read_input(h);
     if ((events & LOOP_HANGUP) != 0 && h->host.eof)
         h->runnable = true;
@@ -250,6 +315,7 @@ static void init_host(struct hosted *h, const struct msg_session *m)
         .now_ms = host_now,
         .wake = host_wake,
         .set_timeout = host_set_timeout,
+        .compress = host_compress,
         .priv = h,
     };
 }
@@ -291,8 +357,11 @@ void hosted_run(struct hosted *h)
     h->runnable = false;
     if (h->session == NULL || h->closing || h->prev == NULL)
         return;
-    if (outq_len(h->host.out) >= SESSION_OUT_HIGH)
+    if (unsent(h) >= SESSION_OUT_HIGH)
         return; /* hosted_flush makes it runnable when there is room */
+    inflate_input(h);
+    if (h->prev == NULL)
+        return;
     switch (h->protocol->run(h->session)) {
     case SESSION_WAIT:
         break;
@@ -305,13 +374,15 @@ void hosted_run(struct hosted *h)
             h->end_reason = "logged out";
         break;
     }
+    if (h->deflate != NULL && deflate_has_input(h->deflate) && buf_len(&h->in) < h->in.max)
+        h->runnable = true;
 }
 
-static void watch_for(struct hosted *h, bool unsent)
+static void watch_for(struct hosted *h, bool writable)
 {
-    unsigned events = unsent ? LOOP_WRITE : 0;
+    unsigned events = writable ? LOOP_WRITE : 0;
 
-    if (h->lingering || (!h->closing && !h->host.eof && buf_len(&h->in) < h->in.max && outq_len(h->host.out) < SESSION_OUT_HIGH))
+    if (h->lingering || (!h->closing && !h->ended && input_room(h) > 0 && unsent(h) < SESSION_OUT_HIGH))
         events |= LOOP_READ;
     watch_set(h->watch, events);
 }
@@ -332,6 +403,14 @@ static void close_gently(struct hosted *h)
     watch_for(h, false);
 }
 
+static int send_output(struct hosted *h, uint64_t *sent)
+{
+    if (h->deflate == NULL)
+        return outq_flush(h->host.out, h->fd, sent);
+    timer_arm(h->rest, REST_MS);
+    return deflate_send(h->deflate, h->host.out, h->fd, sent);
+}
+
 void hosted_flush(struct hosted *h)
 {
     uint64_t before, sent = 0;
@@ -339,18 +418,18 @@ void hosted_flush(struct hosted *h)
 
     if (h->lingering)
         return;
-    if (!outq_ok(h->host.out)) {
+    if (!outq_ok(h->host.out) || (h->deflate != NULL && !deflate_ok(h->deflate))) {
         hosted_drop(h, "answer too large");
         return;
     }
-    before = outq_len(h->host.out);
-    err = before == 0 ? 0 : outq_flush(h->host.out, h->fd, &sent);
+    before = unsent(h);
+    err = before == 0 ? 0 : send_output(h, &sent);
     h->sent += sent;
     if (err != 0 && err != ERR_AGAIN) {
         hosted_drop(h, err == ERR_CLOSED ? "client closed" : "output failed");
         return;
     }
-    if (before >= SESSION_OUT_HIGH && outq_len(h->host.out) < SESSION_OUT_HIGH)
+    if (before >= SESSION_OUT_HIGH && unsent(h) < SESSION_OUT_HIGH)
         h->runnable = true;
     if (err == 0)
         timer_disarm(h->stall);
@@ -375,7 +454,7 @@ void hosted_bye(struct hosted *h, const char *code, const char *text)
 
 bool hosted_runnable(const struct hosted *h)
 {
-    return h->runnable && !h->closing && outq_len(h->host.out) < SESSION_OUT_HIGH;
+    return h->runnable && !h->closing && unsent(h) < SESSION_OUT_HIGH;
 }
 
 struct hosted *hosted_next(const struct hosted *h)

@@ -231,6 +231,17 @@ static void account(struct outq *q, struct node *n, size_t sent)
     buf_consume(&n->bytes, sent);
 }
 
+/* Nothing is left but used-up nodes; of these a last one of bytes stays. */
+static void settle(struct outq *q)
+{
+    while (q->first != NULL && (q->first != q->last || q->first->file != NULL))
+        drop_sent(q);
+    if (q->first != NULL)
+        drop_sent(q);
+    file_unref(q->recent);
+    q->recent = NULL;
+}
+
 int outq_flush(struct outq *q, int sock, uint64_t *sent_out)
 {
     size_t budget = FLUSH_BUDGET;
@@ -253,13 +264,37 @@ int outq_flush(struct outq *q, int sock, uint64_t *sent_out)
         if (sent_out != NULL)
             *sent_out += (uint64_t)sent;
     }
-    /* Nothing is left but used-up nodes; of these a last one of bytes stays. */
-    while (q->first != NULL && (q->first != q->last || q->first->file != NULL))
-        drop_sent(q);
-    if (q->first != NULL)
-        drop_sent(q);
-    file_unref(q->recent);
-    q->recent = NULL;
+    settle(q);
+    return 0;
+}
+
+int outq_take(struct outq *q, void *into, size_t max, size_t *taken_out)
+{
+    ssize_t n = 0;
+
+    while (n == 0 && max > 0 && outq_len(q) > 0) {
+        struct node *first = q->first;
+        uint64_t left = first->file != NULL ? first->left : buf_len(&first->bytes);
+        size_t want = left < max ? (size_t)left : max;
+        if (left == 0) {
+            drop_sent(q);
+            continue;
+        }
+        if (first->file == NULL) {
+            memcpy(into, buf_view(&first->bytes).ptr, want);
+            n = (ssize_t)want;
+        } else {
+            do {
+                n = pread(first->file->fd, into, want, (off_t)first->offset);
+            } while (n < 0 && errno == EINTR);
+            if (n <= 0)
+                return ERR_IO;
+        }
+        account(q, first, (size_t)n);
+    }
+    if (outq_len(q) == 0)
+        settle(q);
+    *taken_out = (size_t)n;
     return 0;
 }
 

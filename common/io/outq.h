@@ -30,6 +30,10 @@ bool outq_ok(const struct outq *q);
  * could not be read (the stream is then broken: close it). *sent_out (may be NULL) is increased by the bytes sent. */
 MUST_CHECK int outq_flush(struct outq *q, int sock, uint64_t *sent_out);
 
+/* Takes octets from the front (file ranges are read): *taken_out of them, at most max, 0 only when nothing is queued or max is 0.
+ * ERR_IO as above. */
+MUST_CHECK int outq_take(struct outq *q, void *into, size_t max, size_t *taken_out);
+
 /* Removes everything queued and returns it as bytes in `into` (file ranges are read); for freezing a session, COMPRESS and tests.
  */
 MUST_CHECK int outq_drain(struct outq *q, struct buf *into);

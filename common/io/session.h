@@ -30,6 +30,7 @@ struct session_host {
     struct outq *out;
     bool eof; /* the client has closed its sending side; in may still hold bytes */
     bool tls;
+    bool compressed; /* what leaves is compressed, by compress() */
     struct net_addr peer, local;
     const struct set_worker *set;
     const char *hostname;
@@ -40,6 +41,9 @@ struct session_host {
     void (*wake)(struct session_host *h); /* call run() in this or the next turn (a view has news, a commit is done) */
     /* Restart the idle timer: the session fires farewell itself in its timeout callback. ms from now, 0 = none. */
     void (*set_timeout)(struct session_host *h, uint64_t ms);
+    /* What is in out now is the last that leaves as it is; all after it, and all that the client sends from now on (in is empty
+     * when it returns), is compressed (RFC 4978). `out` is another queue afterwards. NULL: the host cannot. */
+    void (*compress)(struct session_host *h);
     void *priv;
 };
 

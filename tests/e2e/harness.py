@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 BIN = Path(os.environ.get("CULVER_BIN", Path(__file__).resolve().parents[2] / "build/release-cc/bin"))
@@ -312,6 +313,33 @@ class Server:
         return Raw(self.ports[name])
 
 
+class Deflated:
+    """The socket of a connection that is compressed from now on (RFC 4978); received: what came behind the OK."""
+
+    def __init__(self, sock, received=b""):
+        self.sock = sock
+        self.packer, self.unpacker = zlib.compressobj(wbits=-15), zlib.decompressobj(-15)
+        self.ready = self.unpacker.decompress(received)
+
+    def sendall(self, data):
+        self.sock.sendall(self.packer.compress(data) + self.packer.flush(zlib.Z_SYNC_FLUSH))
+
+    def recv(self, size):
+        while not self.ready:
+            data = self.sock.recv(size)
+            if not data:
+                return data
+            self.ready = self.unpacker.decompress(data)
+        data, self.ready = self.ready, b""
+        return data
+
+    def shutdown(self, how):
+        self.sock.shutdown(how)
+
+    def close(self):
+        self.sock.close()
+
+
 class Raw:
     """A client that says exactly the bytes a test wants."""
 
@@ -321,6 +349,9 @@ class Raw:
 
     def send(self, data):
         self.sock.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def deflate(self):
+        self.sock, self.pending = Deflated(self.sock, self.pending), b""
 
     def line(self):
         while b"\n" not in self.pending:

@@ -9,6 +9,7 @@ A script is a list of lines, each a letter (with the number of a session, from 1
     L: text             the same, but not a regex
     N: regex            a line that must not be in the answer
     F:                  half-closes the connection; E: the server closes the connection
+    Z:                  compresses from now on (RFC 4978)
 
 An S line that begins with OK, NO or BAD is the tagged answer, one that begins with + is a continuation. A line of the answer holds its
 literals: "{5}", a line end and the octets. Within C and c, {msg NAME} is a message and {lit TEXT} some text as a non-synchronizing
@@ -154,6 +155,8 @@ class Dialogue:
                 session.send(self.expand(text))
             elif letter == "F":
                 session.raw.sock.shutdown(1)
+            elif letter == "Z":
+                session.raw.deflate()
             elif letter == "E":
                 assert session.answer()[-1] == b"", "the server did not close"
             elif letter in "SLN":

@@ -1,5 +1,7 @@
 """Conformance: every command and announced extension in dialogues, each with the RFC section that it comes from."""
 
+import glob
+import importlib
 import os
 import sys
 
@@ -7,16 +9,15 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-import cases_base  # noqa: E402
-import cases_ext  # noqa: E402
-import cases_search  # noqa: E402
 import dialogue  # noqa: E402
 from harness import Server  # noqa: E402
 from mails import MAILS  # noqa: E402
 
+MODULES = [importlib.import_module(os.path.basename(path)[:-3])
+           for path in sorted(glob.glob(os.path.join(os.path.dirname(__file__), "cases_*.py")))]
 GROUPS = {
     f"{module.__name__[6:]}-{name.lower()}": value
-    for module in (cases_base, cases_ext, cases_search) for name, value in vars(module).items() if name.isupper()
+    for module in MODULES for name, value in vars(module).items() if name.isupper()
 }
 CASES = [(f"u{number}", one) for number, one in enumerate(c for group in GROUPS.values() for c in group)]
 
