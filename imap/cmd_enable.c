@@ -1,5 +1,5 @@
 /* ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162), UTF8=ACCEPT (RFC 6855), IMAP4rev2 (RFC 9051 appendix A), UIDONLY
- * (RFC 9586). What is unknown is ignored. */
+ * (RFC 9586), METADATA (RFC 5464 4.4). What is unknown is ignored. */
 #include "common/base/mem.h"
 #include "imap/capability.h"
 #include "imap/command.h"
@@ -8,11 +8,8 @@
 static const struct {
     const char *name;
     unsigned bit;
-} extensions[] = {{"CONDSTORE", IMAP_ENABLED_CONDSTORE},
-                  {"QRESYNC", IMAP_ENABLED_QRESYNC},
-                  {"UTF8=ACCEPT", IMAP_ENABLED_UTF8},
-                  {"IMAP4rev2", IMAP_ENABLED_REV2},
-                  {"UIDONLY", IMAP_ENABLED_UIDONLY}};
+} extensions[] = {{"CONDSTORE", IMAP_ENABLED_CONDSTORE}, {"QRESYNC", IMAP_ENABLED_QRESYNC}, {"UTF8=ACCEPT", IMAP_ENABLED_UTF8},
+                  {"IMAP4rev2", IMAP_ENABLED_REV2},      {"UIDONLY", IMAP_ENABLED_UIDONLY}, {"METADATA", IMAP_ENABLED_METADATA}};
 
 struct enable_args {
     unsigned wanted;

@@ -1,5 +1,7 @@
-/* LIST (RFC 9051 6.3.9): basic, LIST-EXTENDED (RFC 5258), LIST-STATUS (RFC 5819), SPECIAL-USE (RFC 6154). */
+/* LIST (RFC 9051 6.3.9): basic, LIST-EXTENDED (RFC 5258), LIST-STATUS (RFC 5819), SPECIAL-USE (RFC 6154), LIST-METADATA (RFC
+ * 9590). */
 #include "common/base/mem.h"
+#include "imap/capability.h"
 #include "imap/command.h"
 #include "imap/list.h"
 #include "imap/respond.h"
@@ -8,40 +10,40 @@
 struct option {
     const char *name;
     unsigned bit;
+    const char *capability; /* that it comes with; NULL: LIST-EXTENDED itself */
 };
 static const struct option select_options[] = {
-    {"SUBSCRIBED", LIST_SEL_SUBSCRIBED},
-    {"SPECIAL-USE", LIST_SEL_SPECIAL},
-    {"RECURSIVEMATCH", LIST_SEL_RECURSIVE},
-    {"REMOTE", LIST_SEL_REMOTE},
-    {NULL, 0},
+    {"SUBSCRIBED", LIST_SEL_SUBSCRIBED, NULL},
+    {"SPECIAL-USE", LIST_SEL_SPECIAL, "SPECIAL-USE"},
+    {"RECURSIVEMATCH", LIST_SEL_RECURSIVE, NULL},
+    {"REMOTE", LIST_SEL_REMOTE, NULL},
+    {NULL, 0, NULL},
 };
 static const struct option return_options[] = {
-    {"SUBSCRIBED", LIST_RET_SUBSCRIBED},
-    {"CHILDREN", LIST_RET_CHILDREN},
-    {"SPECIAL-USE", LIST_RET_SPECIAL},
-    {"STATUS", LIST_RET_STATUS},
-    {NULL, 0},
+    {"SUBSCRIBED", LIST_RET_SUBSCRIBED, NULL},        {"CHILDREN", LIST_RET_CHILDREN, NULL},
+    {"SPECIAL-USE", LIST_RET_SPECIAL, "SPECIAL-USE"}, {"STATUS", LIST_RET_STATUS, "LIST-STATUS"},
+    {"METADATA", LIST_RET_METADATA, "LIST-METADATA"}, {NULL, 0, NULL},
 };
 
-static unsigned parse_option(struct imap_parse *p, const struct option *options)
+static unsigned parse_option(struct imap_parse *p, const struct imap_session *s, const struct option *options)
 {
     struct view name = imap_parse_atom(p);
 
     for (; options->name != NULL; options++)
-        if (view_eq_nocase(name, view_str(options->name)))
+        if (view_eq_nocase(name, view_str(options->name)) &&
+            (options->capability == NULL || !imap_capability_disabled(s, options->capability)))
             return options->bit;
     imap_parse_fail(p, "Unknown LIST option");
     return 0;
 }
 
-static void parse_select(struct imap_parse *p, struct imap_list_args *a)
+static void parse_select(struct imap_parse *p, const struct imap_session *s, struct imap_list_args *a)
 {
     imap_parse_open(p);
     a->extended = true;
     if (imap_parse_peek(p) != ')') {
         do
-            a->select |= parse_option(p, select_options);
+            a->select |= parse_option(p, s, select_options);
         while (imap_parse_ok(p) && imap_parse_try(p, ' '));
     }
     imap_parse_close(p);
@@ -50,7 +52,7 @@ static void parse_select(struct imap_parse *p, struct imap_list_args *a)
         imap_parse_fail(p, "RECURSIVEMATCH needs another selection option");
 }
 
-static void parse_return(struct imap_parse *p, struct imap_list_args *a)
+static void parse_return(struct imap_parse *p, const struct imap_session *s, struct imap_list_args *a)
 {
     if (!imap_parse_try_word(p, "RETURN"))
         imap_parse_fail(p, "Unknown LIST argument");
@@ -59,12 +61,17 @@ static void parse_return(struct imap_parse *p, struct imap_list_args *a)
     a->extended = true;
     if (imap_parse_peek(p) != ')') {
         do {
-            unsigned bit = parse_option(p, return_options);
+            unsigned bit = parse_option(p, s, return_options);
 
             a->ret |= bit;
             if (bit == LIST_RET_STATUS) {
                 imap_parse_space(p);
                 a->status = imap_status_parse(p);
+            }
+            if (bit == LIST_RET_METADATA) {
+                imap_parse_space(p);
+                a->metadata.n = 0;
+                imap_metadata_parse(p, &a->metadata);
             }
         } while (imap_parse_ok(p) && imap_parse_try(p, ' '));
     }
@@ -89,7 +96,7 @@ static void parse(struct imap_parse *p, struct imap_job *job)
 
     imap_parse_space(p);
     if (imap_parse_peek(p) == '(')
-        parse_select(p, a);
+        parse_select(p, job->s, a);
     a->reference = imap_parse_astring(p);
     imap_parse_space(p);
     if (imap_parse_peek(p) == '(') {
@@ -102,7 +109,7 @@ static void parse(struct imap_parse *p, struct imap_job *job)
     } else
         parse_pattern(p, a);
     if (imap_parse_try(p, ' '))
-        parse_return(p, a);
+        parse_return(p, job->s, a);
 }
 
 static enum imap_step step(struct imap_job *job)

@@ -168,11 +168,35 @@ static void put_item(struct imap_session *s, const struct imap_list_args *a, uns
         buf_put_str(out, "))");
     }
     buf_put_str(out, "\r\n");
-    if ((a->ret & LIST_RET_STATUS) == 0 || (flags & ITEM_MAILBOX) == 0)
-        return;
-    m = account_find(s->acc, name);
-    if (m != NULL)
+    m = (flags & ITEM_MAILBOX) != 0 ? account_find(s->acc, name) : NULL;
+    if (m != NULL && (a->ret & LIST_RET_STATUS) != 0)
         imap_status_put(s, name, m, a->status);
+}
+
+/* True when they are all written. */
+static bool put_annotations(struct imap_job *job, struct imap_list_args *a)
+{
+    const struct mailbox *m = account_find(job->s->acc, a->annotated);
+
+    if (m != NULL && !imap_metadata_put(job, a->annotated, m, &a->metadata, &a->annotations))
+        return false;
+    a->annotated.len = 0;
+    a->annotations = (struct imap_metadata_put){0};
+    return true;
+}
+
+static void put_next(struct imap_session *s, struct imap_list_args *a, struct view items)
+{
+    struct cursor c = cursor_make(view_sub(items, a->pos, items.len));
+    unsigned flags = cursor_u8(&c), use = cursor_u32(&c);
+    struct view name = cursor_view16(&c, UINT16_MAX);
+
+    a->pos = items.len - cursor_left(&c);
+    if ((flags & (ITEM_SELECTED | ITEM_CHILD_HIDDEN)) == 0)
+        return;
+    put_item(s, a, flags, use, name);
+    if ((a->ret & LIST_RET_METADATA) != 0 && (flags & ITEM_MAILBOX) != 0)
+        a->annotated = name;
 }
 
 enum imap_step imap_list_step(struct imap_job *job)
@@ -186,14 +210,12 @@ enum imap_step imap_list_step(struct imap_job *job)
     if ((a->ret & LIST_RET_STATUS) != 0)
         imap_status_enable(s, a->status);
     items = buf_view(&a->items);
-    while (a->pos < items.len) {
-        struct cursor c = cursor_make(view_sub(items, a->pos, items.len));
-        unsigned flags = cursor_u8(&c), use = cursor_u32(&c);
-        struct view name = cursor_view16(&c, UINT16_MAX);
-
-        a->pos = items.len - cursor_left(&c);
-        if ((flags & (ITEM_SELECTED | ITEM_CHILD_HIDDEN)) != 0)
-            put_item(s, a, flags, use, name);
+    while (a->annotated.len > 0 || a->pos < items.len) {
+        if (a->annotated.len > 0) {
+            if (!put_annotations(job, a))
+                return IMAP_STEP_AGAIN;
+        } else
+            put_next(s, a, items);
         if (imap_slice_over(s))
             return IMAP_STEP_AGAIN;
     }

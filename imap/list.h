@@ -3,10 +3,16 @@
 #define CULVER_IMAP_LIST_H
 
 #include "imap/match.h"
-#include "imap/session_int.h"
+#include "imap/metadata.h"
 
 enum imap_list_select { LIST_SEL_SUBSCRIBED = 1, LIST_SEL_SPECIAL = 2, LIST_SEL_RECURSIVE = 4, LIST_SEL_REMOTE = 8 };
-enum imap_list_return { LIST_RET_SUBSCRIBED = 1, LIST_RET_CHILDREN = 2, LIST_RET_SPECIAL = 4, LIST_RET_STATUS = 8 };
+enum imap_list_return {
+    LIST_RET_SUBSCRIBED = 1,
+    LIST_RET_CHILDREN = 2,
+    LIST_RET_SPECIAL = 4,
+    LIST_RET_STATUS = 8,
+    LIST_RET_METADATA = 16
+};
 
 /* A name on the way from the root to the one looked at last. */
 struct imap_list_level {
@@ -24,7 +30,10 @@ struct imap_list_args {
     bool collected;
     struct buf items; /* what matches: flags, uses, name */
     size_t pos;       /* items written */
-    struct buf last;  /* the name looked at last, whose prefixes the levels are */
+    struct imap_metadata_query metadata;
+    struct view annotated; /* the mailbox whose annotations are being written; empty: none */
+    struct imap_metadata_put annotations;
+    struct buf last; /* the name looked at last, whose prefixes the levels are */
     struct imap_list_level *levels;
     size_t nlevels;
 };

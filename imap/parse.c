@@ -165,7 +165,7 @@ static struct view take_quoted(struct imap_parse *p)
 }
 
 /* After the opening brace: the bytes of the literal are in the command. */
-static struct view take_literal(struct imap_parse *p)
+static struct view take_literal(struct imap_parse *p, bool nul_allowed)
 {
     uint64_t n = imap_parse_number(p, 0, UINT32_MAX);
     struct view v;
@@ -177,7 +177,7 @@ static struct view take_literal(struct imap_parse *p)
     v = p->c.failed ? (struct view){NULL, 0} : cursor_bytes(&p->c, (size_t)n);
     if (!imap_parse_ok(p))
         imap_parse_fail(p, "Invalid literal");
-    else if (v.len > 0 && memchr(v.ptr, '\0', v.len) != NULL)
+    else if (!nul_allowed && v.len > 0 && memchr(v.ptr, '\0', v.len) != NULL)
         imap_parse_fail(p, "NUL in a literal");
     return v;
 }
@@ -187,7 +187,7 @@ struct view imap_parse_string(struct imap_parse *p)
     if (imap_parse_try(p, '"'))
         return take_quoted(p);
     if (imap_parse_try(p, '{'))
-        return take_literal(p);
+        return take_literal(p, false);
     imap_parse_fail(p, "Missing string");
     return (struct view){NULL, 0};
 }
@@ -208,6 +208,17 @@ struct view imap_parse_nstring(struct imap_parse *p)
     if (imap_parse_try_word(p, "NIL"))
         return (struct view){NULL, 0};
     v = imap_parse_string(p);
+    return v.ptr == NULL ? VIEW("") : v;
+}
+
+struct view imap_parse_octets(struct imap_parse *p)
+{
+    struct view v;
+
+    if (!imap_parse_try(p, '~'))
+        return imap_parse_nstring(p);
+    imap_parse_expect(p, '{', "Missing literal");
+    v = take_literal(p, true);
     return v.ptr == NULL ? VIEW("") : v;
 }
 

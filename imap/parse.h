@@ -54,6 +54,8 @@ struct view imap_parse_astring(struct imap_parse *p);
 struct view imap_parse_string(struct imap_parse *p);
 /* ptr NULL for NIL. */
 struct view imap_parse_nstring(struct imap_parse *p);
+/* nstring or literal8, which may have any octets. */
+struct view imap_parse_octets(struct imap_parse *p);
 /* A LIST pattern: list-mailbox. */
 struct view imap_parse_pattern(struct imap_parse *p);
 uint64_t imap_parse_number(struct imap_parse *p, uint64_t min, uint64_t max);

@@ -130,6 +130,18 @@ void imap_put_nstring(struct imap_session *s, struct buf *out, struct view v)
         imap_put_string(s, out, v);
 }
 
+void imap_put_octets(struct imap_session *s, struct buf *out, struct view v)
+{
+    bool nul = v.len > 0 && memchr(v.ptr, '\0', v.len) != NULL;
+
+    if (!nul && utf8_valid(v)) {
+        imap_put_string(s, out, v);
+        return;
+    }
+    imap_put_literal_header(out, v.len, nul);
+    buf_put_view(out, v);
+}
+
 void imap_put_mailbox(struct imap_session *s, struct buf *out, struct view name)
 {
     struct buf shown;

@@ -25,6 +25,8 @@ void imap_put_continue(struct imap_session *s, const char *text);
 void imap_put_string(struct imap_session *s, struct buf *out, struct view v);
 /* nstring: NIL for ptr NULL. */
 void imap_put_nstring(struct imap_session *s, struct buf *out, struct view v);
+/* Any octets as they are: a string, or a literal8 where there is a NUL (RFC 5464 5: value). */
+void imap_put_octets(struct imap_session *s, struct buf *out, struct view v);
 /* "{size}" CRLF; the bytes follow. literal8: "~{size}". */
 void imap_put_literal_header(struct buf *out, uint64_t size, bool literal8);
 /* A mailbox name (storage form) as the client has it: separator, modified UTF-7 or UTF-8. */

@@ -51,6 +51,14 @@ static void on_news(void *arg)
         s->host->wake(s->host);
 }
 
+static void on_annotations(void *arg)
+{
+    struct imap_session *s = arg;
+
+    if ((s->enabled & IMAP_ENABLED_METADATA) != 0)
+        on_news(s);
+}
+
 void imap_session_unselect(struct imap_session *s)
 {
     imap_tell_free(s);
@@ -132,7 +140,11 @@ struct imap_session *imap_session_new(struct session_host *host, struct account 
     if (acc == NULL) {
         imap_put_tagged(s, tag, IMAP_NO, VIEW("UNAVAILABLE"), "Mail is not available now");
         imap_session_close(s, "UNAVAILABLE", "Please try again later");
-    } else if (final.len > 0) {
+        return s;
+    }
+    s->watch = account_watch_new(acc, on_annotations, s);
+    s->metadata.told = account_annotation_changes(acc);
+    if (final.len > 0) {
         struct buf *out = imap_out(s);
 
         buf_put_str(out, "+ ");
@@ -160,6 +172,7 @@ void imap_session_free(struct imap_session **session)
     imap_job_free(&s->held);
     imap_job_free(&s->receiving);
     imap_session_unselect(s);
+    account_watch_free(&s->watch);
     buf_free(&s->final_tag);
     free(s);
 }

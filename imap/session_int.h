@@ -32,7 +32,8 @@ enum imap_enabled {
     IMAP_ENABLED_UTF8 = 2,
     IMAP_ENABLED_REV2 = 4,
     IMAP_ENABLED_QRESYNC = 8,
-    IMAP_ENABLED_UIDONLY = 16
+    IMAP_ENABLED_UIDONLY = 16,
+    IMAP_ENABLED_METADATA = 32
 };
 
 enum imap_answer { IMAP_OK, IMAP_NO, IMAP_BAD };
@@ -110,8 +111,12 @@ struct imap_session {
     struct imap_job *receiving; /* an APPEND whose literals are coming in */
     struct imap_job *held;      /* parsed, waits for the queue to be empty */
     struct imap_tell tell;
-    struct uidset saved;   /* UIDs of the last SEARCH RETURN (SAVE); those that are gone are just not found any more */
-    uint64_t bad_commands; /* in a row */
+    struct uidset saved; /* UIDs of the last SEARCH RETURN (SAVE); those that are gone are just not found any more */
+    struct {
+        uint64_t told, own_first, own_last;
+    } metadata; /* changes of annotations by their numbers: up to where they are told, and those that the session made last */
+    struct account_watch *watch; /* for them */
+    uint64_t bad_commands;       /* in a row */
     bool closing;
     bool mid_response; /* a response is being written in slices: nothing may come between */
     bool news;         /* the view has told us of something */

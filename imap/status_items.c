@@ -3,14 +3,32 @@
 #include "common/base/mem.h"
 #include "imap/respond.h"
 
-enum item { MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, SIZE, DELETED, HIGHESTMODSEQ, MAILBOXID, APPENDLIMIT };
+enum item {
+    MESSAGES,
+    RECENT,
+    UIDNEXT,
+    UIDVALIDITY,
+    UNSEEN,
+    SIZE,
+    DELETED,
+    HIGHESTMODSEQ,
+    MAILBOXID,
+    APPENDLIMIT,
+    DELETED_STORAGE
+};
 
 static const char *const names[] = {
-    [MESSAGES] = "MESSAGES",   [RECENT] = "RECENT",
-    [UIDNEXT] = "UIDNEXT",     [UIDVALIDITY] = "UIDVALIDITY",
-    [UNSEEN] = "UNSEEN",       [SIZE] = "SIZE",
-    [DELETED] = "DELETED",     [HIGHESTMODSEQ] = "HIGHESTMODSEQ",
-    [MAILBOXID] = "MAILBOXID", [APPENDLIMIT] = "APPENDLIMIT",
+    [MESSAGES] = "MESSAGES",
+    [RECENT] = "RECENT",
+    [UIDNEXT] = "UIDNEXT",
+    [UIDVALIDITY] = "UIDVALIDITY",
+    [UNSEEN] = "UNSEEN",
+    [SIZE] = "SIZE",
+    [DELETED] = "DELETED",
+    [HIGHESTMODSEQ] = "HIGHESTMODSEQ",
+    [MAILBOXID] = "MAILBOXID",
+    [APPENDLIMIT] = "APPENDLIMIT",
+    [DELETED_STORAGE] = "DELETED-STORAGE",
 };
 
 unsigned imap_status_parse(struct imap_parse *p)
@@ -58,6 +76,8 @@ static uint64_t item_value(const struct imap_session *s, const struct mailbox_st
         return st->deleted;
     case HIGHESTMODSEQ:
         return st->highestmodseq;
+    case DELETED_STORAGE:
+        return st->deleted_size;
     case APPENDLIMIT:
         return s->host->set->message_size_max;
     case MAILBOXID:

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "imap/metadata.h"
 #include "imap/respond.h"
 #include "imap/vanished.h"
 
@@ -151,6 +152,8 @@ bool imap_tell_step(struct imap_session *s, bool with_uid)
         if (imap_slice_over(s))
             return false;
     }
+    if (!imap_metadata_tell(s))
+        return false;
     imap_tell_free(s);
     return true;
 }

@@ -88,6 +88,7 @@ void account_free(struct account *acc)
     free(acc->by_id);
     free(acc->subs);
     annotations_free(acc, &acc->annotations);
+    annotation_notes_free(acc);
     free(acc->obsolete);
     digfiles_free(acc);
     vfs_file_close(&acc->state_file);
@@ -219,7 +220,7 @@ void account_close(struct account **account)
 
     if (acc == NULL)
         return;
-    ASSERT(acc->views == NULL);
+    ASSERT(acc->views == NULL && acc->watches == NULL);
     if (acc->queue != NULL)
         (void)!account_commit(acc); /* each completion got the error */
     ASSERT(acc->open_txns == 0);
@@ -235,5 +236,11 @@ int account_spool(struct account *acc, int *fd_out)
 
 void account_quota(const struct account *acc, struct quota_usage *out)
 {
-    *out = (struct quota_usage){acc->bytes, acc->messages, acc->params.quota_bytes, acc->params.quota_messages};
+    *out = (struct quota_usage){.bytes = acc->bytes,
+                                .messages = acc->messages,
+                                .bytes_limit = acc->params.quota_bytes,
+                                .messages_limit = acc->params.quota_messages,
+                                .mailboxes = acc->nmailboxes,
+                                .mailboxes_limit = acc->params.mailboxes_max,
+                                .annotation_bytes = acc->annotation_bytes};
 }

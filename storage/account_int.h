@@ -136,6 +136,10 @@ struct account {
     size_t nsubs, csubs;
     struct annotations annotations;               /* its own */
     uint64_t annotation_bytes, annotation_staged; /* of all mailboxes too */
+    struct annotation_note *notes;                /* a ring of their last changes; NULL: there was none yet */
+    uint64_t nnotes;                              /* that ever were */
+    bool notes_new;                               /* watches are not told of all yet */
+    struct account_watch *watches;
     uint32_t next_mailbox_id, last_uidvalidity;
     uint64_t bytes, messages; /* used, each reference counted */
     uint64_t bytes_staged, messages_staged;

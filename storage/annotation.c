@@ -81,6 +81,105 @@ void annotations_set(struct account *acc, struct annotations *a, struct view ent
     acc->annotation_bytes += weight(&n);
 }
 
+/* --- who wants to know ---------------------------------------------------------------------------------------------------- */
+
+struct annotation_note {
+    uint32_t mailbox;
+    size_t len;
+    char entry[ANNOTATION_ENTRY_MAX];
+};
+
+struct account_watch {
+    struct account *acc;
+    void (*fn)(void *arg);
+    void *arg;
+    bool due;
+    struct account_watch *prev, *next;
+};
+
+void annotation_note(struct account *acc, uint32_t mailbox, struct view entry)
+{
+    struct annotation_note *n;
+
+    if (acc->notes == NULL)
+        acc->notes = xreallocarray(NULL, ANNOTATION_CHANGES_MAX, sizeof(*acc->notes));
+    n = &acc->notes[acc->nnotes++ % ANNOTATION_CHANGES_MAX];
+    n->mailbox = mailbox;
+    n->len = MIN_OF(entry.len, sizeof(n->entry));
+    memcpy(n->entry, entry.ptr, n->len);
+    acc->notes_new = true;
+}
+
+void annotation_notes_free(struct account *acc)
+{
+    free(acc->notes);
+    acc->notes = NULL;
+}
+
+uint64_t account_annotation_changes(const struct account *acc)
+{
+    return acc->nnotes;
+}
+
+bool account_annotation_change(const struct account *acc, uint64_t number, struct annotation_change *out)
+{
+    const struct annotation_note *n;
+
+    if (number == 0 || number > acc->nnotes || acc->nnotes - number >= ANNOTATION_CHANGES_MAX)
+        return false;
+    n = &acc->notes[(number - 1) % ANNOTATION_CHANGES_MAX];
+    *out = (struct annotation_change){n->mailbox, view_make(n->entry, n->len)};
+    return true;
+}
+
+struct account_watch *account_watch_new(struct account *acc, void (*fn)(void *arg), void *arg)
+{
+    struct account_watch *w = xcalloc(1, sizeof(*w));
+
+    *w = (struct account_watch){.acc = acc, .fn = fn, .arg = arg, .next = acc->watches};
+    if (w->next != NULL)
+        w->next->prev = w;
+    acc->watches = w;
+    return w;
+}
+
+void account_watch_free(struct account_watch **watch)
+{
+    struct account_watch *w = *watch;
+
+    if (w == NULL)
+        return;
+    *watch = NULL;
+    if (w->next != NULL)
+        w->next->prev = w->prev;
+    if (w->prev != NULL)
+        w->prev->next = w->next;
+    else
+        w->acc->watches = w->next;
+    free(w);
+}
+
+void watches_notify(struct account *acc)
+{
+    struct account_watch *w;
+
+    if (!acc->notes_new)
+        return;
+    acc->notes_new = false;
+    for (w = acc->watches; w != NULL; w = w->next)
+        w->due = true;
+    w = acc->watches;
+    while (w != NULL) {
+        if (!w->due) {
+            w = w->next;
+            continue;
+        }
+        w->due = false;
+        w->fn(w->arg);
+        w = acc->watches; /* others may have come or gone */
+    }
+}
+
 /* --- snapshots ------------------------------------------------------------------------------------------------------------ */
 
 static void put_each(struct buf *out, uint32_t mailbox, const struct annotations *a)

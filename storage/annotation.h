@@ -19,6 +19,10 @@ struct annotations {
 struct account;
 /* No value: it goes. Keeps the account's sum of octets. */
 void annotations_set(struct account *acc, struct annotations *a, struct view entry, const struct view *value);
+/* Notes that it was set, for watches. */
+void annotation_note(struct account *acc, uint32_t mailbox, struct view entry);
+void annotation_notes_free(struct account *acc);
+void watches_notify(struct account *acc);
 void annotations_free(struct account *acc, struct annotations *a);
 /* Of all, for a snapshot. */
 void annotations_put(struct buf *out, const struct account *acc);

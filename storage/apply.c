@@ -429,8 +429,15 @@ static void apply_annotate(const struct apply *a, const struct op *op)
 {
     struct mailbox *m = account_find_id(a->acc, op->mailbox);
 
-    if (m != NULL || op->mailbox == 0)
-        annotations_set(a->acc, m != NULL ? &m->annotations : &a->acc->annotations, op->name, op->on ? &op->value : NULL);
+    if (m == NULL && op->mailbox != 0)
+        return;
+    annotations_set(a->acc, m != NULL ? &m->annotations : &a->acc->annotations, op->name, op->on ? &op->value : NULL);
+    if (a->r == NULL)
+        return;
+    annotation_note(a->acc, op->mailbox, op->name);
+    a->r->pub.annotation_last = a->acc->nnotes;
+    if (a->r->pub.annotation_first == 0)
+        a->r->pub.annotation_first = a->acc->nnotes;
 }
 
 static void apply_op(const struct apply *a, const struct op *op)

@@ -155,6 +155,7 @@ int account_commit(struct account *acc)
     }
     account_mark_unsynced(acc);
     views_notify(acc);
+    watches_notify(acc);
     return err;
 }
 

@@ -47,6 +47,7 @@ struct txn_result {
     struct uidset expunged; /* UIDs removed from the source */
     uint64_t modseq; /* of the last change it made; a transaction makes all its changes in a mailbox under one. 0: it changed
                         nothing */
+    uint64_t annotation_first, annotation_last; /* its changes of annotations, account_annotation_change(); 0: none */
 };
 typedef void txn_done_fn(void *arg, int err, const struct txn_result *result);
 

@@ -219,6 +219,24 @@ static int prepare_delete(struct prepare *p, struct stage *s)
     return 0;
 }
 
+/* RFC 5464 4.1: INBOX keeps its annotations when it is renamed, and the new mailbox has them too. */
+static void copy_annotations(struct prepare *p, const struct mailbox *from, uint32_t to)
+{
+    const struct annotations *a = &from->annotations;
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < a->n; i++)
+        bytes += strlen(a->v[i].entry) + a->v[i].len;
+    if (p->acc->annotation_bytes + p->acc->annotation_staged + bytes > ANNOTATION_BYTES_MAX)
+        return; /* no reason to refuse the rename */
+    for (size_t i = 0; i < a->n; i++) {
+        struct op op = {.kind = OP_ANNOTATE, .mailbox = to, .on = true, .name = view_str(a->v[i].entry)};
+
+        op.value = view_make(a->v[i].value, a->v[i].len);
+        op_put(&p->t->ops, &op);
+    }
+}
+
 /* INBOX stays; what is in it moves to a new mailbox (RFC 9051 6.3.6). */
 static int prepare_rename_inbox(struct prepare *p, struct stage *s, struct view to)
 {
@@ -245,8 +263,10 @@ static int prepare_rename_inbox(struct prepare *p, struct stage *s, struct view 
     existing_uids(inbox, &any, &uids);
     if (p->acc->md != NULL)
         err = md_prepare_rename_inbox(p->acc, s, inbox, to, &uids, &op);
-    if (err == 0)
+    if (err == 0) {
         put_with_uids(p, &op, &uids);
+        copy_annotations(p, inbox, op.to);
+    }
     uidset_free(&uids);
     return err;
 }

@@ -381,6 +381,17 @@ static void check_imap_id(struct check *c, const struct set_worker *w)
     }
 }
 
+/* RFC 5464 3.2.1.1: /shared/admin is a URI. RFC 3986 3.1: it begins with a scheme. */
+static bool is_uri(const char *v)
+{
+    size_t n = 0;
+
+    while ((v[n] >= 'a' && v[n] <= 'z') || (v[n] >= 'A' && v[n] <= 'Z') ||
+           (n > 0 && ((v[n] >= '0' && v[n] <= '9') || (v[n] != '\0' && strchr("+-.", v[n]) != NULL))))
+        n++;
+    return n > 0 && v[n] == ':' && is_printable_ascii(v);
+}
+
 static void check_worker(struct check *c, const struct set_worker *w)
 {
     size_t i;
@@ -388,6 +399,8 @@ static void check_worker(struct check *c, const struct set_worker *w)
     for (i = 0; i < w->auto_mailboxes.n; i++)
         check_auto_mailbox(c, w, i);
     check_imap_id(c, w);
+    if (w->imap_server_admin[0] != '\0' && !is_uri(w->imap_server_admin))
+        found(c, "imap_server_admin: '%.64s' is not a URI", w->imap_server_admin);
     if (w->auto_mailboxes.n >= w->mailboxes_max)
         found(c, "mailboxes_max is too low for auto_mailboxes");
     if (w->message_size_max > w->worker_memory)

@@ -140,6 +140,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                           .imap_line_max = 2000,
                                           .imap_literal_max = 3000,
                                           .imap_bad_commands = 50,
+                                          .imap_server_comment = "c",
+                                          .imap_server_admin = "",
                                           .hierarchy_separator = '.'};
     struct view v = view_make(data, size);
     struct imap_session *s;

@@ -25,7 +25,7 @@ CASES = [(f"u{number}", one) for number, one in enumerate(c for group in GROUPS.
 @pytest.fixture(scope="module")
 def server():
     with Server(users=[user for user, _ in CASES], tls=False, log_level="warn",
-                extra="worker_linger = 0\n") as s:
+                extra="worker_linger = 0\nimap_server_admin = mailto:admin@example.org\n") as s:
         yield s
 
 

@@ -325,6 +325,8 @@ static void test_check_sessions(void **state)
     check(GOOD "proxy_networks = 10.0.0.0/33\n", "proxy_networks: '10.0.0.0/33'");
     check(GOOD "proxy_networks = 10.0.0.0/8/8\n", "proxy_networks");
     check(GOOD "imap_id = name\n", "imap_id: 'name'");
+    check(GOOD "imap_server_admin = postmaster\n", "imap_server_admin: 'postmaster'");
+    check(GOOD "imap_server_admin = mailto:postmaster@example.org\nimap_server_comment = caf\xc3\xa9\n", NULL);
     check(GOOD "greeting = caf\xc3\xa9\n", "greeting");
     check(GOOD "login_timeout = 5s\n", "tls_handshake_timeout is above login_timeout");
     check(GOOD "auto_mailboxes = Drafts:\\Nothing\n", "auto_mailboxes: 'Drafts:\\Nothing'");

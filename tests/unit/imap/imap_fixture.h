@@ -61,6 +61,8 @@ static inline void fixture_open(struct fixture *f)
                                  .imap_bad_commands = 20,
                                  .mailboxes_max = 1000,
                                  .imap_id = {id, 1},
+                                 .imap_server_comment = "",
+                                 .imap_server_admin = "mailto:postmaster@example.org",
                                  .hierarchy_separator = '/'};
 }
 

@@ -44,8 +44,27 @@ static void test_strings(void **state)
     assert_true(imap_parse_ok(&p));
     begin("\"\"");
     assert_non_null(imap_parse_nstring(&p).ptr);
+    begin("NIL");
+    assert_null(imap_parse_octets(&p).ptr);
+    begin("~{2+}\r\n\"x rest");
+    check_view(imap_parse_octets(&p), "\"x");
     begin("a*b%");
     check_view(imap_parse_pattern(&p), "a*b%");
+}
+
+static void test_octets(void **state)
+{
+    static const char text[] = "~{3}\r\na\0b rest";
+    struct view v;
+
+    (void)state;
+    begin("");
+    imap_parse_init(&p, view_make(text, sizeof(text) - 1), &pool);
+    v = imap_parse_octets(&p);
+    assert_true(imap_parse_ok(&p) && v.len == 3 && memcmp(v.ptr, "a\0b", 3) == 0);
+    imap_parse_init(&p, view_make(text + 1, sizeof(text) - 2), &pool);
+    (void)imap_parse_octets(&p);
+    assert_false(imap_parse_ok(&p)); /* NUL in what is no literal8 */
 }
 
 static void test_bad_strings(void **state)
@@ -326,9 +345,9 @@ static int done(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),         cmocka_unit_test(test_bad_strings),   cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_flags_and_dates), cmocka_unit_test(test_search_bounds), cmocka_unit_test(test_fetch_items),
-        cmocka_unit_test(test_literal_header),  cmocka_unit_test(test_find),
+        cmocka_unit_test(test_strings),     cmocka_unit_test(test_octets),          cmocka_unit_test(test_bad_strings),
+        cmocka_unit_test(test_sets),        cmocka_unit_test(test_flags_and_dates), cmocka_unit_test(test_search_bounds),
+        cmocka_unit_test(test_fetch_items), cmocka_unit_test(test_literal_header),  cmocka_unit_test(test_find),
     };
 
     return cmocka_run_group_tests(tests, NULL, done);

@@ -156,12 +156,62 @@ static void test_limits(void **state)
     free(large);
 }
 
+static void count(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static void test_changes(void **state)
+{
+    struct box *b = *state;
+    unsigned seen = 0, other = 0;
+    struct account_watch *w = account_watch_new(b->acc, count, &seen), *o = account_watch_new(b->acc, count, &other);
+    struct annotation_change c;
+    uint64_t last = account_annotation_changes(b->acc);
+    uint32_t inbox = mailbox_id(box_find(b, "INBOX"));
+
+    assert_false(account_annotation_change(b->acc, last + 1, &c));
+    assert_int_equal(annotate(b, "INBOX", "/private/A", "x"), 0);
+    assert_int_equal(annotate(b, NULL, "/private/b", "x"), 0);
+    assert_int_equal(box_create(b, "other"), 0);
+    assert_int_equal(seen, 2);
+    assert_int_equal(account_annotation_changes(b->acc), last + 2);
+    assert_true(account_annotation_change(b->acc, last + 1, &c));
+    assert_true(c.mailbox == inbox && view_eq(c.entry, VIEW("/private/a")));
+    assert_true(account_annotation_change(b->acc, last + 2, &c) && c.mailbox == 0);
+    account_watch_free(&w);
+    for (unsigned i = 0; i < ANNOTATION_CHANGES_MAX; i++)
+        assert_int_equal(annotate(b, "INBOX", "/private/c", i % 2 == 0 ? "x" : NULL), 0);
+    assert_int_equal(seen, 2);
+    assert_int_equal(other, 2 + ANNOTATION_CHANGES_MAX);
+    assert_false(account_annotation_change(b->acc, last + 2, &c));
+    assert_true(account_annotation_change(b->acc, last + 3, &c));
+    account_watch_free(&o);
+}
+
+/* RFC 5464 4.1 */
+static void test_rename_inbox(void **state)
+{
+    struct box *b = *state;
+
+    assert_int_equal(annotate(b, "INBOX", "/private/comment", "x"), 0);
+    assert_int_equal(box_rename(b, "INBOX", "old/mail"), 0);
+    for (int round = 0; round < 2; round++) {
+        check(b, "old/mail", "/private/comment", "x");
+        check(b, "INBOX", "/private/comment", "x");
+        check(b, "old", "/private/comment", NULL);
+        box_reopen(b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_set_and_get, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rename_inbox, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
