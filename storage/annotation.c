@@ -1,5 +1,5 @@
 /*
- * Annotations (RFC 5464). All of them are in memory and in every snapshot, so they are few and small: the limits of account.h
+ * Annotations (RFC 5464). All of them are in memory and in every snapshot, so they are few and small: the limits of metadata.h
  * hold where they are staged. Applying knows no limits, as it must come to the same result each time.
  */
 #include "storage/annotation.h"

@@ -4,6 +4,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/cursor.h"
+#include "storage/metadata.h"
 
 struct annotation {
     char *entry; /* lower case */

@@ -3,6 +3,7 @@
 #define CULVER_STORAGE_MAILBOX_H
 
 #include "storage/account.h"
+#include "storage/metadata.h"
 
 struct mailbox_status {
     uint32_t messages, unseen, deleted; /* deleted: with \Deleted */
@@ -25,10 +26,6 @@ unsigned mailbox_keyword_count(const struct mailbox *m);
 struct view mailbox_keyword(const struct mailbox *m, unsigned index);
 /* Index of a keyword (ASCII case folded), or -1. */
 int mailbox_keyword_find(const struct mailbox *m, struct view name);
-
-/* Annotations, as account_annotation_each() and account_annotation(). */
-void mailbox_annotation_each(const struct mailbox *m, annotation_fn *fn, void *arg);
-bool mailbox_annotation(const struct mailbox *m, struct view entry, struct view *value_out);
 
 /* UIDs expunged after modseq `since` (RFC 7162 VANISHED (EARLIER)), added to out. When that is longer ago than is remembered:
  * every UID below UIDNEXT that does not exist. */
