@@ -69,7 +69,7 @@ archive = $(patsubst %,$(O)/lib%.a,$(1))
 
 # A program is main file + archives, in the only order in which arrows may point.
 PROGRAMS := culver culverctl culver-auth culver-auth-helper culver-keys culver-imap-login culver-pop3-login culver-lmtp \
-	culver-worker culver-mailtool
+	culver-smtp-auth culver-worker culver-mailtool
 MAIN_culver := master/culver_main.c
 AR_culver := master common
 MAIN_culverctl := master/ctl_main.c
@@ -83,6 +83,8 @@ AR_culver-auth-helper := auth common
 LIBS_culver-auth-helper := $(LIBS_auth)
 MAIN_culver-keys := auth/keys_main.c
 AR_culver-keys := auth common
+MAIN_culver-smtp-auth := auth/smtp_main.c
+AR_culver-smtp-auth := auth common
 MAIN_culver-imap-login := imap/login_main.c
 AR_culver-imap-login := imaplogin common
 MAIN_culver-pop3-login := pop3/login_main.c
@@ -210,7 +212,8 @@ unit:
 	@tests/tools/unit.sh $(B)/san-$(CCNAME)
 
 e2e: all
-	@tests/tools/e2e.sh $(abspath $(O))/bin $(PYTEST_ARGS)
+	@tests/tools/exim.sh $(abspath $(B))/exim
+	@CULVER_EXIM=$(abspath $(B))/exim tests/tools/e2e.sh $(abspath $(O))/bin $(PYTEST_ARGS)
 
 # RUNS histories of storage over a simulated disk, from seed SEED on.
 RUNS ?= 1000

@@ -13,6 +13,9 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 
+/* Postfix gives up after 10 s, and calls it a temporary failure: what waits before a check and after it stays below. */
+#define SMTP_WAIT_MS 4000
+
 struct attempt {
     struct mech_exchange x;
     bool secured;
@@ -107,30 +110,58 @@ static void attempt_fail_credentials(struct auth_conn *c, const char *reason)
         password = secret_view(a->x.password);
     else if (a->x.guess_len > 0)
         password = view_make(a->x.guess, a->x.guess_len);
-    penalty_failed(c->server->penalty, now, &c->peer, user, password);
+    penalty_failed(c->server->penalty, now, &c->counted, user, password);
     secret_free(&a->x.password);
-    uint64_t hold = penalty_hold(c->server->penalty, now, a->started, &c->peer, user);
+    uint64_t hold = penalty_hold(c->server->penalty, now, a->started, &c->counted, user);
+    if (c->protocol == PROTO_SMTP)
+        hold = MIN_OF(hold, SMTP_WAIT_MS);
     a->code = AUTH_FAIL_CREDENTIALS;
     auth_conn_enter(c, CONN_HOLDING);
     timer_arm(c->timer, hold);
 }
 
+static void log_passed(const struct auth_conn *c, const struct auth_name *name)
+{
+    const struct attempt *a = c->attempt;
+    char peer[46];
+    net_addr_format(&c->peer, peer);
+    if (a->master)
+        LOG_INFO(c->id, "log-in by a master user", F_VIEW("user", auth_name_view(name)),
+                 F_VIEW("master", auth_name_view(&a->prover)));
+    LOG_INFO(c->id, "authenticated", F_VIEW("user", auth_name_view(name)), F_STR("mech", a->x.mech->name), F_STR("peer", peer),
+             F_STR("protocol", auth_conn_protocol(c)), F_STR("secured", a->secured ? "yes" : "no"));
+}
+
+/* An MTA is told who it was; there is no session. */
+static void attempt_pass_named(struct auth_conn *c)
+{
+    const struct auth_name name = c->attempt->name;
+    struct msg_named msg = {.name = auth_name_view(&name)};
+    struct buf body;
+    log_passed(c, &name);
+    attempt_free(c);
+    auth_conn_enter(c, CONN_DONE);
+    buf_init(&body, IPC_MAX_BODY);
+    msg_named_encode(&body, &msg);
+    int err = ipc_send(c->ch, IPC_AUTH_NAMED, &body, NULL, 0);
+    buf_free(&body);
+    if (err != 0)
+        auth_conn_free(c);
+}
+
 static void attempt_pass(struct auth_conn *c, const struct user_entry *user)
 {
-    struct attempt *a = c->attempt;
-    char peer[46];
-    int err = grant_send(c, 0, user, &a->detail);
+    if (c->protocol == PROTO_SMTP) {
+        attempt_pass_named(c);
+        return;
+    }
+    int err = grant_send(c, 0, user, &c->attempt->detail);
     if (err != 0) {
         LOG_ERROR(c->id, "master cannot be told of a log-in", F_ERR(err));
         attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "master unreachable");
         return;
     }
-    net_addr_format(&c->peer, peer);
-    if (a->master)
-        LOG_INFO(c->id, "log-in by a master user", F_VIEW("user", auth_name_view(&user->name)),
-                 F_VIEW("master", auth_name_view(&a->prover)));
-    LOG_INFO(c->id, "authenticated", F_VIEW("user", auth_name_view(&user->name)), F_STR("mech", a->x.mech->name),
-             F_STR("peer", peer), F_STR("protocol", auth_conn_protocol(c)), F_STR("secured", a->secured ? "yes" : "no"));
+    log_passed(c, &user->name);
     attempt_free(c);
     auth_conn_enter(c, CONN_DONE);
     send_sasl(c, IPC_AUTH_PASS, view_make(NULL, 0));
@@ -163,6 +194,11 @@ static void on_lookup(void *arg, enum userdb_result result, const struct user_en
 static void attempt_lookup(struct auth_conn *c)
 {
     struct attempt *a = c->attempt;
+    /* Who only sends mail needs none here; but as whom a master user acts must exist. */
+    if (c->protocol == PROTO_SMTP && !a->master) {
+        attempt_pass_named(c);
+        return;
+    }
     lookup_start(&a->lookup, &c->server->dbs, &a->name, a->master, c->id, on_lookup, c);
 }
 
@@ -325,7 +361,8 @@ static void attempt_proceed(struct auth_conn *c)
 /* Waits for the attempt's turn. */
 static void attempt_admit(struct auth_conn *c)
 {
-    uint64_t wait = penalty_admit(c->server->penalty, loop_now(c->server->loop), &c->peer);
+    uint64_t backlog = c->protocol == PROTO_SMTP ? SMTP_WAIT_MS : PENALTY_BACKLOG_MS;
+    uint64_t wait = penalty_admit(c->server->penalty, loop_now(c->server->loop), backlog, &c->counted);
     if (wait == PENALTY_REFUSED) {
         attempt_fail(c, AUTH_FAIL_LIMIT, "Too many failed log-ins from your address, try again later", "too many failures");
     } else if (wait > 0) {

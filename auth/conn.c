@@ -9,7 +9,9 @@
 
 const char *auth_conn_protocol(const struct auth_conn *c)
 {
-    return c->protocol == PROTO_IMAP ? "imap" : c->protocol == PROTO_POP3 ? "pop3" : "lmtp";
+    static const char *const names[] = {
+        [PROTO_IMAP] = "imap", [PROTO_POP3] = "pop3", [PROTO_LMTP] = "lmtp", [PROTO_SMTP] = "smtp"};
+    return names[c->protocol];
 }
 
 void auth_conn_enter(struct auth_conn *c, enum conn_state state)
@@ -37,7 +39,7 @@ static int on_proxied(struct auth_conn *c, struct view body)
     if (!c->proxy_due || msg_proxied_decode(body, &msg) != 0)
         return ERR_PROTO;
     c->proxy_due = false;
-    c->peer = msg.peer;
+    c->peer = c->counted = msg.peer;
     c->proxy_tls = msg.tls;
     ipc_set_state(c->ch, IPC_STATE_READY);
     return 0;
@@ -88,14 +90,11 @@ static void on_timer(void *arg)
     attempt_on_timer(arg);
 }
 
-int auth_conn_new(struct auth_server *s, const struct msg_conn *msg, int fd)
+static int conn_begin(struct auth_server *s, const struct auth_conn *facts, enum ipc_role role, int fd)
 {
-    struct auth_conn *c = xcalloc(1, sizeof(*c));
+    struct auth_conn *c = xmalloc(sizeof(*c));
+    *c = *facts;
     c->server = s;
-    c->id = msg->conn_id;
-    c->protocol = msg->protocol;
-    c->peer = msg->peer;
-    c->proxy_due = msg->proxy;
     int err = auth_server_conn_add(s, c);
     if (err != 0) {
         free(c);
@@ -103,10 +102,25 @@ int auth_conn_new(struct auth_server *s, const struct msg_conn *msg, int fd)
         return err;
     }
     c->timer = timer_new(s->loop, on_timer, c);
-    c->ch = ipc_new(s->loop, fd, ROLE_AUTH, msg->protocol == PROTO_LMTP ? ROLE_LCONN : ROLE_CONN, on_message, on_closed, c);
+    c->ch = ipc_new(s->loop, fd, ROLE_AUTH, role, on_message, on_closed, c);
     ipc_set_sid(c->ch, c->id);
-    ipc_set_state(c->ch, msg->proxy ? IPC_STATE_NEW : IPC_STATE_READY);
+    ipc_set_state(c->ch, c->proxy_due ? IPC_STATE_NEW : IPC_STATE_READY);
     return 0;
+}
+
+int auth_conn_new(struct auth_server *s, const struct msg_conn *msg, int fd)
+{
+    const struct auth_conn facts = {
+        .id = msg->conn_id, .protocol = msg->protocol, .peer = msg->peer, .counted = msg->peer, .proxy_due = msg->proxy};
+    return conn_begin(s, &facts, msg->protocol == PROTO_LMTP ? ROLE_LCONN : ROLE_CONN, fd);
+}
+
+int auth_conn_new_smtp(struct auth_server *s, const struct msg_smtp_conn *msg, int fd)
+{
+    struct auth_conn facts = {.id = msg->conn_id, .protocol = PROTO_SMTP, .peer = msg->peer};
+    if (msg->counted)
+        facts.counted = msg->peer;
+    return conn_begin(s, &facts, ROLE_SCONN, fd);
 }
 
 void auth_conn_free(struct auth_conn *c)

@@ -33,8 +33,9 @@ struct auth_conn {
     uint64_t id;
     enum proto_protocol protocol;
     struct net_addr peer;
-    bool proxy_due; /* IPC_CONN_PROXIED must come first */
-    bool proxy_tls; /* a proxy ended TLS */
+    struct net_addr counted; /* the same, or no address: failures do not count for it */
+    bool proxy_due;          /* IPC_CONN_PROXIED must come first */
+    bool proxy_tls;          /* a proxy ended TLS */
     enum conn_state state;
     unsigned failures;
     struct timer *timer; /* CONN_WAITING, CONN_HOLDING */
@@ -43,8 +44,9 @@ struct auth_conn {
     unsigned nrcpts;
 };
 
-/* Takes over fd, also on failure. ERR_EXISTS: there is a connection with this id; ERR_LIMIT. */
+/* Take over fd, also on failure. ERR_EXISTS: there is a connection with this id; ERR_LIMIT. */
 MUST_CHECK int auth_conn_new(struct auth_server *s, const struct msg_conn *msg, int fd);
+MUST_CHECK int auth_conn_new_smtp(struct auth_server *s, const struct msg_smtp_conn *msg, int fd);
 /* Ends everything that is under way for it. May be called from anything that it caused, as the last thing. */
 void auth_conn_free(struct auth_conn *c);
 

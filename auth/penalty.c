@@ -95,14 +95,14 @@ static struct entry *table_find(struct table *t, uint64_t key, uint64_t now, boo
     return oldest;
 }
 
-uint64_t penalty_admit(struct penalty *p, uint64_t now, const struct net_addr *peer)
+uint64_t penalty_admit(struct penalty *p, uint64_t now, uint64_t backlog_ms, const struct net_addr *peer)
 {
     uint64_t key = peer_key(p, peer);
     struct entry *e = key == 0 ? NULL : table_find(p->peers, key, now, false);
     if (e == NULL || count_now(e, now) < PENALTY_FREE)
         return 0;
     uint64_t turn = MAX_OF(e->turn, now);
-    if (turn - now > PENALTY_BACKLOG_MS)
+    if (turn - now > backlog_ms)
         return PENALTY_REFUSED;
     e->turn = turn + PENALTY_SPACE_MS;
     return turn - now;

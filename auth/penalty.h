@@ -22,8 +22,9 @@ struct penalty;
 struct penalty *penalty_new(uint64_t delay_ms);
 void penalty_free(struct penalty **p);
 
-/* How long an attempt from peer must wait before it is looked at (its turn is then taken), or PENALTY_REFUSED. */
-uint64_t penalty_admit(struct penalty *p, uint64_t now, const struct net_addr *peer);
+/* How long an attempt from peer must wait before it is looked at (its turn is then taken), or PENALTY_REFUSED where it would be
+ * more than backlog_ms. */
+uint64_t penalty_admit(struct penalty *p, uint64_t now, uint64_t backlog_ms, const struct net_addr *peer);
 /* A failed log-in. user: as tried, whether it exists or not. password: only a keyed hash of it is kept. */
 void penalty_failed(struct penalty *p, uint64_t now, const struct net_addr *peer, struct view user, struct view password);
 /* When the answer to a failure should leave, counted from now, for an attempt that was begun at `started`. The time since then is

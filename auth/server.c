@@ -1,6 +1,6 @@
 /*
- * Login and LMTP parents announce connections here; what a connection says goes to conn.c. A parent that breaks the table loses
- * its channel, and its living connections go on.
+ * Login and LMTP parents and the service for MTAs announce connections here; what a connection says goes to conn.c. A parent that
+ * breaks the table loses its channel, and its living connections go on.
  */
 #include "auth/server.h"
 
@@ -67,22 +67,52 @@ static void parent_free(struct auth_parent *parent)
     free(parent);
 }
 
+static int parent_conn(struct auth_parent *parent, struct view body, int fd, uint64_t *id_out)
+{
+    struct msg_conn conn;
+    if (msg_conn_decode(body, &conn) != 0 || (conn.protocol == PROTO_LMTP) != (parent->role == ROLE_LMTP)) {
+        close(fd);
+        return ERR_PROTO;
+    }
+    *id_out = conn.conn_id;
+    return auth_conn_new(parent->server, &conn, fd);
+}
+
+static int parent_smtp_conn(struct auth_parent *parent, struct view body, int fd, uint64_t *id_out)
+{
+    struct msg_smtp_conn conn;
+    if (msg_smtp_conn_decode(body, &conn) != 0) {
+        close(fd);
+        return ERR_PROTO;
+    }
+    *id_out = conn.conn_id;
+    return auth_conn_new_smtp(parent->server, &conn, fd);
+}
+
 static void parent_on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
 {
     struct auth_parent *parent = arg;
-    struct msg_conn conn;
+    uint64_t id = 0;
+    int err = ERR_PROTO, fd = msg->fds[0];
     (void)ch;
-    if (msg->kind != IPC_LOGIN_CONN || msg_conn_decode(msg->body, &conn) != 0 ||
-        (conn.protocol == PROTO_LMTP) != (parent->role == ROLE_LMTP)) {
+    msg->fds[0] = -1; /* transferred */
+    switch (msg->kind) {
+    case IPC_LOGIN_CONN:
+        err = parent_conn(parent, msg->body, fd, &id);
+        break;
+    case IPC_SMTP_CONN:
+        err = parent_smtp_conn(parent, msg->body, fd, &id);
+        break;
+    default:
+        msg->fds[0] = fd;
+        break;
+    }
+    if (err == ERR_PROTO) {
         LOG_ERROR(0, "malformed message, channel closed", F_STR("peer", proto_role_name(parent->role)));
         parent_free(parent);
-        return;
+    } else if (err != 0) {
+        LOG_ERROR(id, "connection refused", F_STR("peer", proto_role_name(parent->role)), F_ERR(err));
     }
-    int fd = msg->fds[0];
-    msg->fds[0] = -1; /* transferred */
-    int err = auth_conn_new(parent->server, &conn, fd);
-    if (err != 0)
-        LOG_ERROR(conn.conn_id, "connection refused", F_STR("peer", proto_role_name(parent->role)), F_ERR(err));
 }
 
 static void parent_on_closed(void *arg, struct ipc *ch, int err)
@@ -95,7 +125,7 @@ static void parent_on_closed(void *arg, struct ipc *ch, int err)
 
 int auth_server_add_parent(struct auth_server *s, const struct msg_peer *peer, int fd)
 {
-    if (peer->role != ROLE_LOGIN && peer->role != ROLE_LMTP) {
+    if (peer->role != ROLE_LOGIN && peer->role != ROLE_LMTP && peer->role != ROLE_SMTP) {
         close(fd);
         return ERR_PROTO;
     }

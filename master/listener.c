@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,7 +23,8 @@ struct listener {
     socklen_t addr_len;
     int fd;
     char *path; /* of a local socket, else NULL */
-    char *group;
+    char *user, *group;
+    unsigned mode; /* of the socket's file */
     char *name;
     enum proto_protocol protocol;
     enum listener_tls tls;
@@ -70,7 +73,9 @@ static struct listener *append(struct listeners *all, const struct set_listener 
     l = &all->items[all->n++];
     l->fd = -1;
     l->name = xstrdup(set->name);
+    l->user = xstrdup(set->socket_user);
     l->group = xstrdup(set->socket_group);
+    l->mode = set_listener_mode(set);
     l->protocol = (enum proto_protocol)set->protocol;
     l->tls = (enum listener_tls)set->tls;
     l->proxy = set->proxy_protocol;
@@ -164,26 +169,57 @@ static int path_clear(const struct listener *l)
     return rc;
 }
 
-/* Who may connect to a local socket: its owner, and the group where one is set. */
-static int path_permit(const struct listener *l)
+/* The numbers of the socket's owner and group, -1 for what is not to be changed. */
+static int path_owner(const struct listener *l, uid_t *uid_out, gid_t *gid_out)
 {
-    const struct group *gr;
+    const struct passwd *pw = NULL;
+    const struct group *gr = NULL;
 
-    if (l->group[0] == '\0')
-        return chmod(l->path, 0600);
     errno = 0;
-    gr = getgrnam(l->group);
-    if (gr == NULL) {
+    if ((l->user[0] != '\0' && (pw = getpwnam(l->user)) == NULL) || (l->group[0] != '\0' && (gr = getgrnam(l->group)) == NULL)) {
         if (errno == 0)
             errno = ENOENT;
         return -1;
     }
-    return chown(l->path, (uid_t)-1, gr->gr_gid) == 0 ? chmod(l->path, 0660) : -1;
+    *uid_out = pw != NULL ? pw->pw_uid : (uid_t)-1;
+    *gid_out = gr != NULL ? gr->gr_gid : (gid_t)-1;
+    return 0;
 }
 
+/* Who may connect to a local socket. The folder may belong to somebody who would like to see another file's owner changed, a mail
+ * server's for instance: so no name is used twice, and nothing but a socket is touched. */
+static int path_permit(const struct listener *l)
+{
+    char self[64];
+    struct stat st;
+    uid_t uid;
+    gid_t gid;
+    int fd, rc = -1;
+
+    if (path_owner(l, &uid, &gid) != 0)
+        return -1;
+    fd = open(l->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    if (fstat(fd, &st) != 0)
+        goto out;
+    if (!S_ISSOCK(st.st_mode) || st.st_nlink != 1) {
+        errno = EEXIST;
+        goto out;
+    }
+    rc = (st.st_mode & 07777) == l->mode ? 0 : chmod(self, l->mode);
+    if (rc == 0)
+        rc = fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
+out:
+    (void)close(fd);
+    return rc;
+}
+
+/* The file gets its permissions as it is made; it belongs to us until it is handed over. */
 static int bind_local(const struct listener *l)
 {
-    mode_t before = umask(0177);
+    mode_t before = umask(0777 & ~l->mode);
     int rc = path_clear(l) == 0 && bind(l->fd, (const struct sockaddr *)&l->addr, l->addr_len) == 0 ? path_permit(l) : -1;
 
     (void)umask(before);
@@ -237,6 +273,7 @@ static void item_free(struct listener *l)
     if (l->fd >= 0)
         (void)close(l->fd);
     free(l->path);
+    free(l->user);
     free(l->group);
     free(l->name);
     memset(l, 0, sizeof(*l));

@@ -6,6 +6,7 @@
 
 #define BIT(id) (1u << (id))
 #define FRONTS (BIT(ROLE_ID_IMAP_LOGIN) | BIT(ROLE_ID_POP3_LOGIN) | BIT(ROLE_ID_LMTP))
+#define ASKERS (FRONTS | BIT(ROLE_ID_SMTP_AUTH))
 #define USER(field) .user_setting = #field, .user_offset = offsetof(struct set_master, field)
 
 static const struct role roles[ROLE_ID_COUNT] = {
@@ -23,7 +24,7 @@ static const struct role roles[ROLE_ID_COUNT] = {
                       .ipc_role = ROLE_AUTH,
                       USER(auth_user),
                       .components = {&set_auth_component, &set_login_component},
-                      .peers = FRONTS,
+                      .peers = ASKERS,
                       .job = "checks passwords, looks users up, tells master whom a connection belongs to"},
     [ROLE_ID_IMAP_LOGIN] = {.id = ROLE_ID_IMAP_LOGIN,
                             .name = "imap-login",
@@ -55,6 +56,16 @@ static const struct role roles[ROLE_ID_COUNT] = {
                       .components = {&set_login_component, &set_worker_component, &set_lmtp_component},
                       .peers = BIT(ROLE_ID_KEYS) | BIT(ROLE_ID_AUTH),
                       .job = "takes messages from the MTA"},
+    [ROLE_ID_SMTP_AUTH] = {.id = ROLE_ID_SMTP_AUTH,
+                           .name = "smtp-auth",
+                           .program = "culver-smtp-auth",
+                           .ipc_role = ROLE_SMTP,
+                           .protocol = PROTO_SMTP,
+                           USER(smtp_auth_user),
+                           .chroot = true,
+                           .components = {&set_login_component},
+                           .peers = BIT(ROLE_ID_AUTH),
+                           .job = "asks auth on behalf of mail servers"},
     [ROLE_ID_WORKER] = {.id = ROLE_ID_WORKER,
                         .name = "worker",
                         .program = "culver-worker",

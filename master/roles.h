@@ -15,6 +15,7 @@ enum role_id {
     ROLE_ID_IMAP_LOGIN,
     ROLE_ID_POP3_LOGIN,
     ROLE_ID_LMTP,
+    ROLE_ID_SMTP_AUTH,
     ROLE_ID_SERVICES, /* the above run all the time; the following are started for one user or one request */
     ROLE_ID_WORKER = ROLE_ID_SERVICES,
     ROLE_ID_HELPER,

@@ -250,7 +250,7 @@ static int send_start(struct service *s)
         rc = tlsfiles_send_keys(s->m->tls, s->ch);
     if (rc == 0 && is_front(s))
         rc = listeners_send(s->m->listeners, s->role->protocol, s->ch);
-    if (rc == 0 && is_front(s))
+    if (rc == 0 && is_front(s) && (s->role->peers & (1u << ROLE_ID_KEYS)) != 0)
         rc = tlsfiles_send_certs(s->m->tls, s->role->id, s->ch);
     if (rc == 0)
         rc = ipc_send(s->ch, IPC_MASTER_GO, NULL, NULL, 0);

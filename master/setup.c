@@ -88,6 +88,13 @@ static int user_find(const char *setting, const char *name, struct ids *out, str
     return 0;
 }
 
+/* All services have their accounts, also those that do not run with this configuration; but most hosts have no mail server that
+ * asks for authentication. */
+static bool needs_account(const struct setup *s, enum role_id id)
+{
+    return id != ROLE_ID_SMTP_AUTH || setup_has_protocol(s, PROTO_SMTP);
+}
+
 /* No two services under one uid: the kernel would let them signal and trace each other. */
 static int services_distinct(const struct setup *s, struct buf *errors)
 {
@@ -95,7 +102,7 @@ static int services_distinct(const struct setup *s, struct buf *errors)
 
     for (enum role_id i = 0; i < ROLE_ID_SERVICES; i++) {
         for (enum role_id k = i + 1; k < ROLE_ID_SERVICES; k++) {
-            if (s->ids[i].uid != s->ids[k].uid)
+            if (s->ids[i].uid != s->ids[k].uid || !needs_account(s, i) || !needs_account(s, k))
                 continue;
             buf_put_fmt(errors, "%s and %s: both have uid %u; each service needs its own user\n", role_get(i)->user_setting,
                         role_get(k)->user_setting, s->ids[i].uid);
@@ -118,7 +125,7 @@ static int ids_find(struct setup *s, struct buf *errors)
     for (enum role_id i = 0; i < ROLE_ID_SERVICES; i++) {
         const struct role *r = role_get(i);
         const char *name = *(const char *const *)((const char *)s->master + r->user_offset);
-        if (user_find(r->user_setting, name, &s->ids[i], errors) != 0)
+        if (needs_account(s, i) && user_find(r->user_setting, name, &s->ids[i], errors) != 0)
             bad = ERR_SYNTAX;
     }
     if (s->master->virtual_uid[0] != '\0') {
@@ -198,7 +205,7 @@ bool setup_has_protocol(const struct setup *s, enum proto_protocol protocol)
 bool setup_is_service_uid(const struct setup *s, uint32_t uid)
 {
     for (size_t i = 0; i < ROLE_ID_SERVICES; i++)
-        if (s->ids[i].uid == uid)
+        if (s->ids[i].uid == uid && needs_account(s, (enum role_id)i))
             return true;
     return false;
 }

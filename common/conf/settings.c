@@ -26,6 +26,17 @@ uint16_t set_listener_port(const struct set_listener *listener)
     }
 }
 
+unsigned set_listener_mode(const struct set_listener *listener)
+{
+    unsigned mode = 0;
+
+    if (listener->socket_mode[0] == '\0')
+        return listener->socket_group[0] == '\0' ? 0600 : 0660;
+    for (const char *p = listener->socket_mode; *p != '\0'; p++)
+        mode = mode * 8 + (unsigned)(*p - '0');
+    return mode & 0777;
+}
+
 bool set_listener_is_path(const struct set_listener *listener)
 {
     return listener->address.n == 1 && listener->address.items[0][0] == '/';

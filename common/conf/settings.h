@@ -20,13 +20,15 @@ struct set_general {
 
 /* --- master -------------------------------------------------------------------------------------------- */
 struct set_listener {
-    const char *name;         /* label */
-    int protocol;             /* imap, pop3, lmtp: enum proto_protocol */
-    struct conf_list address; /* IP addresses ("127.0.0.1", "::", "*" = both families) or one absolute socket path (lmtp) */
-    uint64_t port;            /* 0: the usual one, see set_listener_port */
-    int tls;                  /* none, starttls, implicit: enum listener_tls */
+    const char *name; /* label */
+    int protocol;     /* imap, pop3, lmtp, smtp-auth: enum proto_protocol */
+    struct conf_list
+        address;   /* IP addresses ("127.0.0.1", "::", "*" = both families) or one absolute socket path (lmtp, smtp-auth) */
+    uint64_t port; /* 0: the usual one, see set_listener_port */
+    int tls;       /* none, starttls, implicit: enum listener_tls */
     bool proxy_protocol;
-    const char *socket_group; /* for a socket path: group that may connect; "" = none */
+    const char *socket_user, *socket_group; /* for a socket path: its owner and group; "" = root (master's), none */
+    const char *socket_mode;                /* octal; "": 0600, with a group 0660 */
 };
 struct set_tls_host { /* a further certificate: tls_host mail.example.org { certificate = …; key = … } */
     const char *name;
@@ -37,9 +39,9 @@ struct set_master {
     const char *run_dir;                   /* /run/culver: control socket, pid file, empty chroot */
     const char *libexec_dir;               /* where the other programs are; default: compiled in */
     const char *tls_certificate, *tls_key; /* default certificate (chain) and key, PEM; "" = no TLS */
-    const char *auth_user, *keys_user, *imap_login_user, *pop3_login_user, *lmtp_user; /* _culver_* */
-    uint64_t first_valid_uid;                                                          /* no worker below this uid; never 0 */
-    uint64_t virtual_uid_first, virtual_uid_last;                                      /* the range for virtual users */
+    const char *auth_user, *keys_user, *imap_login_user, *pop3_login_user, *lmtp_user, *smtp_auth_user; /* _culver_* */
+    uint64_t first_valid_uid;                     /* no worker below this uid; never 0 */
+    uint64_t virtual_uid_first, virtual_uid_last; /* the range for virtual users */
     const char *virtual_uid; /* "" = one uid each from the range; else a system user name that all virtual users share */
     uint64_t workers_max;
     uint64_t sessions_per_user, sessions_per_user_address, sessions_max;
@@ -166,6 +168,8 @@ extern const size_t set_all_ncomponents;
 uint16_t set_listener_port(const struct set_listener *listener);
 /* True when the listener is a local socket with a path in the file system (its only address). */
 bool set_listener_is_path(const struct set_listener *listener);
+/* The permissions of its socket, from socket_mode and socket_group. */
+unsigned set_listener_mode(const struct set_listener *listener);
 /* Checks what one setting's bounds cannot say (keys without certificates, no listener …); adds lines to errors: ERR_SYNTAX.
  * Components that the conf does not have are not checked. */
 MUST_CHECK int set_check(const struct conf *conf, struct buf *errors);

@@ -73,10 +73,23 @@ static bool is_address(const char *s)
     return inet_pton(AF_INET, s, ip) == 1 || inet_pton(AF_INET6, s, ip) == 1;
 }
 
+/* Empty, or three or four octal digits. */
+static bool is_mode(const char *s)
+{
+    size_t n = strlen(s);
+
+    if (n == 0)
+        return true;
+    return n >= 3 && strspn(s, "01234567") == n && (n == 3 || s[0] == '0') && (s[n - 3] - '0') >= 6;
+}
+
 static void check_socket_path(struct check *c, const struct set_listener *l)
 {
-    if (l->protocol != PROTO_LMTP)
-        found(c, "listener %s: a socket path is only possible with protocol = lmtp", l->name);
+    if (l->protocol != PROTO_LMTP && l->protocol != PROTO_SMTP)
+        found(c, "listener %s: a socket path is only possible with protocol = lmtp or smtp-auth", l->name);
+    if (!is_mode(l->socket_mode))
+        found(c, "listener %s: socket_mode is like 0660: octal, without set-id bits, readable and writable for its owner",
+              l->name);
     if (strlen(l->address.items[0]) > SOCKET_PATH_MAX)
         found(c, "listener %s: a socket path has at most %d octets", l->name, SOCKET_PATH_MAX);
     if (l->port != 0 || l->proxy_protocol || l->tls != LISTENER_TLS_NONE)
@@ -91,8 +104,14 @@ static void check_addresses(struct check *c, const struct set_listener *l)
         if (strcmp(l->address.items[i], "*") != 0 && !is_address(l->address.items[i]))
             found(c, "listener %s: address '%s' is not an IP address (nor *, nor the only address and a path)", l->name,
                   l->address.items[i]);
-    if (!is_empty(l->socket_group))
-        found(c, "listener %s: socket_group needs a socket path as address", l->name);
+    if (!is_empty(l->socket_group) || !is_empty(l->socket_user) || !is_empty(l->socket_mode))
+        found(c, "listener %s: socket_group needs a socket path as address, socket_user and socket_mode too", l->name);
+    if (l->protocol != PROTO_SMTP)
+        return;
+    if (l->port == 0)
+        found(c, "listener %s: with protocol = smtp-auth an IP address needs a port", l->name);
+    if (l->tls != LISTENER_TLS_NONE || l->proxy_protocol)
+        found(c, "listener %s: tls and proxy_protocol do not go with protocol = smtp-auth", l->name);
 }
 
 static bool same_place(const struct set_listener *a, const struct set_listener *b)
@@ -141,8 +160,10 @@ static void check_proxies(struct check *c, const struct set_master *m, const str
 
 static void check_accounts(struct check *c, const struct set_master *m)
 {
-    const char *const names[] = {m->auth_user, m->keys_user, m->imap_login_user, m->pop3_login_user, m->lmtp_user};
-    static const char *const settings[] = {"auth_user", "keys_user", "imap_login_user", "pop3_login_user", "lmtp_user"};
+    const char *const names[] = {m->auth_user,       m->keys_user, m->imap_login_user,
+                                 m->pop3_login_user, m->lmtp_user, m->smtp_auth_user};
+    static const char *const settings[] = {"auth_user",       "keys_user", "imap_login_user",
+                                           "pop3_login_user", "lmtp_user", "smtp_auth_user"};
     size_t i, j;
 
     for (i = 0; i < ARRAY_LEN(names); i++) {

@@ -4,10 +4,7 @@
 #include "common/ipc/proto.h"
 
 static const struct conf_word protocol_words[] = {
-    {"imap", PROTO_IMAP},
-    {"pop3", PROTO_POP3},
-    {"lmtp", PROTO_LMTP},
-    {NULL, 0},
+    {"imap", PROTO_IMAP}, {"pop3", PROTO_POP3}, {"lmtp", PROTO_LMTP}, {"smtp-auth", PROTO_SMTP}, {NULL, 0},
 };
 static const struct conf_word tls_words[] = {
     {"none", LISTENER_TLS_NONE},
@@ -23,11 +20,13 @@ static const struct conf_word tls_words[] = {
 
 #define AT(field) offsetof(struct set_listener, field)
 static const struct conf_setting listener_settings[] = {
-    {"protocol", CONF_ENUM, AT(protocol), 0, 0, "imap", protocol_words, "What is spoken here."},
+    {"protocol", CONF_ENUM, AT(protocol), 0, 0, "imap", protocol_words,
+     "What is spoken here. smtp-auth: the socket on which mail servers ask who may send mail (the client protocol of Dovecot's "
+     "authentication)."},
     {"address", CONF_LIST, AT(address), 1, 64, "*", NULL,
-     "IP addresses to listen on (* is every address of both families), or for lmtp one absolute path of a socket."},
+     "IP addresses to listen on (* is every address of both families), or for lmtp and smtp-auth one absolute path of a socket."},
     {"port", CONF_UINT, AT(port), 0, 65535, "0", NULL,
-     "TCP port. 0 takes the usual one: imap 143 or 993 (implicit TLS), pop3 110 or 995, lmtp 24."},
+     "TCP port. 0 takes the usual one: imap 143 or 993 (implicit TLS), pop3 110 or 995, lmtp 24; smtp-auth has none."},
     {"tls", CONF_ENUM, AT(tls), 0, 0, "none", tls_words,
      "none: no TLS here. starttls: clients may switch to it. implicit: TLS from the first octet. The last two need a "
      "certificate."},
@@ -35,6 +34,9 @@ static const struct conf_setting listener_settings[] = {
      "Every connection begins with a PROXY protocol header (version 1 or 2) and comes from proxy_networks; others are refused."},
     {"socket_group", CONF_STRING, AT(socket_group), 0, 64, "", NULL,
      "With a socket path: the group whose members may connect. Empty: only root and the socket's owner."},
+    {"socket_user", CONF_STRING, AT(socket_user), 0, 64, "", NULL, "With a socket path: its owner. Empty: who runs culver."},
+    {"socket_mode", CONF_STRING, AT(socket_mode), 0, 4, "", NULL,
+     "With a socket path: its permissions, in octal. Empty: 0600, with socket_group 0660."},
     END,
 };
 #undef AT
@@ -55,7 +57,9 @@ static const struct conf_section sections[] = {
      "listener imap {\n    protocol = imap\n    tls = starttls\n}\n"
      "listener imaps {\n    protocol = imap\n    tls = implicit\n}\n"
      "listener pop3s {\n    protocol = pop3\n    tls = implicit\n}\n"
-     "listener lmtp {\n    protocol = lmtp\n    address = /run/culver/lmtp\n    socket_group = postfix\n}\n"},
+     "listener lmtp {\n    protocol = lmtp\n    address = /run/culver/lmtp\n    socket_group = postfix\n}\n"
+     "listener smtp-auth {\n    protocol = smtp-auth\n    address = /var/spool/postfix/private/auth\n    socket_user = postfix\n"
+     "    socket_group = postfix\n}\n"},
     {"tls_host", true, tls_host_settings, sizeof(struct set_tls_host), offsetof(struct set_tls_host, name),
      offsetof(struct set_master, tls_hosts), offsetof(struct set_master, ntls_hosts), 256,
      "A further certificate, for clients that ask for the server name in the label (*.example.org covers one level).",
@@ -76,7 +80,7 @@ static const struct conf_setting settings[] = {
     {"tls_key", CONF_PATH, AT(tls_key), 0, 1024, "", NULL,
      "Its private key (PEM, without passphrase). Only root needs to be able to read it."},
     {"auth_user", CONF_STRING, AT(auth_user), 1, 64, "_culver_auth", NULL,
-     "System account of the process that checks passwords. Each of these five accounts must be used for nothing else."},
+     "System account of the process that checks passwords. Each of these six accounts must be used for nothing else."},
     {"keys_user", CONF_STRING, AT(keys_user), 1, 64, "_culver_keys", NULL,
      "System account of the process that holds the TLS keys."},
     {"imap_login_user", CONF_STRING, AT(imap_login_user), 1, 64, "_culver_imap", NULL,
@@ -85,6 +89,8 @@ static const struct conf_setting settings[] = {
      "System account of the processes that talk to POP3 clients before log-in."},
     {"lmtp_user", CONF_STRING, AT(lmtp_user), 1, 64, "_culver_lmtp", NULL,
      "System account of the processes that take deliveries."},
+    {"smtp_auth_user", CONF_STRING, AT(smtp_auth_user), 1, 64, "_culver_smtp", NULL,
+     "System account of the process that answers mail servers (protocol smtp-auth); needed only where there is such a listener."},
     {"first_valid_uid", CONF_UINT, AT(first_valid_uid), 1, 4294967293, "1000", NULL,
      "No user whose uid is below this one gets mail."},
     {"virtual_uid_first", CONF_UINT, AT(virtual_uid_first), 1, 4294967293, "600000", NULL,

@@ -13,6 +13,8 @@ enum ipc_role {
     ROLE_LCONN, /* one LMTP client connection */
     ROLE_WORKER,
     ROLE_CTL,
+    ROLE_SMTP,  /* the socket on which MTAs ask for authentication */
+    ROLE_SCONN, /* one authentication of an MTA's client (a channel of ROLE_SMTP's) */
     ROLE_COUNT
 };
 
@@ -42,6 +44,9 @@ enum ipc_kind {
     /* login or lmtp parent -> auth, master, keys */
     IPC_LOGIN_CONN, /* +fd: the channel of a new connection */
 
+    /* smtp -> auth */
+    IPC_SMTP_CONN, /* +fd: the channel of an authentication that an MTA wants */
+
     /* connection -> auth, master: who the client is according to the PROXY header; once, before anything else */
     IPC_CONN_PROXIED,
 
@@ -52,6 +57,7 @@ enum ipc_kind {
     IPC_AUTH_CHALLENGE,
     IPC_AUTH_FAIL,
     IPC_AUTH_PASS,  /* authenticated: no name, no uid, no token */
+    IPC_AUTH_NAMED, /* the same for an MTA, which is told who it was; nobody gets a session */
     IPC_LCONN_RCPT, /* lmtp: does this recipient exist? */
     IPC_AUTH_RCPT,  /* the answer */
 

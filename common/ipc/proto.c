@@ -21,8 +21,10 @@
 #define LCONN R(ROLE_LCONN)
 #define WORKER R(ROLE_WORKER)
 #define CTL R(ROLE_CTL)
+#define SMTP R(ROLE_SMTP)
+#define SCONN R(ROLE_SCONN)
 /* What master executes. */
-#define SERVICES (AUTH | HELPER | KEYS | LOGIN | LMTP | WORKER)
+#define SERVICES (AUTH | HELPER | KEYS | LOGIN | LMTP | WORKER | SMTP)
 
 #define NEW (1u << IPC_STATE_NEW)
 #define READY (1u << IPC_STATE_READY)
@@ -39,8 +41,8 @@
 static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     /* kind, name, from, to, states, least body, greatest body, descriptors, secret */
     ROW(IPC_MASTER_CONFIG, "master.config", MASTER, SERVICES, NEW, 23 + V(0), 23 + V(PROTO_PATH_MAX), 1, false),
-    ROW(IPC_MASTER_PEER, "master.peer", MASTER, AUTH | KEYS | LOGIN | LMTP, NEW | READY, 5, 5, 1, false),
-    ROW(IPC_MASTER_LISTENER, "master.listener", MASTER, LOGIN | LMTP, NEW, 7 + ADDR + V(0), 7 + ADDR + V(64), 1, false),
+    ROW(IPC_MASTER_PEER, "master.peer", MASTER, AUTH | KEYS | LOGIN | LMTP | SMTP, NEW | READY, 5, 5, 1, false),
+    ROW(IPC_MASTER_LISTENER, "master.listener", MASTER, LOGIN | LMTP | SMTP, NEW, 7 + ADDR + V(0), 7 + ADDR + V(64), 1, false),
     ROW(IPC_MASTER_CERT, "master.cert", MASTER, LOGIN | LMTP, NEW | READY, 4 + V(0), 4 + V(255), 1, false),
     ROW(IPC_MASTER_KEY, "master.key", MASTER, KEYS, NEW | READY, 4 + V(0), 4 + V(255), 1, false),
     ROW(IPC_MASTER_GO, "master.go", MASTER, SERVICES, NEW, 0, 0, 0, false),
@@ -51,15 +53,17 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_SERVICE_READY, "service.ready", SERVICES, MASTER, NEW, 0, 0, 0, false),
 
     ROW(IPC_LOGIN_CONN, "login.conn", LOGIN | LMTP, AUTH | MASTER | KEYS, NEW | READY, 14 + 2 * ADDR, 14 + 2 * ADDR, 1, false),
+    ROW(IPC_SMTP_CONN, "smtp.conn", SMTP, AUTH, NEW | READY, 9 + 2 * ADDR, 9 + 2 * ADDR, 1, false),
     ROW(IPC_CONN_PROXIED, "conn.proxied", CONN | LCONN, AUTH | MASTER, NEW, 2 * ADDR + 1, 2 * ADDR + 1, 0, false),
 
-    ROW(IPC_CONN_AUTH, "conn.auth", CONN, AUTH, NEW | READY, 2 + V(1) + 4 * V(0),
+    ROW(IPC_CONN_AUTH, "conn.auth", CONN | SCONN, AUTH, NEW | READY, 2 + V(1) + 4 * V(0),
         2 + V(32) + V(PROTO_SASL_MAX) + V(255) + 2 * V(PROTO_BINDING_MAX), 0, true),
-    ROW(IPC_CONN_RESPONSE, "conn.response", CONN, AUTH, BUSY, V(0), V(PROTO_SASL_MAX), 0, true),
-    ROW(IPC_CONN_CANCEL, "conn.cancel", CONN, AUTH, BUSY, 0, 0, 0, false),
-    ROW(IPC_AUTH_CHALLENGE, "auth.challenge", AUTH, CONN, BUSY, V(0), V(PROTO_SASL_MAX), 0, false),
-    ROW(IPC_AUTH_FAIL, "auth.fail", AUTH, CONN, BUSY, 1 + V(0), 1 + V(PROTO_TEXT_MAX), 0, false),
+    ROW(IPC_CONN_RESPONSE, "conn.response", CONN | SCONN, AUTH, BUSY, V(0), V(PROTO_SASL_MAX), 0, true),
+    ROW(IPC_CONN_CANCEL, "conn.cancel", CONN | SCONN, AUTH, BUSY, 0, 0, 0, false),
+    ROW(IPC_AUTH_CHALLENGE, "auth.challenge", AUTH, CONN | SCONN, BUSY, V(0), V(PROTO_SASL_MAX), 0, false),
+    ROW(IPC_AUTH_FAIL, "auth.fail", AUTH, CONN | SCONN, BUSY, 1 + V(0), 1 + V(PROTO_TEXT_MAX), 0, false),
     ROW(IPC_AUTH_PASS, "auth.pass", AUTH, CONN, BUSY, V(0), V(PROTO_SASL_MAX), 0, false),
+    ROW(IPC_AUTH_NAMED, "auth.named", AUTH, SCONN, BUSY, V(1) + V(0), V(PROTO_NAME_MAX) + V(PROTO_SASL_MAX), 0, false),
     /* Recipients carry an id: several may be under way. */
     ROW(IPC_LCONN_RCPT, "lconn.rcpt", LCONN, AUTH, NEW | READY | BUSY, 4 + V(1), 4 + V(PROTO_ADDR_MAX), 0, false),
     ROW(IPC_AUTH_RCPT, "auth.rcpt", AUTH, LCONN, BUSY, 5, 5, 0, false),
@@ -134,7 +138,7 @@ const char *proto_role_name(enum ipc_role role)
     static const char *const names[ROLE_COUNT] = {
         [ROLE_MASTER] = "master", [ROLE_AUTH] = "auth", [ROLE_HELPER] = "helper", [ROLE_KEYS] = "keys",
         [ROLE_LOGIN] = "login",   [ROLE_CONN] = "conn", [ROLE_LMTP] = "lmtp",     [ROLE_LCONN] = "lconn",
-        [ROLE_WORKER] = "worker", [ROLE_CTL] = "ctl",
+        [ROLE_WORKER] = "worker", [ROLE_CTL] = "ctl",   [ROLE_SMTP] = "smtp",     [ROLE_SCONN] = "sconn",
     };
     return (unsigned)role < ROLE_COUNT ? names[role] : "unknown";
 }

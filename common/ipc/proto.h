@@ -47,7 +47,7 @@ MUST_CHECK int proto_check(unsigned kind, enum ipc_role from, enum ipc_role to, 
 MUST_CHECK int proto_check_send(unsigned kind, enum ipc_role from, enum ipc_role to, size_t body_len, unsigned nfds);
 const char *proto_role_name(enum ipc_role role);
 
-enum proto_protocol { PROTO_IMAP = 1, PROTO_POP3 = 2, PROTO_LMTP = 3 };
+enum proto_protocol { PROTO_IMAP = 1, PROTO_POP3 = 2, PROTO_LMTP = 3, PROTO_SMTP = 4 /* authentication for MTAs */ };
 
 /* An IP endpoint (family 4 or 6), or a local socket (family 0, all zero). */
 struct net_addr {
@@ -97,6 +97,12 @@ struct msg_conn {
     bool proxy; /* an IPC_CONN_PROXIED must come first */
     struct net_addr peer, local;
 };
+/* IPC_SMTP_CONN */
+struct msg_smtp_conn {
+    uint64_t conn_id;            /* random, never 0 */
+    bool counted;                /* failures count for the peer */
+    struct net_addr peer, local; /* as the MTA says */
+};
 /* IPC_CONN_PROXIED */
 struct msg_proxied {
     struct net_addr peer, local;
@@ -117,6 +123,11 @@ struct msg_auth {
  * message for the client (usually empty). */
 struct msg_sasl {
     struct view data;
+};
+/* IPC_AUTH_NAMED */
+struct msg_named {
+    struct view name; /* of the user; 1..PROTO_NAME_MAX */
+    struct view data; /* of the last server message, as in IPC_AUTH_PASS */
 };
 /* IPC_AUTH_FAIL */
 enum auth_fail {
@@ -289,9 +300,11 @@ PROTO_CODEC(listener);
 PROTO_CODEC(cert);
 PROTO_CODEC(id);
 PROTO_CODEC(conn);
+PROTO_CODEC(smtp_conn);
 PROTO_CODEC(proxied);
 PROTO_CODEC(auth);
 PROTO_CODEC(sasl);
+PROTO_CODEC(named);
 PROTO_CODEC(auth_fail);
 PROTO_CODEC(rcpt);
 PROTO_CODEC(rcpt_result);

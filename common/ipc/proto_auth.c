@@ -45,6 +45,21 @@ int msg_sasl_decode(struct view body, struct msg_sasl *out)
     FIELD_END(&c, m, out);
 }
 
+void msg_named_encode(struct buf *out, const struct msg_named *m)
+{
+    field_put_view(out, m->name, FIELD_TEXT, 1, PROTO_NAME_MAX);
+    field_put_view(out, m->data, FIELD_BYTES, 0, PROTO_SASL_MAX);
+}
+
+int msg_named_decode(struct view body, struct msg_named *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_named m = {0};
+    m.name = field_get_view(&c, FIELD_TEXT, 1, PROTO_NAME_MAX);
+    m.data = field_get_view(&c, FIELD_BYTES, 0, PROTO_SASL_MAX);
+    FIELD_END(&c, m, out);
+}
+
 void msg_auth_fail_encode(struct buf *out, const struct msg_auth_fail *m)
 {
     field_put_enum(out, m->code, AUTH_FAIL_CREDENTIALS, AUTH_FAIL_LIMIT);

@@ -24,6 +24,25 @@ int msg_conn_decode(struct view body, struct msg_conn *out)
     FIELD_END(&c, m, out);
 }
 
+void msg_smtp_conn_encode(struct buf *out, const struct msg_smtp_conn *m)
+{
+    field_put_id64(out, m->conn_id);
+    field_put_bool(out, m->counted);
+    field_put_addr(out, &m->peer);
+    field_put_addr(out, &m->local);
+}
+
+int msg_smtp_conn_decode(struct view body, struct msg_smtp_conn *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_smtp_conn m = {0};
+    m.conn_id = field_get_id64(&c);
+    m.counted = field_get_bool(&c);
+    m.peer = field_get_addr(&c);
+    m.local = field_get_addr(&c);
+    FIELD_END(&c, m, out);
+}
+
 void msg_proxied_encode(struct buf *out, const struct msg_proxied *m)
 {
     field_put_addr(out, &m->peer);

@@ -51,7 +51,7 @@ int msg_peer_decode(struct view body, struct msg_peer *out)
 void msg_listener_encode(struct buf *out, const struct msg_listener *m)
 {
     buf_put_u32(out, m->index);
-    field_put_enum(out, m->protocol, PROTO_IMAP, PROTO_LMTP);
+    field_put_enum(out, m->protocol, PROTO_IMAP, PROTO_SMTP);
     field_put_enum(out, m->tls, LISTENER_TLS_NONE, LISTENER_TLS_IMPLICIT);
     field_put_bool(out, m->proxy);
     field_put_addr(out, &m->local);
@@ -63,7 +63,7 @@ int msg_listener_decode(struct view body, struct msg_listener *out)
     struct cursor c = cursor_make(body);
     struct msg_listener m = {0};
     m.index = cursor_u32(&c);
-    m.protocol = (enum proto_protocol)field_get_enum(&c, PROTO_IMAP, PROTO_LMTP);
+    m.protocol = (enum proto_protocol)field_get_enum(&c, PROTO_IMAP, PROTO_SMTP);
     m.tls = (enum listener_tls)field_get_enum(&c, LISTENER_TLS_NONE, LISTENER_TLS_IMPLICIT);
     m.proxy = field_get_bool(&c);
     m.local = field_get_addr(&c);

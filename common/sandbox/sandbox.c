@@ -34,6 +34,7 @@ static const struct sandbox_profile_def profiles[SANDBOX_PROFILE_COUNT] = {
     [SANDBOX_HELPER_PAM] = {"helper-pam", SANDBOX_FS_OPEN, {512 * MIB, RLIM_INFINITY, 256, true}, false},
     [SANDBOX_LMTP] = {"lmtp", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 0, true}, false},
     [SANDBOX_LMTP_CONN] = {"lmtp-conn", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 0, false}, true},
+    [SANDBOX_SMTP] = {"smtp-auth", SANDBOX_FS_PATHS, {256 * MIB, 0, 0, false}, false},
     [SANDBOX_WORKER] = {"worker", SANDBOX_FS_PATHS, {512 * MIB, 8 * GIB, 1024, false}, false},
     [SANDBOX_TOOL] = {"tool", SANDBOX_FS_PATHS, {RLIM_INFINITY, RLIM_INFINITY, 0, false}, false},
 };

@@ -25,6 +25,7 @@ enum sandbox_profile {
     SANDBOX_HELPER_PAM, /* runs as root with what PAM needs: rlimits and a deny-list only */
     SANDBOX_LMTP,       /* accepts and forks; its children enter SANDBOX_LMTP_CONN on top */
     SANDBOX_LMTP_CONN,
+    SANDBOX_SMTP,   /* accepts mail servers and serves them in one process */
     SANDBOX_WORKER, /* reads and writes beneath the write paths, reads beneath the others */
     SANDBOX_TOOL,   /* as WORKER, without limits of memory and files: an administrator's work on one user's mail */
     SANDBOX_PROFILE_COUNT

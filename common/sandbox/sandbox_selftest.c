@@ -411,7 +411,7 @@ static long try_linger(const struct stage *st)
 #define LOOK_UP (P(HELPER_PAM) | P(HELPER_NSS))
 #define FORKING (P(LOGIN) | P(LMTP))
 /* They cannot change any file, by whatever descriptor. */
-#define NO_FILES (P(LOGIN) | P(LOGIN_CONN) | P(LOGIN_SHARED) | P(AUTH) | P(HELPER_HASH) | P(LMTP) | P(LMTP_CONN))
+#define NO_FILES (P(LOGIN) | P(LOGIN_CONN) | P(LOGIN_SHARED) | P(AUTH) | P(HELPER_HASH) | P(LMTP) | P(LMTP_CONN) | P(SMTP))
 
 static const struct {
     const char *name;

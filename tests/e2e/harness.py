@@ -18,7 +18,7 @@ from pathlib import Path
 
 BIN = Path(os.environ.get("CULVER_BIN", Path(__file__).resolve().parents[2] / "build/release-cc/bin"))
 ROOT = os.geteuid() == 0
-SERVICE_USERS = ["_culver_auth", "_culver_keys", "_culver_imap", "_culver_pop3", "_culver_lmtp"]
+SERVICE_USERS = ["_culver_auth", "_culver_keys", "_culver_imap", "_culver_pop3", "_culver_lmtp", "_culver_smtp"]
 # An account of no one, for tests of the rootless mode that run as root.
 ROOTLESS_UID = 61234
 

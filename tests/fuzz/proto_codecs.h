@@ -24,9 +24,11 @@ AGAIN(listener)
 AGAIN(cert)
 AGAIN(id)
 AGAIN(conn)
+AGAIN(smtp_conn)
 AGAIN(proxied)
 AGAIN(auth)
 AGAIN(sasl)
+AGAIN(named)
 AGAIN(auth_fail)
 AGAIN(rcpt)
 AGAIN(rcpt_result)
@@ -60,12 +62,14 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_MASTER_TAKEN] = again_id,
     [IPC_MASTER_HELPER] = again_helper,
     [IPC_LOGIN_CONN] = again_conn,
+    [IPC_SMTP_CONN] = again_smtp_conn,
     [IPC_CONN_PROXIED] = again_proxied,
     [IPC_CONN_AUTH] = again_auth,
     [IPC_CONN_RESPONSE] = again_sasl,
     [IPC_AUTH_CHALLENGE] = again_sasl,
     [IPC_AUTH_FAIL] = again_auth_fail,
     [IPC_AUTH_PASS] = again_sasl,
+    [IPC_AUTH_NAMED] = again_named,
     [IPC_LCONN_RCPT] = again_rcpt,
     [IPC_AUTH_RCPT] = again_rcpt_result,
     [IPC_AUTH_GRANT] = again_grant,

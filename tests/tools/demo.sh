@@ -24,7 +24,7 @@ prepare() {
 prepare_accounts() {
     cp /etc/passwd /etc/group "$run/etc/"
     uid=61000
-    for name in _culver_auth _culver_keys _culver_imap _culver_pop3 _culver_lmtp; do
+    for name in _culver_auth _culver_keys _culver_imap _culver_pop3 _culver_lmtp _culver_smtp; do
         if ! grep -q "^$name:" "$run/etc/passwd"; then
             echo "$name:x:$uid:$uid::/nonexistent:/usr/sbin/nologin" >>"$run/etc/passwd"
             echo "$name:x:$uid:" >>"$run/etc/group"

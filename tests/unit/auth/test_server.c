@@ -535,26 +535,26 @@ static void test_penalty(void **state)
         /* An old password, again and again. */
         penalty_failed(p, 1000, &b, VIEW("bob"), VIEW("old"));
     }
-    assert_int_equal(penalty_admit(p, 1000, &a), 0);
-    assert_int_equal(penalty_admit(p, 1000, &a), 2000);
-    assert_int_equal(penalty_admit(p, 1000, &a), 4000);
-    assert_int_equal(penalty_admit(p, 1000, &b), 0);
-    assert_int_equal(penalty_admit(p, 1000, &b), 0);
-    assert_int_equal(penalty_admit(p, 1000, &n2), 0);
-    assert_int_equal(penalty_admit(p, 1000, &n2), 2000);
-    assert_int_equal(penalty_admit(p, 1000, &home), 0);
-    assert_int_equal(penalty_admit(p, 1000, &home), 0);
+    assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &a), 0);
+    assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &a), 2000);
+    assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &a), 4000);
+    assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &b), 0);
+    assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &b), 0);
+    assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &n2), 0);
+    assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &n2), 2000);
+    assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &home), 0);
+    assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &home), 0);
     for (unsigned i = 0; i < 5; i++)
-        assert_true(penalty_admit(p, 1000, &a) <= PENALTY_BACKLOG_MS);
-    assert_int_equal(penalty_admit(p, 1000, &a), PENALTY_REFUSED);
+        assert_true(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &a) <= PENALTY_BACKLOG_MS);
+    assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &a), PENALTY_REFUSED);
     /* Answers: whole delays since the start, longer for the address and the user that failed often. */
     assert_int_equal(penalty_hold(p, 1500, 1000, &b, VIEW("bob")), 1500);
     assert_int_equal(penalty_hold(p, 3500, 1000, &b, VIEW("bob")), 1500);
     assert_int_equal(penalty_hold(p, 1000, 1000, &a, VIEW("x")), 15000);
     assert_int_equal(penalty_hold(p, 1000, 1000, &b, VIEW("alice")), 15000);
     /* And forgotten after some quiet minutes. */
-    assert_int_equal(penalty_admit(p, 1000 + 10 * 60000, &a), 0);
-    assert_int_equal(penalty_admit(p, 1000 + 10 * 60000, &a), 0);
+    assert_int_equal(penalty_admit(p, 1000 + 10 * 60000, PENALTY_BACKLOG_MS, &a), 0);
+    assert_int_equal(penalty_admit(p, 1000 + 10 * 60000, PENALTY_BACKLOG_MS, &a), 0);
     penalty_free(&p);
 }
 

@@ -7,6 +7,7 @@
 
 #include "tests/unit/auth/unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -130,6 +130,9 @@ static void encode_extreme(unsigned kind, bool big)
     case IPC_LOGIN_CONN:
         ENCODE(conn, .conn_id = 1, .protocol = PROTO_IMAP, .peer = v6(), .local = v6());
         break;
+    case IPC_SMTP_CONN:
+        ENCODE(smtp_conn, .conn_id = 1, .counted = big, .peer = v6(), .local = v6());
+        break;
     case IPC_CONN_PROXIED:
         ENCODE(proxied, .peer = v6(), .tls = true);
         break;
@@ -142,6 +145,9 @@ static void encode_extreme(unsigned kind, bool big)
     case IPC_AUTH_CHALLENGE:
     case IPC_AUTH_PASS:
         ENCODE(sasl, .data = fill(n * PROTO_SASL_MAX));
+        break;
+    case IPC_AUTH_NAMED:
+        ENCODE(named, .name = fill(big ? PROTO_NAME_MAX : 1), .data = fill(n * PROTO_SASL_MAX));
         break;
     case IPC_AUTH_FAIL:
         ENCODE(auth_fail, .code = AUTH_FAIL_LIMIT, .text = fill(n * PROTO_TEXT_MAX));
@@ -237,6 +243,9 @@ static void test_encoder_refuses_what_decoder_would(void **state)
     REFUSED_BY_ENCODER(conn, .conn_id = 1, .protocol = PROTO_IMAP, .peer = {.family = 5});
     REFUSED_BY_ENCODER(conn, .conn_id = 1, .protocol = PROTO_IMAP, .peer = {.family = 4, .ip = {1, 2, 3, 4, 5}});
     REFUSED_BY_ENCODER(conn, .conn_id = 1, .protocol = PROTO_IMAP, .peer = {.port = 1});
+    REFUSED_BY_ENCODER(smtp_conn, .conn_id = 0);
+    REFUSED_BY_ENCODER(named, .name = VIEW(""));
+    REFUSED_BY_ENCODER(named, .name = VIEW("a\tb"));
     REFUSED_BY_ENCODER(auth, .mechanism = VIEW(""));
     REFUSED_BY_ENCODER(auth, .mechanism = VIEW("plain"));
     REFUSED_BY_ENCODER(auth, .mechanism = VIEW("PLAIN"), .initial = VIEW("x"));
@@ -294,7 +303,10 @@ static void test_check(void **state)
     /* Whatever a connection may send, nothing of it is a grant, a session or a signal to a service. */
     for (unsigned kind = 1; kind < IPC_KIND_COUNT; kind++) {
         const struct ipc_rule *rule = proto_rule(kind);
-        bool from_conn = (rule->from & (1u << ROLE_CONN)) != 0;
+        bool from_conn = (rule->from & (1u << ROLE_CONN | 1u << ROLE_SCONN)) != 0;
+        /* What asks for mail servers has no way to master but that of every service. */
+        assert_true((rule->from & (1u << ROLE_SCONN)) == 0 || rule->to == 1u << ROLE_AUTH);
+        assert_true((rule->from & (1u << ROLE_SMTP)) == 0 || kind == IPC_SERVICE_READY || rule->to == 1u << ROLE_AUTH);
         assert_true(!from_conn || strncmp(rule->name, "conn.", 5) == 0);
         bool from_master = (rule->from & (1u << ROLE_MASTER)) != 0;
         assert_true(!from_master || (rule->from & ~((1u << ROLE_MASTER) | (1u << ROLE_WORKER))) == 0);

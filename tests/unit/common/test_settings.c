@@ -283,6 +283,14 @@ static void test_check_master(void **state)
     check(GOOD "listener b {\n address = /x\n}\n", "only possible with protocol = lmtp");
     check(GOOD "listener b {\n address = /x\n protocol = lmtp\n port = 24\n}\n", "do not go with a socket path");
     check(GOOD "listener b {\n port = 1\n socket_group = x\n}\n", "socket_group needs a socket path");
+    check(GOOD "listener b {\n port = 1\n socket_mode = 0660\n}\n", "socket_user and socket_mode too");
+    check(GOOD "listener b {\n address = /x\n protocol = lmtp\n socket_mode = 4660\n}\n", "socket_mode is like 0660");
+    check(GOOD "listener b {\n address = /x\n protocol = lmtp\n socket_mode = 0460\n}\n", "socket_mode is like 0660");
+    check(GOOD "listener b {\n address = /x\n protocol = lmtp\n socket_mode = 680\n}\n", "socket_mode is like 0660");
+    check(GOOD "listener b {\n address = 127.0.0.1\n protocol = smtp-auth\n}\n", "an IP address needs a port");
+    check(GOOD "listener b {\n port = 1\n protocol = smtp-auth\n proxy_protocol = yes\n}\nproxy_networks = ::1\n",
+          "do not go with protocol = smtp-auth");
+    check(GOOD "smtp_auth_user = _culver_auth\n", "smtp_auth_user: the same account as auth_user");
     check(GOOD "listener b {\n port = 1\n proxy_protocol = yes\n}\n", "proxy_protocol needs proxy_networks");
     check(GOOD "tls_key = /a\n", "one without the other");
     check(GOOD "tls_certificate = /a\ntls_key = /a\ntls_host b {\n key = /k\n}\n", "certificate and key are both needed");
@@ -351,13 +359,27 @@ static void test_listener_port(void **state)
     assert_int_equal(set_listener_port(&l), 2424);
 }
 
+static void test_listener_mode(void **state)
+{
+    struct set_listener l = {.socket_group = "", .socket_mode = ""};
+
+    (void)state;
+    assert_int_equal(set_listener_mode(&l), 0600);
+    l.socket_group = "postfix";
+    assert_int_equal(set_listener_mode(&l), 0660);
+    l.socket_mode = "0666";
+    assert_int_equal(set_listener_mode(&l), 0666);
+    l.socket_mode = "600";
+    assert_int_equal(set_listener_mode(&l), 0600);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_tables),      cmocka_unit_test(test_sample_file),
-        cmocka_unit_test(test_manual),        cmocka_unit_test(test_check_good),  cmocka_unit_test(test_sample_is_defaults),
-        cmocka_unit_test(test_check_master),  cmocka_unit_test(test_check_users), cmocka_unit_test(test_check_sessions),
-        cmocka_unit_test(test_listener_port),
+        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_tables),        cmocka_unit_test(test_sample_file),
+        cmocka_unit_test(test_manual),        cmocka_unit_test(test_check_good),    cmocka_unit_test(test_sample_is_defaults),
+        cmocka_unit_test(test_check_master),  cmocka_unit_test(test_check_users),   cmocka_unit_test(test_check_sessions),
+        cmocka_unit_test(test_listener_port), cmocka_unit_test(test_listener_mode),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
