@@ -315,6 +315,7 @@ struct txn {
     bool durable;    /* not flags only */
     bool applied;
     uint64_t bytes_staged, messages_staged;
+    struct buf folders; /* Maildir: made for it, each with its NUL */
     /* while it is committed */
     struct buf ops;
     struct iovec *iov;

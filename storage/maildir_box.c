@@ -18,6 +18,7 @@ struct md_box *md_box_new(const struct maildir *md)
 
     box->unproved = md->opening;
     box->wd[MD_NEW] = box->wd[MD_CUR] = -1;
+    uidset_init(&box->vanished);
     return box;
 }
 
@@ -30,6 +31,8 @@ void md_mailbox_free(struct mailbox *m)
     md_map_free(&box->files);
     md_map_free(&box->dead);
     idx_free(&box->renames);
+    free(box->news);
+    uidset_free(&box->vanished);
     free(box->publish);
     for (size_t i = 0; i < MD_LETTERS; i++)
         free(box->letters[i]);
@@ -91,13 +94,12 @@ void md_letters_load(struct maildir *md, struct md_box *box)
 
     if (md_dir_open(md, box->dir, MD_SELF, &fd) != 0)
         return;
-    if (fstatat(fd, KEYWORDS_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-        memcmp(&st.st_mtim, &box->keywords_mtime, sizeof(st.st_mtim)) == 0 ||
-        md_file_read(fd, KEYWORDS_FILE, KEYWORDS_FILE_MAX, &b) != 0) {
-        close(fd);
+    if (md_stat(md->disk, fd, KEYWORDS_FILE, &st) != 0 || memcmp(&st.st_mtim, &box->keywords_mtime, sizeof(st.st_mtim)) == 0 ||
+        md_file_read(md, fd, KEYWORDS_FILE, KEYWORDS_FILE_MAX, &b) != 0) {
+        (void)md_close(md->disk, fd);
         return;
     }
-    close(fd);
+    (void)md_close(md->disk, fd);
     box->keywords_mtime = st.st_mtim;
     for (size_t i = 0; i < MD_LETTERS; i++) {
         free(box->letters[i]);
@@ -124,13 +126,13 @@ static void letters_save(struct maildir *md, struct md_box *box)
         if (box->letters[i] != NULL)
             buf_put_fmt(&b, "%u %s\n", i, box->letters[i]);
     }
-    err = md_file_replace(fd, KEYWORDS_FILE, buf_view(&b));
+    err = md_file_replace(md, fd, KEYWORDS_FILE, buf_view(&b));
     if (err != 0)
         LOG_WARN(0, "cannot write dovecot-keywords", F_STR("folder", box->dir), F_ERR(err));
-    else if (fstatat(fd, KEYWORDS_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    else if (md_stat(md->disk, fd, KEYWORDS_FILE, &st) == 0)
         box->keywords_mtime = st.st_mtim;
     buf_free(&b);
-    close(fd);
+    (void)md_close(md->disk, fd);
 }
 
 static int letter_of(const struct md_box *box, struct view keyword)
@@ -244,7 +246,7 @@ static void mover_close(struct mover *v)
 {
     for (unsigned i = 0; i < 3; i++) {
         if (v->fds[i] >= 0)
-            close(v->fds[i]);
+            (void)md_close(v->m->acc->md->disk, v->fds[i]);
     }
     buf_free(&v->name);
 }
@@ -262,7 +264,7 @@ static int move_file(struct mover *v, uint32_t uid, struct md_file *f)
         return 0;
     name = (const char *)buf_view(&v->name).ptr;
     if (place != f->place || strcmp(name, f->name) != 0) {
-        if (md_rename(v->fds[f->place], f->name, v->fds[place], name) != 0)
+        if (md_rename(m->acc->md, v->fds[f->place], f->name, v->fds[place], name) != 0)
             return errno == ENOENT ? ERR_NOTFOUND : err_from_errno(errno);
         m->md->unsynced = true;
         m->md->nnew += (place == MD_NEW) - (f->place == MD_NEW);
@@ -366,7 +368,7 @@ static bool bury_one(struct mailbox *m, const int fds[3], uint64_t hash)
         return box->listed;
     if (fds[f->place] < 0)
         return false;
-    if (unlinkat(fds[f->place], f->name, 0) != 0) {
+    if (md_unlink(m->acc->md->disk, fds[f->place], f->name, 0) != 0) {
         if (errno != ENOENT) {
             md_box_failed(m, "cannot remove the file of an expunged message", err_from_errno(errno));
             return false;
@@ -400,6 +402,6 @@ void md_box_bury(struct mailbox *m)
     md_map_free(&dead);
     for (unsigned i = 0; i < 3; i++) {
         if (fds[i] >= 0)
-            close(fds[i]);
+            (void)md_close(m->acc->md->disk, fds[i]);
     }
 }

@@ -74,12 +74,12 @@ struct view md_to_file(struct view message, uint8_t **owned_out)
     return view_make(out, (size_t)(to - out));
 }
 
-static int read_file(int dirfd, const char *name, uint8_t **mem_out, struct view *out, int *fd_out)
+static int read_file(const struct maildir *md, int dirfd, const char *name, uint8_t **mem_out, struct view *out, int *fd_out)
 {
     struct stat st;
     size_t done = 0, size;
     uint8_t *mem;
-    int fd, err = md_file_open(dirfd, name, &fd, &st);
+    int fd, err = md_file_open(md, dirfd, name, &fd, &st);
 
     if (err != 0)
         return err;
@@ -88,7 +88,7 @@ static int read_file(int dirfd, const char *name, uint8_t **mem_out, struct view
     if (mem == NULL)
         err = (uint64_t)st.st_size > FILE_MAX ? ERR_LIMIT : ERR_NOMEM;
     while (err == 0 && done < size) {
-        ssize_t n = pread(fd, mem + done, size - done, (off_t)done);
+        ssize_t n = md->disk->ops->read(md->disk, fd, mem + done, size - done, done);
 
         if (n < 0)
             err = ERR_IO;
@@ -99,7 +99,7 @@ static int read_file(int dirfd, const char *name, uint8_t **mem_out, struct view
     }
     if (err != 0) {
         free(mem);
-        close(fd);
+        (void)md_close(md->disk, fd);
         return err;
     }
     *mem_out = mem; /* transferred */
@@ -108,18 +108,18 @@ static int read_file(int dirfd, const char *name, uint8_t **mem_out, struct view
     return 0;
 }
 
-int md_message_read(int dirfd, const char *name, uint8_t **mem_out, struct view *out, int *fd_out)
+int md_message_read(const struct maildir *md, int dirfd, const char *name, uint8_t **mem_out, struct view *out, int *fd_out)
 {
     struct view file;
     uint8_t *mem, *converted;
-    int fd, err = read_file(dirfd, name, &mem, &file, &fd);
+    int fd, err = read_file(md, dirfd, name, &mem, &file, &fd);
 
     if (err != 0)
         return err;
     *out = md_to_crlf(file, &converted);
     if (converted != NULL) {
         free(mem);
-        close(fd);
+        (void)md_close(md->disk, fd);
         mem = converted;
         fd = -1;
     }
@@ -137,7 +137,7 @@ static void give_new_name(struct mailbox *m, struct md_file *f, int dirfd)
 
     LOG_WARN(0, "a file of the Maildir was changed: its message is a new one", F_STR("folder", md_box_dir(m)),
              F_STR("file", f->name));
-    if (name == NULL || md_rename(dirfd, f->name, dirfd, name) != 0)
+    if (name == NULL || md_rename(md, dirfd, f->name, dirfd, name) != 0)
         LOG_WARN(0, "cannot rename it", F_STR("file", f->name));
     md_box_touch(m, 1u << MD_NEW | 1u << MD_CUR);
     free(name);
@@ -156,19 +156,19 @@ int md_message_data(struct account *acc, const struct msg_rec *rec, struct msg_d
     err = md_dir_open(acc->md, md_box_dir(m), (enum md_place)f->place, &dirfd);
     if (err != 0)
         return err;
-    err = md_message_read(dirfd, f->name, &mem, &bytes, &fd);
+    err = md_message_read(acc->md, dirfd, f->name, &mem, &bytes, &fd);
     if (err == 0 && bytes.len != rec->size) {
         give_new_name(m, f, dirfd);
         free(mem);
         if (fd >= 0)
-            close(fd);
+            (void)md_close(acc->md->disk, fd);
         err = ERR_NOTFOUND;
     } else if (err == ERR_NOTFOUND) {
         md_box_touch(m, 1u << MD_NEW | 1u << MD_CUR);
     }
-    close(dirfd);
+    (void)md_close(acc->md->disk, dirfd);
     if (err != 0)
         return err;
-    msg_data_own(acc, mem, bytes, fd, out); /* transferred */
+    msg_data_own(acc, mem, bytes, fd >= 0 ? acc->md->disk->ops->sendable(acc->md->disk, fd) : -1, out); /* transferred */
     return 0;
 }

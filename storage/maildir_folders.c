@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
@@ -38,7 +37,7 @@ static bool add_folder(void *arg, const char *name)
         return true;
     if (md_dir_open(l->md, name, MD_CUR, &fd) != 0)
         return true; /* no Maildir folder */
-    close(fd);
+    (void)md_close(l->md->disk, fd);
     if (l->n == l->cap) {
         l->cap = MAX_OF(l->cap * 2, (size_t)16);
         l->v = xreallocarray(l->v, l->cap, sizeof(*l->v));
@@ -68,7 +67,7 @@ static void folders_free(struct folders *l)
 
 static int list_folders(struct folders *l)
 {
-    int err = md_dir_list(l->md->root, add_folder, l);
+    int err = md_dir_list(l->md, l->md->root, add_folder, l);
 
     if (err == 0 && l->n > 0)
         qsort(l->v, l->n, sizeof(*l->v), folder_order);
@@ -103,20 +102,51 @@ static void read_ident(const struct folders *l, struct folder *f)
         f->ident.mailbox = 0;
 }
 
-/* The folder that is called as it should. */
-static void match_name(struct folders *l, struct mailbox *m)
+/* Another program renamed the folder. One whose name no mailbox can have, or another has, is served under its old one. */
+static int follow_rename(const struct folders *l, struct mailbox *m)
+{
+    struct txn *t;
+    struct buf name;
+    int err;
+
+    buf_init(&name, NAME_LEN_LIMIT);
+    t = txn_begin(l->acc);
+    err = md_folder_to_name(view_str(md_box_dir(m)), &name);
+    if (err == 0)
+        err = txn_rename_one(t, m, buf_view(&name));
+    buf_free(&name);
+    if (err == 0)
+        return commit(l->acc, &t);
+    txn_abort(&t);
+    if (err == ERR_IO || err == ERR_NOSPACE)
+        return err;
+    md_box_failed(m, "a folder has a name that its mailbox cannot have", err);
+    return 0;
+}
+
+static bool is_called_so(struct mailbox *m)
+{
+    char *dir = md_dir_of_name(mailbox_name_view(m));
+    bool same = strcmp(dir, md_box_dir(m)) == 0;
+
+    free(dir);
+    return same;
+}
+
+/* The folder where it was last. */
+static int match_name(struct folders *l, struct mailbox *m)
 {
     struct folder *f = find_folder(l, md_box_dir(m));
     struct mailbox *other;
     struct md_ident id;
 
     if (f == NULL)
-        return;
+        return 0;
     if (m->md->unproved) {
         read_ident(l, f);
         other = is_ours(l, f) ? account_find_id(l->acc, f->ident.mailbox) : NULL;
         if (other != NULL && other != m)
-            return;
+            return 0;
         if (other == NULL) {
             id = (struct md_ident){l->acc->log.account_id, m->id, m->uidvalidity};
             if (md_ident_write(l->md, f->dir, &id) != 0)
@@ -126,29 +156,7 @@ static void match_name(struct folders *l, struct mailbox *m)
     m->md->unproved = false;
     f->used = true;
     m->md->present = true;
-}
-
-/* Another program renamed the folder. */
-static int follow_rename(struct folders *l, struct mailbox *m, const struct folder *f)
-{
-    struct txn *t;
-    struct buf name;
-    int err;
-
-    buf_init(&name, NAME_LEN_LIMIT);
-    err = md_folder_to_name(view_str(f->dir), &name);
-    if (err != 0) {
-        buf_free(&name);
-        return err;
-    }
-    t = txn_begin(l->acc);
-    err = txn_rename_one(t, m, buf_view(&name));
-    buf_free(&name);
-    if (err != 0) {
-        txn_abort(&t);
-        return err;
-    }
-    return commit(l->acc, &t);
+    return m->md->moved || is_called_so(m) ? 0 : follow_rename(l, m);
 }
 
 /* The folder that says that it is this mailbox's. */
@@ -166,7 +174,7 @@ static int match_ident(struct folders *l, struct mailbox *m)
             l->md->work = true; /* the log renamed it, and a crash came: md_after_commit() goes on */
             return 0;
         }
-        return follow_rename(l, m, f);
+        return follow_rename(l, m);
     }
     return 0;
 }
@@ -198,20 +206,20 @@ static uint32_t uidvalidity_of(const struct maildir *md, const char *dir)
 
     if (md_dir_open(md, dir, MD_SELF, &fd) != 0)
         return 0;
-    if (md_file_open(fd, "dovecot-uidlist", &file, &st) == 0) {
+    if (md_file_open(md, fd, "dovecot-uidlist", &file, &st) == 0) {
         buf_init(&b, UIDLIST_HEAD);
         p = buf_reserve(&b, UIDLIST_HEAD);
         if (p != NULL) {
-            ssize_t n = read(file, p, UIDLIST_HEAD);
+            ssize_t n = md->disk->ops->read(md->disk, file, p, UIDLIST_HEAD, 0);
 
             buf_commit(&b, n > 0 ? (size_t)n : 0);
         }
         if (md_uidlist_begin(&list, buf_view(&b)) == 0)
             found = list.uidvalidity;
         buf_free(&b);
-        close(file);
+        (void)md_close(md->disk, file);
     }
-    close(fd);
+    (void)md_close(md->disk, fd);
     return found == UINT32_MAX ? 0 : found;
 }
 
@@ -246,9 +254,9 @@ static int unlink_ident(const struct maildir *md, const char *dir)
 
     if (err != 0)
         return err;
-    if (unlinkat(fd, MD_IDENT, 0) != 0 && errno != ENOENT)
+    if (md_unlink(md->disk, fd, MD_IDENT, 0) != 0 && errno != ENOENT)
         err = err_from_errno(errno);
-    close(fd);
+    (void)md_close(md->disk, fd);
     return err;
 }
 
@@ -290,7 +298,7 @@ static int look(struct folders *l)
     for (size_t i = 0; i < acc->nmailboxes && err == 0; i++) {
         acc->by_id[i]->md->present = name_is_inbox(mailbox_name_view(acc->by_id[i]));
         if (!acc->by_id[i]->md->present)
-            match_name(l, acc->by_id[i]);
+            err = match_name(l, acc->by_id[i]);
     }
     for (size_t i = 0; i < l->n && err == 0; i++) {
         if (!l->v[i].used && l->v[i].ident.mailbox == 0)
@@ -321,8 +329,13 @@ int md_scan_folders(struct account *acc)
     acc->md->root_dirty = false;
     err = look(&l);
     folders_free(&l);
-    if (err != 0)
+    acc->md->root_failed = err != 0;
+    if (err != 0) {
+        acc->md->rescan_at = account_now_ms(acc) + RESCAN_MS;
         LOG_ERROR(0, "cannot look through the folders of the Maildir", F_ERR(err));
+    } else {
+        acc->md->deleted.n = 0; /* their folders are on their way */
+    }
     return err;
 }
 
@@ -330,7 +343,7 @@ int md_scan_folders(struct account *acc)
 
 static bool read_small(const struct maildir *md, const char *name, struct buf *out)
 {
-    return md_file_read(md->root, name, SMALL_MAX, out) == 0;
+    return md_file_read(md, md->root, name, SMALL_MAX, out) == 0;
 }
 
 static int take_subscriptions(struct account *acc)
@@ -375,8 +388,8 @@ static bool is_used(struct account *acc)
 
     used = list_folders(&l) == 0 && has_foreign(&l);
     folders_free(&l);
-    return used || fstatat(acc->md->root, "dovecot-uidlist", &st, AT_SYMLINK_NOFOLLOW) == 0 ||
-           fstatat(acc->md->root, "subscriptions", &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return used || md_stat(acc->md->disk, acc->md->root, "dovecot-uidlist", &st) == 0 ||
+           md_stat(acc->md->disk, acc->md->root, "subscriptions", &st) == 0;
 }
 
 int md_adopt(struct account *acc, bool *is_new)

@@ -1,17 +1,10 @@
-/*
- * The files of a Maildir. Directories are opened from the Maildir's own descriptor with openat2(RESOLVE_BENEATH | NO_SYMLINKS),
- * files from their directory's by a single name, so a link that somebody planted is refused wherever it stands, and nothing can
- * lead outside. Files are opened without blocking and must be regular.
- */
-#include <dirent.h>
+/* The files of a Maildir. Every path starts from the Maildir's own descriptor (maildir_disk.c); files are opened without blocking
+ * and must be regular. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -20,19 +13,6 @@
 #include "storage/maildir_int.h"
 
 #define COPY_MAX ((size_t)1 << 30)
-
-static int open_beneath(int dir, const char *path, int flags, mode_t mode)
-{
-    struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK),
-                           .mode = (flags & O_CREAT) != 0 ? mode : 0,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-    long fd;
-
-    do
-        fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
-    while (fd < 0 && (errno == EINTR || errno == EAGAIN));
-    return (int)fd;
-}
 
 static int open_error(int errnum)
 {
@@ -62,27 +42,27 @@ int md_dir_open(const struct maildir *md, const char *dir, enum md_place place, 
     int fd;
 
     md_path(dir, place, path, sizeof(path));
-    fd = open_beneath(md->root, path, O_RDONLY | O_DIRECTORY, 0);
+    fd = md_open(md->disk, md->root, path, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return open_error(errno);
     *fd_out = fd;
     return 0;
 }
 
-int md_file_open(int dirfd, const char *name, int *fd_out, struct stat *st_out)
+int md_file_open(const struct maildir *md, int dirfd, const char *name, int *fd_out, struct stat *st_out)
 {
     struct stat st;
-    int fd = open_beneath(dirfd, name, O_RDONLY | O_NOCTTY, 0);
+    int fd = md_open(md->disk, dirfd, name, O_RDONLY | O_NOCTTY, 0);
     int err = 0;
 
     if (fd < 0)
         return open_error(errno);
-    if (fstat(fd, &st) != 0)
+    if (md->disk->ops->fstat(md->disk, fd, &st) != 0)
         err = err_from_errno(errno);
     else if (!S_ISREG(st.st_mode))
         err = ERR_DENIED;
     if (err != 0) {
-        close(fd);
+        (void)md_close(md->disk, fd);
         return err;
     }
     *st_out = st;
@@ -90,32 +70,12 @@ int md_file_open(int dirfd, const char *name, int *fd_out, struct stat *st_out)
     return 0;
 }
 
-int md_dir_list(int dirfd, bool (*fn)(void *arg, const char *name), void *arg)
+int md_dir_list(const struct maildir *md, int dirfd, bool (*fn)(void *arg, const char *name), void *arg)
 {
-    int fd = open_beneath(dirfd, ".", O_RDONLY | O_DIRECTORY, 0), err;
-    struct dirent *e;
-    DIR *d;
-
-    if (fd < 0)
-        return err_from_errno(errno);
-    d = fdopendir(fd);
-    if (d == NULL) {
-        err = err_from_errno(errno);
-        close(fd);
-        return err;
-    }
-    for (;;) {
-        errno = 0;
-        e = readdir(d);
-        if (e == NULL || !fn(arg, e->d_name))
-            break;
-    }
-    err = e == NULL && errno != 0 ? err_from_errno(errno) : 0;
-    closedir(d);
-    return err;
+    return md->disk->ops->list(md->disk, dirfd, fn, arg) != 0 ? err_from_errno(errno) : 0;
 }
 
-static int read_all(int fd, size_t size, struct buf *out)
+static int read_all(const struct maildir *md, int fd, size_t size, struct buf *out)
 {
     size_t left = size;
 
@@ -125,9 +85,7 @@ static int read_all(int fd, size_t size, struct buf *out)
 
         if (p == NULL)
             return ERR_NOMEM;
-        n = read(fd, p, left);
-        if (n < 0 && errno == EINTR)
-            continue;
+        n = md->disk->ops->read(md->disk, fd, p, left, size - left);
         if (n < 0)
             return err_from_errno(errno);
         if (n == 0)
@@ -138,28 +96,26 @@ static int read_all(int fd, size_t size, struct buf *out)
     return 0;
 }
 
-int md_file_read(int dirfd, const char *name, size_t max, struct buf *out)
+int md_file_read(const struct maildir *md, int dirfd, const char *name, size_t max, struct buf *out)
 {
     struct stat st;
-    int fd, err = md_file_open(dirfd, name, &fd, &st);
+    int fd, err = md_file_open(md, dirfd, name, &fd, &st);
 
     buf_init(out, max + 1);
     if (err != 0)
         return err;
-    err = (uint64_t)st.st_size > max ? ERR_LIMIT : read_all(fd, (size_t)st.st_size, out);
-    close(fd);
+    err = (uint64_t)st.st_size > max ? ERR_LIMIT : read_all(md, fd, (size_t)st.st_size, out);
+    (void)md_close(md->disk, fd);
     if (err != 0)
         buf_free(out);
     return err;
 }
 
-static int write_all(int fd, struct view bytes)
+static int write_all(const struct maildir *md, int fd, struct view bytes)
 {
     while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.ptr, bytes.len);
+        ssize_t n = md->disk->ops->write(md->disk, fd, bytes.ptr, bytes.len);
 
-        if (n < 0 && errno == EINTR)
-            continue;
         if (n < 0)
             return err_from_errno(errno);
         bytes = view_sub(bytes, (size_t)n, bytes.len);
@@ -167,28 +123,27 @@ static int write_all(int fd, struct view bytes)
     return 0;
 }
 
-int md_file_write(int dirfd, const char *name, struct view bytes, int64_t mtime)
+int md_file_write(const struct maildir *md, int dirfd, const char *name, struct view bytes, int64_t mtime)
 {
-    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = (time_t)mtime}};
-    int fd = open_beneath(dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600), err;
+    int fd = md_open(md->disk, dirfd, name, O_WRONLY | O_CREAT | O_EXCL, 0600), err;
 
     if (fd < 0)
         return open_error(errno);
-    err = write_all(fd, bytes);
+    err = write_all(md, fd, bytes);
     /* Other programs take the time of the file for that of the message; not to be able to set it is no reason to lose the
      * message. */
-    if (err == 0 && mtime != 0 && futimens(fd, times) != 0)
+    if (err == 0 && mtime != 0 && md->disk->ops->set_mtime(md->disk, fd, mtime) != 0)
         LOG_DEBUG(0, "cannot set the time of a file", F_ERRNO(errno));
-    if (err == 0 && fsync(fd) != 0)
+    if (err == 0 && md->disk->ops->sync(md->disk, fd) != 0)
         err = err_from_errno(errno);
-    if (close(fd) != 0 && err == 0)
+    if (md_close(md->disk, fd) != 0 && err == 0)
         err = err_from_errno(errno);
     if (err != 0)
-        (void)unlinkat(dirfd, name, 0); /* what could not be written is of no use; at worst it is left in tmp */
+        (void)md_unlink(md->disk, dirfd, name, 0); /* what could not be written is of no use; at worst it is left in tmp */
     return err;
 }
 
-int md_file_replace(int dirfd, const char *name, struct view bytes)
+int md_file_replace(const struct maildir *md, int dirfd, const char *name, struct view bytes)
 {
     char temp[MD_NAME_MAX + 1];
     struct buf b;
@@ -204,56 +159,45 @@ int md_file_replace(int dirfd, const char *name, struct view bytes)
     memset(temp, 0, sizeof(temp));
     memcpy(temp, buf_view(&b).ptr, buf_len(&b));
     buf_free(&b);
-    if (unlinkat(dirfd, temp, 0) != 0 && errno != ENOENT)
+    if (md_unlink(md->disk, dirfd, temp, 0) != 0 && errno != ENOENT)
         return err_from_errno(errno);
-    err = md_file_write(dirfd, temp, bytes, 0);
-    if (err == 0 && renameat(dirfd, temp, dirfd, name) != 0)
+    err = md_file_write(md, dirfd, temp, bytes, 0);
+    if (err == 0 && md->disk->ops->rename(md->disk, dirfd, temp, dirfd, name, true) != 0)
         err = err_from_errno(errno);
-    if (err == 0 && fsync(dirfd) != 0)
+    if (err == 0 && md->disk->ops->sync(md->disk, dirfd) != 0)
         err = err_from_errno(errno);
     return err;
 }
 
-int md_rename(int from_dir, const char *from, int to_dir, const char *to)
+int md_rename(const struct maildir *md, int from_dir, const char *from, int to_dir, const char *to)
 {
-    struct stat st;
-
-    if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
-        return 0;
-    if (errno != EINVAL && errno != ENOSYS)
-        return -1;
-    /* A file system that cannot promise it; names are unique all the same. */
-    if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-        errno = EEXIST;
-        return -1;
-    }
-    return renameat(from_dir, from, to_dir, to);
+    return md->disk->ops->rename(md->disk, from_dir, from, to_dir, to, false);
 }
 
 /* The same inode where the file system can, else a copy. */
-int md_link(int from_dir, const char *from, int to_dir, const char *to)
+int md_link(const struct maildir *md, int from_dir, const char *from, int to_dir, const char *to)
 {
     struct stat st = {0};
     struct buf b;
     int fd = -1, err;
 
     /* The name must be a file now; that another takes its place meanwhile would at most link that, within the Maildir. */
-    err = md_file_open(from_dir, from, &fd, &st);
+    err = md_file_open(md, from_dir, from, &fd, &st);
     if (err != 0)
         return err;
-    if (linkat(from_dir, from, to_dir, to, 0) == 0) {
-        close(fd);
+    if (md->disk->ops->link(md->disk, from_dir, from, to_dir, to) == 0) {
+        (void)md_close(md->disk, fd);
         return 0;
     }
     if (errno != EPERM && errno != EXDEV && errno != EMLINK && errno != EOPNOTSUPP && errno != EACCES) {
         err = err_from_errno(errno);
-        close(fd);
+        (void)md_close(md->disk, fd);
         return err;
     }
-    close(fd);
-    err = md_file_read(from_dir, from, COPY_MAX, &b);
+    (void)md_close(md->disk, fd);
+    err = md_file_read(md, from_dir, from, COPY_MAX, &b);
     if (err == 0) {
-        err = md_file_write(to_dir, to, buf_view(&b), st.st_mtim.tv_sec);
+        err = md_file_write(md, to_dir, to, buf_view(&b), st.st_mtim.tv_sec);
         buf_free(&b);
     }
     return err;
@@ -265,40 +209,40 @@ int md_sync(const struct maildir *md, const char *dir, enum md_place place)
 
     if (err != 0)
         return err;
-    if (fsync(fd) != 0)
+    if (md->disk->ops->sync(md->disk, fd) != 0)
         err = err_from_errno(errno);
-    close(fd);
+    (void)md_close(md->disk, fd);
     return err;
 }
 
-static int make_dir(int dirfd, const char *name)
+static int make_dir(const struct maildir *md, int dirfd, const char *name)
 {
-    return mkdirat(dirfd, name, 0700) == 0 || errno == EEXIST ? 0 : err_from_errno(errno);
+    return md->disk->ops->mkdir(md->disk, dirfd, name) == 0 || errno == EEXIST ? 0 : err_from_errno(errno);
 }
 
 int md_box_make(const struct maildir *md, const char *dir)
 {
     static const char *const places[] = {"tmp", "new", "cur"};
-    int fd = -1, err = dir[0] != '\0' ? make_dir(md->root, dir) : 0;
+    int fd = -1, err = dir[0] != '\0' ? make_dir(md, md->root, dir) : 0;
 
     if (err == 0)
         err = md_dir_open(md, dir, MD_SELF, &fd);
     if (err != 0)
         return err;
     for (size_t i = 0; i < ARRAY_LEN(places) && err == 0; i++)
-        err = make_dir(fd, places[i]);
+        err = make_dir(md, fd, places[i]);
     if (err == 0 && dir[0] != '\0') {
         /* By this file other programs know a folder from a Maildir of its own. */
-        int marker = open_beneath(fd, "maildirfolder", O_WRONLY | O_CREAT, 0600);
+        int marker = md_open(md->disk, fd, "maildirfolder", O_WRONLY | O_CREAT, 0600);
 
         if (marker >= 0)
-            close(marker);
+            (void)md_close(md->disk, marker);
         else
             err = open_error(errno);
     }
-    if (err == 0 && (fsync(fd) != 0 || fsync(md->root) != 0))
+    if (err == 0 && (md->disk->ops->sync(md->disk, fd) != 0 || md->disk->ops->sync(md->disk, md->root) != 0))
         err = err_from_errno(errno);
-    close(fd);
+    (void)md_close(md->disk, fd);
     return err;
 }
 
@@ -309,8 +253,8 @@ int md_ident_read(const struct maildir *md, const char *dir, struct md_ident *ou
 
     if (err != 0)
         return err;
-    err = md_file_read(fd, MD_IDENT, 256, &b);
-    close(fd);
+    err = md_file_read(md, fd, MD_IDENT, 256, &b);
+    (void)md_close(md->disk, fd);
     if (err != 0)
         return err;
     err = md_ident_parse(buf_view(&b), out) ? 0 : ERR_SYNTAX;
@@ -327,9 +271,9 @@ int md_ident_write(const struct maildir *md, const char *dir, const struct md_id
         return err;
     buf_init(&b, 256);
     md_ident_put(&b, id);
-    err = md_file_replace(fd, MD_IDENT, buf_view(&b));
+    err = md_file_replace(md, fd, MD_IDENT, buf_view(&b));
     buf_free(&b);
-    close(fd);
+    (void)md_close(md->disk, fd);
     return err;
 }
 
@@ -338,12 +282,12 @@ char *md_unique(struct maildir *md, uint64_t file_size, uint64_t size)
     struct timespec ts;
     struct buf b;
     char *name;
+    int pid;
 
-    if (clock_gettime(CLOCK_REALTIME, &ts) != 0)
-        PANIC("no clock");
+    md->disk->ops->stamp(md->disk, &ts, &pid);
     buf_init(&b, MD_NAME_MAX);
-    buf_put_fmt(&b, "%lld.M%ldP%dQ%u.%s,S=%llu,W=%llu", (long long)ts.tv_sec, ts.tv_nsec / 1000, (int)getpid(), ++md->counter,
-                md->host, (unsigned long long)file_size, (unsigned long long)size);
+    buf_put_fmt(&b, "%lld.M%ldP%dQ%u.%s,S=%llu,W=%llu", (long long)ts.tv_sec, ts.tv_nsec / 1000, pid, ++md->counter, md->host,
+                (unsigned long long)file_size, (unsigned long long)size);
     ASSERT(buf_ok(&b));
     name = view_dup(buf_view(&b));
     buf_free(&b);
@@ -366,6 +310,17 @@ char *md_unique_like(struct maildir *md, const char *name)
     return out;
 }
 
+struct maildir *md_new(struct md_disk *disk, int root, char *host)
+{
+    struct maildir *md = xcalloc(1, sizeof(*md));
+
+    md->disk = disk;
+    md->root = root;
+    md->inotify = -1;
+    md->host = host;
+    return md;
+}
+
 /* The machine's name as it may stand in a file name. */
 static char *host_name(void)
 {
@@ -386,7 +341,6 @@ static char *host_name(void)
 
 int maildir_open(const char *path, struct maildir **out, struct vfs **vfs_out)
 {
-    struct maildir *md;
     struct vfs *vfs = NULL;
     struct buf log_path;
     char *p;
@@ -410,11 +364,7 @@ int maildir_open(const char *path, struct maildir **out, struct vfs **vfs_out)
         vfs_free(&vfs);
         return err;
     }
-    md = xcalloc(1, sizeof(*md));
-    md->root = root;
-    md->inotify = -1;
-    md->host = host_name();
-    *out = md;
+    *out = md_new(md_disk_kernel(), root, host_name());
     *vfs_out = vfs;
     return 0;
 }
@@ -423,7 +373,7 @@ void maildir_free(struct maildir **md)
 {
     if (*md == NULL)
         return;
-    close((*md)->root);
+    (void)md_close((*md)->disk, (*md)->root);
     free((*md)->host);
     free(*md);
     *md = NULL;

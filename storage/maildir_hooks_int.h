@@ -36,7 +36,9 @@ MUST_CHECK int md_prepare_copy(struct account *acc, struct stage *s, struct mail
                                const struct uidset *uids);
 MUST_CHECK int md_prepare_rename_inbox(struct account *acc, struct stage *s, struct mailbox *inbox, struct view to,
                                        const struct uidset *uids, struct op *op);
-MUST_CHECK int md_prepare_create(struct account *acc, struct view name, uint32_t id, uint32_t uidvalidity);
+MUST_CHECK int md_prepare_create(struct txn *t, struct view name, uint32_t id, uint32_t uidvalidity);
+/* Folders that were made for a transaction that came to nothing; each name has its NUL. */
+void md_discard_folders(struct account *acc, struct view dirs);
 /* What the batch made is durable. */
 MUST_CHECK int md_batch_sync(struct account *acc);
 

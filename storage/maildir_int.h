@@ -8,6 +8,15 @@
 #include "storage/maildir_hooks_int.h"
 #include "storage/maildir_map_int.h"
 
+#define RESCAN_MS 5000
+
+/* The flags that a file's name shows since it was looked at last. */
+struct flag_news {
+    uint32_t uid;
+    unsigned add, remove;
+    uint32_t add_letters, remove_letters;
+};
+
 struct md_box {
     char *dir; /* ".A.B", "" of INBOX; NULL: not known yet */
     struct md_map files;
@@ -28,15 +37,14 @@ struct md_box {
     bool unproved; /* not known yet whether the folder of that name is this mailbox's */
     bool failing;  /* cannot be read: said once */
     unsigned nnew; /* files in new/ that are messages */
-};
-
-struct md_watch {
-    int wd;
-    uint32_t mailbox; /* 0: the Maildir itself */
-    uint8_t place;
+    /* What was seen and is not in the log yet: only where a commit failed does it outlive the scan. */
+    struct flag_news *news;
+    size_t nnews, cnews;
+    struct uidset vanished;
 };
 
 struct maildir {
+    struct md_disk *disk;
     int root;
     char *host;
     unsigned counter;
@@ -50,6 +58,8 @@ struct maildir {
     struct md_watch *watches; /* by wd */
     size_t nwatches, cwatches;
     uint64_t poll_at, rename_at, retry_at; /* ms; 0: not */
+    uint64_t rescan_at;                    /* what could not be looked through, or taken over, is tried again */
+    bool root_failed;                      /* the folders are among that */
     bool work;                             /* something waits for md_after_commit() */
     bool opening;
     struct idx_list deleted; /* ids of mailboxes whose folders go */
@@ -62,7 +72,6 @@ struct maildir {
 };
 
 /* maildir_box.c */
-
 /* The folder's name for a mailbox's. The caller frees it. */
 char *md_dir_of_name(struct view name);
 void md_box_set_dir(struct mailbox *m, const char *dir);
@@ -85,14 +94,12 @@ void md_box_rename(struct mailbox *m);
 void md_box_bury(struct mailbox *m);
 
 /* maildir_scan.c */
-
 /* Makes memory and disk agree about one mailbox: places are bits of enum md_place. Commits what it finds. */
 MUST_CHECK int md_scan_box(struct mailbox *m, unsigned places);
 /* Where the file of a record is; lists the folder first where that was not done. NULL: nowhere. */
 struct md_file *md_box_file(struct mailbox *m, uint64_t hash);
 
 /* maildir_folders.c */
-
 /* Mailboxes for new folders, none for those that are gone. */
 MUST_CHECK int md_scan_folders(struct account *acc);
 /* A new account: mailboxes and subscriptions of a Maildir that was in use; *is_new becomes false. */
@@ -103,7 +110,6 @@ struct mailbox *md_next_mailbox(struct account *acc, uint32_t *id);
 void md_gone_later(struct maildir *md, const char *dir, uint32_t id);
 
 /* maildir_watch.c */
-
 void md_watch_box(struct mailbox *m);
 void md_watch_init(struct maildir *md);
 /* Takes events; true when something is dirty. */

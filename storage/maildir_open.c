@@ -42,10 +42,9 @@ int md_account_open(struct account *acc, bool *is_new)
 
 int md_account_opened(struct account *acc)
 {
-    int err = md_scan_folders(acc);
-
-    if (err != 0)
-        return err;
+    /* What a full disk does not let us take over is taken over later; what is known is served. */
+    if (md_scan_folders(acc) != 0 && account_read_only(acc))
+        return ERR_IO;
     md_after_commit(acc);
     for (uint32_t id = 0;;) {
         struct mailbox *m = md_next_mailbox(acc, &id);
@@ -57,7 +56,6 @@ int md_account_opened(struct account *acc)
         if (md_scan_box(m, BOTH) != 0 && account_read_only(acc))
             return ERR_IO;
     }
-    acc->md->deleted.n = 0;
     return 0;
 }
 
@@ -121,7 +119,7 @@ void md_account_free(struct account *acc)
     free(md->watches);
     idx_free(&md->deleted);
     /* What maildir_open() made stays, for the next account_open(). */
-    *md = (struct maildir){.root = md->root, .host = md->host, .counter = md->counter, .inotify = -1};
+    *md = (struct maildir){.disk = md->disk, .root = md->root, .host = md->host, .counter = md->counter, .inotify = -1};
 }
 
 /* --- looking --------------------------------------------------------------------------------------------- */
@@ -137,7 +135,7 @@ static bool time_changed(const struct maildir *md, const char *dir, enum md_plac
     struct stat st;
 
     md_path(dir, place, path, sizeof(path));
-    return fstatat(md->root, path, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_mtim.tv_sec != last->tv_sec ||
+    return md_stat(md->disk, md->root, path, &st) != 0 || st.st_mtim.tv_sec != last->tv_sec ||
            st.st_mtim.tv_nsec != last->tv_nsec;
 }
 
@@ -146,7 +144,7 @@ static void poll_times(struct account *acc)
     struct maildir *md = acc->md;
     struct stat st;
 
-    if (fstat(md->root, &st) == 0) {
+    if (md->disk->ops->fstat(md->disk, md->root, &st) == 0) {
         md->root_dirty = md->root_dirty || memcmp(&st.st_mtim, &md->root_mtime, sizeof(st.st_mtim)) != 0;
         md->root_mtime = st.st_mtim;
     }
@@ -162,7 +160,7 @@ static void poll_times(struct account *acc)
 uint64_t account_scan(struct account *acc)
 {
     struct maildir *md = acc->md;
-    uint64_t now;
+    uint64_t now, wait;
 
     if (md == NULL || account_read_only(acc))
         return UINT64_MAX;
@@ -172,6 +170,11 @@ uint64_t account_scan(struct account *acc)
     if (!md->watch_all && (now >= md->poll_at || now + POLL_MS < md->poll_at)) {
         poll_times(acc);
         md->poll_at = now + POLL_MS;
+    }
+    if (md->rescan_at != 0 && (now >= md->rescan_at || now + RESCAN_MS < md->rescan_at)) {
+        md->rescan_at = 0;
+        md->dirty = true;
+        md->root_dirty = md->root_dirty || md->root_failed;
     }
     if (md_watch_read(md)) {
         if (md->root_dirty)
@@ -186,7 +189,8 @@ uint64_t account_scan(struct account *acc)
                 (void)!md_scan_box(m, m->md->dirty); /* logged */
         }
     }
-    return md->watch_all ? UINT64_MAX : md->poll_at - now;
+    wait = md->watch_all ? UINT64_MAX : md->poll_at - now;
+    return md->rescan_at != 0 ? MIN_OF(wait, md->rescan_at - now) : wait;
 }
 
 /* --- idle work ------------------------------------------------------------------------------------------- */
@@ -208,7 +212,7 @@ static bool remove_file(void *arg, const char *name)
     if (g->left == 0)
         return false;
     g->left--;
-    (void)unlinkat(g->fd, name, 0); /* what cannot go keeps its directory, and is tried again at the next open */
+    (void)md_unlink(g->md->disk, g->fd, name, 0); /* what cannot go keeps its directory, and is tried again at the next open */
     return true;
 }
 
@@ -216,8 +220,8 @@ static void empty_dir(struct gone *g, enum md_place place)
 {
     if (md_dir_open(g->md, g->path, place, &g->fd) != 0)
         return;
-    (void)!md_dir_list(g->fd, remove_file, g); /* tried again */
-    close(g->fd);
+    (void)!md_dir_list(g->md, g->fd, remove_file, g); /* tried again */
+    (void)md_close(g->md->disk, g->fd);
 }
 
 static bool remove_folder(void *arg, const char *name)
@@ -242,10 +246,10 @@ static bool remove_folder(void *arg, const char *name)
         empty_dir(g, (enum md_place)i);
     if (g->left > 0 && md_dir_open(g->md, g->path, MD_SELF, &fd) == 0) {
         for (unsigned i = 0; i < 3; i++)
-            (void)unlinkat(fd, places[i], AT_REMOVEDIR);
-        close(fd);
+            (void)md_unlink(g->md->disk, fd, places[i], AT_REMOVEDIR);
+        (void)md_close(g->md->disk, fd);
         empty_dir(g, MD_SELF);
-        (void)unlinkat(g->md->root, g->path, AT_REMOVEDIR);
+        (void)md_unlink(g->md->disk, g->md->root, g->path, AT_REMOVEDIR);
     }
     return g->left > 0;
 }
@@ -259,10 +263,17 @@ static bool remove_gone(struct maildir *md)
     if (!md->gone_left)
         return false;
     md->gone_left = false;
+    /* Before it is sure that they are out of sight nothing in them may go: a crash that brings one back would show a folder that
+     * does not say any more whose it was. */
+    if (md->root_unsynced) {
+        if (md_sync(md, "", MD_SELF) != 0)
+            return false; /* tried again at the next open, or with the next deletion */
+        md->root_unsynced = false;
+    }
     if (md_dir_open(md, MD_LOG_DIR, MD_SELF, &fd) != 0)
         return false;
-    (void)!md_dir_list(fd, remove_folder, &g); /* tried again at the next open */
-    close(fd);
+    (void)!md_dir_list(md, fd, remove_folder, &g); /* tried again at the next open */
+    (void)md_close(md->disk, fd);
     md->gone_left = g.left == 0;
     return md->gone_left;
 }

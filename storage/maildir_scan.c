@@ -32,12 +32,6 @@ struct fresh {
     char *uidl;   /* owned */
 };
 
-struct flag_news {
-    uint32_t uid;
-    unsigned add, remove;
-    uint32_t add_letters, remove_letters;
-};
-
 struct scan {
     struct mailbox *m;
     struct md_box *box;
@@ -49,9 +43,6 @@ struct scan {
     bool full, first, recheck, adopt;
     struct fresh *fresh;
     size_t nfresh, cfresh;
-    struct flag_news *news;
-    size_t nnews, cnews;
-    struct uidset gone;
     uint32_t next_uid; /* of dovecot-uidlist */
 };
 
@@ -68,13 +59,15 @@ static void add_fresh(struct scan *s, uint64_t hash, const struct md_name *n)
 
 static void add_news(struct scan *s, const struct flag_news *news)
 {
+    struct md_box *box = s->box;
+
     if ((news->add | news->remove) == 0 && (news->add_letters | news->remove_letters) == 0)
         return;
-    if (s->nnews == s->cnews) {
-        s->cnews = MAX_OF(s->cnews * 2, (size_t)16);
-        s->news = xreallocarray(s->news, s->cnews, sizeof(*s->news));
+    if (box->nnews == box->cnews) {
+        box->cnews = MAX_OF(box->cnews * 2, (size_t)16);
+        box->news = xreallocarray(box->news, box->cnews, sizeof(*box->news));
     }
-    s->news[s->nnews++] = *news;
+    box->news[box->nnews++] = *news;
 }
 
 /* The name of a message's file changed. */
@@ -97,13 +90,12 @@ static bool resolve_twin(struct scan *s, const struct md_file *f, const char *na
 
     if (f->place == s->now && strcmp(f->name, name) == 0)
         return false;
-    if (fstatat(s->fds[f->place], f->name, &there, AT_SYMLINK_NOFOLLOW) != 0)
+    if (md_stat(s->md->disk, s->fds[f->place], f->name, &there) != 0)
         return errno == ENOENT;
-    if (fstatat(s->fds[s->now], name, &here, AT_SYMLINK_NOFOLLOW) != 0 ||
-        (here.st_ino == there.st_ino && here.st_dev == there.st_dev))
+    if (md_stat(s->md->disk, s->fds[s->now], name, &here) != 0 || (here.st_ino == there.st_ino && here.st_dev == there.st_dev))
         return false;
     other = md_unique_like(s->md, name);
-    if (other != NULL && md_rename(s->fds[s->now], name, s->fds[s->now], other) == 0)
+    if (other != NULL && md_rename(s->md, s->fds[s->now], name, s->fds[s->now], other) == 0)
         md_box_touch(s->m, 1u << s->now);
     else
         md_box_failed(s->m, "two files with one base name", ERR_EXISTS);
@@ -140,7 +132,7 @@ static bool see_file(void *arg, const char *name)
     hash = md_name_hash(n.base);
     if (md_map_find(&s->box->dead, hash) != NULL) {
         /* Its message was expunged before a crash. */
-        if (unlinkat(s->fds[s->now], name, 0) != 0 && errno != ENOENT)
+        if (md_unlink(s->md->disk, s->fds[s->now], name, 0) != 0 && errno != ENOENT)
             md_box_failed(s->m, "cannot remove the file of an expunged message", err_from_errno(errno));
         s->box->unsynced = true;
         return true;
@@ -169,13 +161,13 @@ static int list_places(struct scan *s)
         if ((s->places & 1u << order[i]) == 0)
             continue;
         s->now = order[i];
-        if (fstat(s->fds[s->now], &st) != 0)
+        if (s->md->disk->ops->fstat(s->md->disk, s->fds[s->now], &st) != 0)
             return err_from_errno(errno);
         /* What is changed in the same tick of the file system's clock could not be told from this. */
         s->box->mtime[s->now] = st.st_mtim;
         if ((uint64_t)st.st_mtim.tv_sec + 2 > account_now_ms(s->acc) / 1000)
             s->box->mtime[s->now].tv_nsec = -1;
-        err = md_dir_list(s->fds[s->now], see_file, s);
+        err = md_dir_list(s->md, s->fds[s->now], see_file, s);
     }
     return err;
 }
@@ -213,10 +205,10 @@ static void forget_tmp(struct scan *s)
             i++;
             continue;
         }
-        if (fstatat(s->fds[MD_TMP], f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+        if (md_stat(s->md->disk, s->fds[MD_TMP], f->name, &st) == 0 && S_ISREG(st.st_mode) &&
             (uint64_t)st.st_ctim.tv_sec + 36u * 3600 < account_now_ms(s->acc) / 1000)
-            (void)unlinkat(s->fds[MD_TMP], f->name, 0); /* rubbish; tried again at the next open */
-        md_map_remove(&s->box->files, hash);            /* another may have moved to i */
+            (void)md_unlink(s->md->disk, s->fds[MD_TMP], f->name, 0); /* rubbish; tried again at the next open */
+        md_map_remove(&s->box->files, hash);                          /* another may have moved to i */
     }
 }
 
@@ -250,7 +242,7 @@ static size_t bind_records(struct scan *s, bool tmp)
         if (f == NULL) {
             missing++;
             if (tmp)
-                uidset_add(&s->gone, rec->uid);
+                uidset_add(&s->box->vanished, rec->uid);
             continue;
         }
         if (f->uid != 0)
@@ -276,7 +268,7 @@ static int bind_first(struct scan *s)
         if (err != 0)
             return err;
     }
-    err = md_dir_list(s->fds[MD_TMP], see_tmp, s);
+    err = md_dir_list(s->md, s->fds[MD_TMP], see_tmp, s);
     if (err != 0)
         return err;
     (void)bind_records(s, true);
@@ -304,7 +296,7 @@ static size_t count_unseen(struct scan *s, bool take)
         }
         s->box->nnew -= f->place == MD_NEW && f->uid != 0;
         if (f->uid != 0)
-            uidset_add(&s->gone, f->uid);
+            uidset_add(&s->box->vanished, f->uid);
         md_map_remove(files, f->hash);
     }
     return n;
@@ -362,8 +354,8 @@ static void read_uidlist(struct scan *s)
 
     if (err != 0)
         return;
-    err = md_file_read(fd, UIDLIST, UIDLIST_MAX, &b);
-    close(fd);
+    err = md_file_read(s->md, fd, UIDLIST, UIDLIST_MAX, &b);
+    (void)md_close(s->md->disk, fd);
     if (err != 0)
         return;
     if (md_uidlist_begin(&list, buf_view(&b)) == 0 && list.uidvalidity == s->m->uidvalidity) {
@@ -388,11 +380,11 @@ static int read_message(struct scan *s, struct stage *st, const struct md_file *
     uint64_t file_size, size;
     struct stat sb;
     uint8_t *mem;
-    int fd, err = md_file_open(s->fds[f->place], f->name, &fd, &sb);
+    int fd, err = md_file_open(s->md, s->fds[f->place], f->name, &fd, &sb);
 
     if (err != 0)
         return err;
-    close(fd);
+    (void)md_close(s->md->disk, fd);
     st->op.date = sb.st_mtim.tv_sec;
     if (s->nfresh >= LAZY_MIN && md_name_size(n->base, 'S', &file_size) && md_name_size(n->base, 'W', &size) &&
         file_size == (uint64_t)sb.st_size && size >= file_size && size <= file_size * 2) {
@@ -400,11 +392,11 @@ static int read_message(struct scan *s, struct stage *st, const struct md_file *
         blob_content_id(n->base, st->op.emailid);
         return 0;
     }
-    err = md_message_read(s->fds[f->place], f->name, &mem, &st->message.bytes, &fd);
+    err = md_message_read(s->md, s->fds[f->place], f->name, &mem, &st->message.bytes, &fd);
     if (err != 0)
         return err;
     if (fd >= 0)
-        close(fd);
+        (void)md_close(s->md->disk, fd);
     st->message.mem = mem; /* transferred */
     stage_message(st);
     return 0;
@@ -562,24 +554,31 @@ static int stage_news(struct scan *s, struct txn *t, const struct flag_news *n)
 
 static int commit_changes(struct scan *s)
 {
+    struct md_box *box = s->box;
     struct txn *t;
     int err = 0;
 
-    if (s->nnews == 0 && s->gone.n == 0)
+    if (box->nnews == 0 && box->vanished.n == 0)
         return 0;
     t = txn_begin(s->acc);
-    for (size_t i = 0; i < s->nnews && err == 0; i++) {
-        err = stage_news(s, t, &s->news[i]);
+    for (size_t i = 0; i < box->nnews && err == 0; i++) {
+        err = stage_news(s, t, &box->news[i]);
         if (err == ERR_LIMIT)
             err = 0; /* keywords without end; the other flags count */
     }
-    if (err == 0 && s->gone.n > 0)
-        err = txn_expunge(t, s->m, &s->gone);
+    if (err == 0 && box->vanished.n > 0)
+        err = txn_expunge(t, s->m, &box->vanished);
     if (err != 0) {
         txn_abort(&t);
         return err;
     }
-    return commit(s, t);
+    err = commit(s, t);
+    if (err == 0) {
+        box->nnews = 0;
+        uidset_free(&box->vanished);
+        uidset_init(&box->vanished);
+    }
+    return err;
 }
 
 static int scan_open(struct scan *s)
@@ -603,13 +602,11 @@ static void scan_free(struct scan *s)
 {
     for (unsigned i = 0; i < 3; i++) {
         if (s->fds[i] >= 0)
-            close(s->fds[i]);
+            (void)md_close(s->md->disk, s->fds[i]);
     }
     for (size_t i = 0; i < s->nfresh; i++)
         free(s->fresh[i].uidl);
     free(s->fresh);
-    free(s->news);
-    uidset_free(&s->gone);
 }
 
 static int scan_run(struct scan *s)
@@ -621,8 +618,10 @@ static int scan_run(struct scan *s)
     md_letters_load(s->md, s->box);
     s->box->gen++;
     err = list_places(s);
+    if (err == 0 && s->first)
+        err = bind_first(s);
     if (err == 0)
-        err = s->first ? bind_first(s) : find_missing(s);
+        err = find_missing(s); /* at a first listing those of messages that came before it */
     if (err == 0)
         err = commit_changes(s);
     if (err == 0)
@@ -640,10 +639,11 @@ int md_scan_box(struct mailbox *m, unsigned places)
     s.first = !m->md->listed;
     s.places = s.first ? 1u << MD_NEW | 1u << MD_CUR : places;
     m->md->dirty &= (uint8_t)~s.places;
-    uidset_init(&s.gone);
     err = scan_run(&s);
     scan_free(&s);
     if (err != 0) {
+        m->md->dirty |= (uint8_t)s.places;
+        m->acc->md->rescan_at = account_now_ms(m->acc) + RESCAN_MS;
         md_box_failed(m, "cannot read a folder", err);
         return err;
     }

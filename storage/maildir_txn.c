@@ -95,8 +95,8 @@ int md_stage_append(struct account *acc, struct mailbox *m, struct stage *s)
     int fd, err = md_dir_open(acc->md, dir, MD_TMP, &fd);
 
     if (err == 0) {
-        err = md_file_write(fd, name, file, s->op.date);
-        close(fd);
+        err = md_file_write(acc->md, fd, name, file, s->op.date);
+        (void)md_close(acc->md->disk, fd);
     }
     if (err == 0) {
         note_made(s, dir, name); /* and removed with the stage, where it fails below */
@@ -120,12 +120,13 @@ void md_stage_end(struct account *acc, struct stage *s)
     struct view made = buf_view(&s->made);
     int fd;
 
-    if (!s->applied && md_dir_open(acc->md, s->made_dir, MD_TMP, &fd) == 0) {
+    /* After a sync that failed the log may have it all the same. */
+    if (!s->applied && !acc->log.broken && md_dir_open(acc->md, s->made_dir, MD_TMP, &fd) == 0) {
         for (size_t i = 0; i < made.len; i += strlen((const char *)made.ptr + i) + 1) {
-            if (unlinkat(fd, (const char *)made.ptr + i, 0) != 0 && errno != ENOENT)
+            if (md_unlink(acc->md->disk, fd, (const char *)made.ptr + i, 0) != 0 && errno != ENOENT)
                 LOG_DEBUG(0, "a file stays in tmp", F_ERRNO(errno));
         }
-        close(fd);
+        (void)md_close(acc->md->disk, fd);
     }
     free(s->made_dir);
     s->made_dir = NULL;
@@ -156,7 +157,7 @@ static int copy_file(struct copier *c, const struct msg_rec *rec)
             return err;
     }
     name = md_name_size(n.base, 'S', &size) ? md_unique(c->acc->md, size, rec->size) : md_unique_like(c->acc->md, "");
-    err = md_link(c->from_fds[f->place], f->name, c->to_fd, name);
+    err = md_link(c->acc->md, c->from_fds[f->place], f->name, c->to_fd, name);
     if (err == 0) {
         note_made(c->s, c->to_dir, name);
         put_name(&c->s->names, name);
@@ -194,10 +195,10 @@ int md_prepare_copy(struct account *acc, struct stage *s, struct mailbox *from, 
         err = copy_files(&c, uids);
     for (unsigned i = 0; i < 3; i++) {
         if (c.from_fds[i] >= 0)
-            close(c.from_fds[i]);
+            (void)md_close(acc->md->disk, c.from_fds[i]);
     }
     if (c.to_fd >= 0)
-        close(c.to_fd);
+        (void)md_close(acc->md->disk, c.to_fd);
     if (err == 0)
         sync_later(acc->md, to_dir);
     return err == 0 && !buf_ok(&s->names) ? ERR_LIMIT : err;
@@ -215,33 +216,118 @@ int md_prepare_rename_inbox(struct account *acc, struct stage *s, struct mailbox
     return err;
 }
 
-/* A new folder appears whole, with its mark: without one it would pass for somebody else's. */
-static int make_folder(const struct maildir *md, const char *dir, const struct md_ident *ident)
+/* Out of everybody's sight with one rename; what is in it is removed in idle time. True: done. */
+static bool hide_folder(struct maildir *md, const char *dir, uint32_t id)
 {
-    bool there = dir[0] == '\0' || md_sync(md, dir, MD_SELF) == 0;
-    const char *at = there ? dir : MD_LOG_DIR "/making";
-    int err = md_box_make(md, at);
+    char to[64];
+    struct buf b;
+    bool done;
 
+    buf_init(&b, sizeof(to) - 1);
+    buf_put_fmt(&b, MD_LOG_DIR "/gone.%u", id);
+    memset(to, 0, sizeof(to));
+    memcpy(to, buf_view(&b).ptr, buf_len(&b));
+    buf_free(&b);
+    done = md_rename(md, md->root, dir, md->root, to) == 0 || errno == ENOENT;
+    if (!done)
+        LOG_ERROR(0, "cannot remove the folder of a deleted mailbox", F_STR("folder", dir), F_ERRNO(errno));
+    md->gone_left = true;
+    md->root_unsynced = true;
+    return done;
+}
+
+/* Those that are to go, as far as it can be done. */
+static void hide_folders(struct maildir *md)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < md->ngone; i++) {
+        if (hide_folder(md, md->gone[i], md->gone_ids[i])) {
+            free(md->gone[i]);
+            continue;
+        }
+        md->gone_ids[left] = md->gone_ids[i];
+        md->gone[left++] = md->gone[i];
+    }
+    md->ngone = left;
+}
+
+static bool is_to_go(const struct maildir *md, const char *dir)
+{
+    for (size_t i = 0; i < md->ngone; i++) {
+        if (strcmp(md->gone[i], dir) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A new folder appears whole, with its mark: without one it would pass for somebody else's. */
+static int make_folder(const struct maildir *md, const char *dir, const struct md_ident *ident, bool *made_out)
+{
+    int fd, err = md_dir_open(md, dir, MD_SELF, &fd);
+    bool there = err == 0;
+    const char *at = there ? dir : MD_LOG_DIR "/making";
+
+    if (there)
+        (void)md_close(md->disk, fd);
+    if (there || err == ERR_NOTFOUND)
+        err = md_box_make(md, at);
     if (err == 0 && dir[0] != '\0')
         err = md_ident_write(md, at, ident);
-    if (err == 0 && !there && md_rename(md->root, at, md->root, dir) != 0)
+    if (err == 0 && !there && md_rename(md, md->root, at, md->root, dir) != 0)
         err = err_from_errno(errno);
+    *made_out = err == 0 && !there;
     return err == 0 ? md_sync(md, "", MD_SELF) : err;
 }
 
-int md_prepare_create(struct account *acc, struct view name, uint32_t id, uint32_t uidvalidity)
+int md_prepare_create(struct txn *t, struct view name, uint32_t id, uint32_t uidvalidity)
 {
+    struct account *acc = t->acc;
     struct md_ident ident = {acc->log.account_id, id, uidvalidity}, old;
     char *dir = md_dir_of_name(name);
+    struct mailbox *other = NULL;
     int err = md_check_name(name);
+    bool made = false;
 
-    if (err == 0 && dir[0] != '\0' && md_ident_read(acc->md, dir, &old) == 0 && old.account == ident.account &&
-        account_find_id(acc, old.mailbox) != NULL)
+    if (err == 0 && dir[0] != '\0' && md_ident_read(acc->md, dir, &old) == 0 && old.account == ident.account)
+        other = account_find_id(acc, old.mailbox);
+    if (other != NULL && strcmp(md_box_dir(other), dir) == 0)
         err = ERR_BUSY; /* another mailbox is still there: its folder has yet to be renamed */
+    if (err == 0 && is_to_go(acc->md, dir)) {
+        hide_folders(acc->md);
+        err = is_to_go(acc->md, dir) ? ERR_BUSY : 0;
+    }
     if (err == 0)
-        err = make_folder(acc->md, dir, &ident);
+        err = make_folder(acc->md, dir, &ident, &made);
+    if (made)
+        buf_put(&t->folders, dir, strlen(dir) + 1);
     free(dir);
     return err;
+}
+
+/* Left where it is, it would be found and become a mailbox, which the client was told there is not. */
+static void discard_folder(const struct maildir *md, const char *dir)
+{
+    static const char *const files[] = {MD_IDENT, "maildirfolder"}, *const places[] = {"tmp", "new", "cur"};
+    int fd, err = md_dir_open(md, dir, MD_SELF, &fd);
+
+    if (err == 0) {
+        for (size_t i = 0; i < ARRAY_LEN(files); i++)
+            (void)md_unlink(md->disk, fd, files[i], 0);
+        for (size_t i = 0; i < ARRAY_LEN(places); i++)
+            (void)md_unlink(md->disk, fd, places[i], AT_REMOVEDIR);
+        (void)md_close(md->disk, fd);
+        if (md_unlink(md->disk, md->root, dir, AT_REMOVEDIR) != 0)
+            err = err_from_errno(errno);
+    }
+    if (err != 0)
+        LOG_WARN(0, "cannot remove a folder that was made in vain", F_STR("folder", dir), F_ERR(err));
+}
+
+void md_discard_folders(struct account *acc, struct view dirs)
+{
+    for (size_t i = 0; i < dirs.len && !acc->log.broken; i += strlen((const char *)dirs.ptr + i) + 1)
+        discard_folder(acc->md, (const char *)dirs.ptr + i);
 }
 
 int md_batch_sync(struct account *acc)
@@ -384,26 +470,6 @@ void md_note_clean(struct account *acc)
 
 /* --- after the log was written --------------------------------------------------------------------------- */
 
-/* Out of everybody's sight with one rename; what is in it is removed in idle time. True: done. */
-static bool hide_folder(struct maildir *md, const char *dir, uint32_t id)
-{
-    char to[64];
-    struct buf b;
-    bool done;
-
-    buf_init(&b, sizeof(to) - 1);
-    buf_put_fmt(&b, MD_LOG_DIR "/gone.%u", id);
-    memset(to, 0, sizeof(to));
-    memcpy(to, buf_view(&b).ptr, buf_len(&b));
-    buf_free(&b);
-    done = md_rename(md->root, dir, md->root, to) == 0 || errno == ENOENT;
-    if (!done)
-        LOG_ERROR(0, "cannot remove the folder of a deleted mailbox", F_STR("folder", dir), F_ERRNO(errno));
-    md->gone_left = true;
-    md->root_unsynced = true;
-    return done;
-}
-
 static bool rename_folder(struct mailbox *m)
 {
     struct maildir *md = m->acc->md;
@@ -412,7 +478,7 @@ static bool rename_folder(struct mailbox *m)
     bool done = strcmp(from, to) == 0;
 
     if (!done) {
-        done = to[0] != '\0' && from[0] != '\0' && md_rename(md->root, from, md->root, to) == 0;
+        done = to[0] != '\0' && from[0] != '\0' && md_rename(md, md->root, from, md->root, to) == 0;
         if (done) {
             md->root_unsynced = true;
             md_box_set_dir(m, to);
@@ -429,20 +495,11 @@ void md_after_commit(struct account *acc)
 {
     struct maildir *md = acc->md;
     bool again = false;
-    size_t left = 0;
 
     if (!md->work || md->opening)
         return;
     md->work = false;
-    for (size_t i = 0; i < md->ngone; i++) {
-        if (hide_folder(md, md->gone[i], md->gone_ids[i])) {
-            free(md->gone[i]);
-            continue;
-        }
-        md->gone_ids[left] = md->gone_ids[i];
-        md->gone[left++] = md->gone[i];
-    }
-    md->ngone = left;
+    hide_folders(md);
     for (size_t i = 0; i < acc->nmailboxes; i++) {
         struct mailbox *m = acc->by_id[i];
 

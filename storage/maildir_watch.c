@@ -17,6 +17,12 @@
 #define FOLDER_EVENTS (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
 #define BOTH (1u << MD_NEW | 1u << MD_CUR)
 
+struct md_watch {
+    int wd;
+    uint32_t mailbox; /* 0: the Maildir itself */
+    uint8_t place;
+};
+
 /* By descriptor, because a path could lead through a link. -1: no watch. */
 static int watch_dir(struct maildir *md, const char *dir, enum md_place place)
 {
@@ -37,7 +43,7 @@ static int watch_dir(struct maildir *md, const char *dir, enum md_place place)
             LOG_WARN(0, "not every folder can be watched: looking at their times every few seconds", F_ERRNO(errno));
         md->watch_all = false;
     }
-    close(fd);
+    (void)md_close(md->disk, fd);
     return wd;
 }
 
@@ -93,7 +99,7 @@ void md_watch_box(struct mailbox *m)
 void md_watch_init(struct maildir *md)
 {
     md->watch_all = true;
-    md->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    md->inotify = md->disk->ops->notify(md->disk);
     if (md->inotify < 0) {
         LOG_WARN(0, "no inotify: looking at the times of folders every few seconds", F_ERRNO(errno));
         md->watch_all = false;

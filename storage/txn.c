@@ -25,6 +25,7 @@ struct txn *txn_begin(struct account *acc)
     t->acc = acc;
     t->last = &t->first;
     buf_init(&t->ops, UINT32_MAX);
+    buf_init(&t->folders, UINT32_MAX);
     acc->open_txns++;
     return t;
 }
@@ -63,9 +64,12 @@ void txn_free(struct txn *t)
         s->applied = t->applied;
         stage_free(t->acc, s);
     }
+    if (buf_len(&t->folders) > 0 && !t->applied)
+        md_discard_folders(t->acc, buf_view(&t->folders));
     t->acc->bytes_staged -= t->bytes_staged;
     t->acc->messages_staged -= t->messages_staged;
     t->acc->open_txns--;
+    buf_free(&t->folders);
     buf_free(&t->ops);
     free(t->iov);
     free(t);

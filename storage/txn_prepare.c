@@ -154,9 +154,9 @@ static int prepare_copy(struct prepare *p, struct stage *s)
         return ERR_NOTFOUND;
     uidset_init(&uids);
     existing_uids(from, &s->uids, &uids);
-    err = take_uids(p->acc, to, uidset_count(&uids), &s->op.uid);
-    if (err == 0 && p->acc->md != NULL)
-        err = md_prepare_copy(p->acc, s, from, md_box_dir(to), &uids);
+    err = p->acc->md != NULL ? md_prepare_copy(p->acc, s, from, md_box_dir(to), &uids) : 0;
+    if (err == 0)
+        err = take_uids(p->acc, to, uidset_count(&uids), &s->op.uid);
     s->op.names = buf_view(&s->names);
     if (err == 0)
         put_with_uids(p, &s->op, &uids);
@@ -182,7 +182,7 @@ static int put_create(struct prepare *p, struct view name, unsigned use, uint32_
         p->last_uidvalidity++;
     op.mailbox = p->next_id++;
     op.uidvalidity = uidvalidity != 0 ? uidvalidity : p->last_uidvalidity;
-    err = p->acc->md != NULL ? md_prepare_create(p->acc, name, op.mailbox, op.uidvalidity) : 0;
+    err = p->acc->md != NULL ? md_prepare_create(p->t, name, op.mailbox, op.uidvalidity) : 0;
     if (err == 0)
         op_put(&p->t->ops, &op);
     return err;

@@ -1,6 +1,6 @@
 /* Each file keeps three versions: as it is read, as a crash leaves it at least, and as it was before the last truncation; a
  * reboot mixes them by blocks. */
-#include "storage/vfs_sim.h"
+#include "storage/vfs_sim_int.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -40,6 +40,8 @@ struct sim {
     bool crashed, locked;
     struct inode *inodes;
     struct entry *entries;
+    void (*reboot)(void *arg, enum sim_loss loss); /* of what else is in the machine */
+    void *reboot_arg;
 };
 
 struct sim_file {
@@ -493,6 +495,22 @@ void vfs_sim_space(struct vfs *v, uint64_t octets)
     ((struct sim *)v)->space = octets;
 }
 
+int vfs_sim_step(struct vfs *v)
+{
+    return begin_op((struct sim *)v);
+}
+
+uint64_t vfs_sim_roll(struct vfs *v)
+{
+    return roll((struct sim *)v);
+}
+
+void vfs_sim_attach(struct vfs *v, void (*reboot)(void *arg, enum sim_loss loss), void *arg)
+{
+    ((struct sim *)v)->reboot = reboot;
+    ((struct sim *)v)->reboot_arg = arg;
+}
+
 void vfs_sim_reboot(struct vfs *v, enum sim_loss loss)
 {
     struct sim *s = (struct sim *)v;
@@ -511,6 +529,8 @@ void vfs_sim_reboot(struct vfs *v, enum sim_loss loss)
         else
             e->now = e->durable;
     }
+    if (s->reboot != NULL)
+        s->reboot(s->reboot_arg, loss);
     s->crashed = false;
     s->locked = false;
     s->crash_at = s->fail_at = s->fail_times = 0;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "storage/account_int.h"
+#include "storage/maildir_sim.h"
 #include "storage/message/digest.h"
 #include "storage/txn.h"
 #include "storage/vfs_sim.h"
@@ -53,6 +54,8 @@ struct sim_told {
 struct sim_run {
     uint64_t seed, rng;
     struct vfs *vfs;
+    struct maildir_sim *disk; /* NULL: the native format */
+    struct maildir *md;
     struct account *acc;
     uint64_t now;
     struct sim_state states[SIM_STATES]; /* [0]: durable; the others follow in the order of the log */
@@ -66,6 +69,9 @@ struct sim_run {
     unsigned nhigh;
     uint32_t max_validity;
     uint32_t batch, content;
+    bool split;     /* a crash may leave both names of a file that was renamed */
+    bool failing;   /* the disk fails now and then */
+    unsigned maybe; /* names whose folders were made for requests that were not answered */
     unsigned steps, crashes, acked, compactions;
     bool small_segments;
     uint64_t flag_sync_ms;
@@ -73,6 +79,12 @@ struct sim_run {
 
 static const char *const sim_names[SIM_NAMES] = {"INBOX", "a", "a/b", "c", "d", "e/f"};
 
+/* What happens, to read along: built with -DSIM_TRACE. */
+#ifdef SIM_TRACE
+#define SIM_SAY(...) fprintf(stderr, __VA_ARGS__)
+#else
+#define SIM_SAY(...) (void)0
+#endif
 #define SIM_FAIL(r, what)                                                                                                \
     do {                                                                                                                 \
         fprintf(stderr, "storage_sim: seed %llu step %u: %s (%s:%d)\n", (unsigned long long)(r)->seed, (r)->steps, what, \
@@ -372,8 +384,10 @@ static inline const char *sim_compare(struct sim_run *r, const struct sim_state 
     account_each(r->acc, sim_collect, &subs);
     for (int i = 0; i < SIM_BOXES; i++)
         boxes |= s->boxes[i].name >= 0 ? 1u << s->boxes[i].name : 0;
-    if (subs.boxes != boxes)
+    if (subs.boxes != boxes) {
+        SIM_SAY("mailboxes %x, the model has %x\n", subs.boxes, boxes);
         return "mailboxes differ";
+    }
     if ((subs.bits & 62) != (s->subs & 62))
         return "subscriptions differ";
     for (int i = 0; i < SIM_BOXES; i++) {
@@ -440,12 +454,25 @@ static inline void sim_tell_box(struct sim_run *r, const struct sim_box *b)
     }
 }
 
+/* A folder that was made before the log said so is a mailbox, if it is there; an empty one. */
+static inline void sim_take_maybe(struct sim_run *r, struct sim_state *s)
+{
+    for (int i = 0; i < SIM_NAMES && r->disk != NULL; i++) {
+        if ((r->maybe & 1u << i) != 0 && sim_box(s, i) == NULL && account_find(r->acc, view_str(sim_names[i])) != NULL)
+            sim_new_box(s, i);
+    }
+}
+
 /* The account equals this state; and clients look at it. */
 static inline void sim_verify(struct sim_run *r)
 {
     struct sim_state *s = sim_now(r);
     struct quota_usage have, want = {0};
-    const char *bad = sim_compare(r, s);
+    const char *bad;
+
+    if (r->failing)
+        sim_take_maybe(r, s); /* it could not be removed again */
+    bad = sim_compare(r, s);
 
     if (bad != NULL)
         SIM_FAIL(r, bad);
@@ -474,6 +501,9 @@ static inline int sim_open_account(struct sim_run *r)
     int err;
 
     p.segment_max = r->small_segments ? 3000 : 0;
+    maildir_free(&r->md);
+    r->md = r->disk != NULL ? maildir_sim_open(r->disk) : NULL;
+    p.maildir = r->md;
     err = account_open(&p, &r->acc);
     /* So that the few messages of a history get mailbox files too. */
     if (err == 0) {
@@ -615,6 +645,21 @@ static inline void sim_push(struct sim_run *r, const struct sim_req *q)
     sim_apply(r, sim_now(r), q);
 }
 
+/* Any of a Maildir's transactions may have been refused before the others were written, and nobody knows whether they were. */
+static inline void sim_push_some(struct sim_run *r, unsigned before, const struct sim_req *reqs, unsigned n)
+{
+    r->nstates = before;
+    for (unsigned some = 1; some < 1u << n; some++) {
+        SIM_CHECK(r, r->nstates < SIM_STATES);
+        r->states[r->nstates] = r->states[before - 1];
+        r->nstates++;
+        for (unsigned i = 0; i < n; i++) {
+            if ((some & 1u << i) != 0)
+                sim_apply(r, sim_now(r), &reqs[i]);
+        }
+    }
+}
+
 /* One tick of one to four transactions. True: all was acknowledged. False: an error was; the model keeps what may be in the log.
  */
 static inline bool sim_tick(struct sim_run *r)
@@ -631,16 +676,21 @@ static inline bool sim_tick(struct sim_run *r)
         int err;
 
         reqs[n] = sim_request(r);
+        SIM_SAY("step %u batch %u op %llu: kind %d box %d to %d uids %u-%u content %u flags %u how %d on %d\n", r->steps,
+                r->batch, (unsigned long long)vfs_sim_ops(r->vfs), (int)reqs[n].kind, reqs[n].box, reqs[n].to, reqs[n].first,
+                reqs[n].last, reqs[n].content, reqs[n].flags, (int)reqs[n].how, reqs[n].on);
         err = sim_stage(r, t, &reqs[n]);
         if (err != 0) {
             txn_abort(&t);
-            SIM_CHECK(r, account_read_only(r->acc) || err == ERR_IO);
+            SIM_CHECK(r, account_read_only(r->acc) || err == ERR_IO || (r->disk != NULL && err == ERR_NOSPACE));
             break;
         }
         txn_commit(&t, sim_completed, &done[n]);
         /* Later requests of the tick are made by clients who do not see this one yet. */
         sim_push(r, &reqs[n]);
         structural = sim_structural(reqs[n].kind);
+        if (reqs[n].kind == SIM_CREATE)
+            r->maybe |= 1u << reqs[n].box | (reqs[n].box == 2 ? 2u : 0);
         durable = durable || reqs[n].kind != SIM_FLAGS;
         n++;
     }
@@ -648,20 +698,31 @@ static inline bool sim_tick(struct sim_run *r)
     for (unsigned i = 0; i < n; i++) {
         SIM_CHECK(r, done[i].calls == 1);
         failed = failed || done[i].err != 0;
-        SIM_CHECK(r, !failed || done[i].err != 0); /* one batch: none or all */
+        /* One batch: none or all. Only a Maildir can refuse one of them, when it makes the files for it. */
+        SIM_CHECK(r, !failed || done[i].err != 0 || r->disk != NULL);
     }
     if (failed || n == 0) {
-        if (!account_read_only(r->acc) && !vfs_sim_crashed(r->vfs))
-            r->nstates = acked; /* certainly not in the log */
+        SIM_SAY("step %u: failed\n", r->steps);
+        if (!account_read_only(r->acc) && !vfs_sim_crashed(r->vfs)) {
+            r->nstates = acked; /* certainly not in the log, but for those (of a Maildir) that were acknowledged */
+            for (unsigned i = 0; i < n; i++) {
+                if (done[i].err == 0)
+                    sim_push(r, &reqs[i]);
+            }
+        } else if (r->failing && r->disk != NULL) {
+            sim_push_some(r, acked, reqs, n);
+        }
         return false;
     }
     r->acked += n;
+    if (!r->failing)
+        r->maybe = 0;
     if (durable)
         sim_durable(r);
     return true;
 }
 
-static inline void sim_begin(struct sim_run *r, uint64_t seed)
+static inline void sim_begin(struct sim_run *r, uint64_t seed, bool maildir)
 {
     r->seed = seed;
     r->rng = seed * 0x9e3779b97f4a7c15u + 1;
@@ -675,6 +736,18 @@ static inline void sim_begin(struct sim_run *r, uint64_t seed)
         r->states[0].boxes[i].name = -1;
     r->flag_sync_ms = sim_roll(r, 3) == 0 ? 0 : 1000;
     r->small_segments = sim_roll(r, 3) != 0;
+    r->disk = maildir ? maildir_sim_new(r->vfs, sim_clock, r, seed % 4 == 0) : NULL;
+    r->split = seed % 4 == 0;
+}
+
+static inline void sim_end(struct sim_run *r)
+{
+    account_close(&r->acc);
+    maildir_free(&r->md);
+    if (r->disk != NULL)
+        maildir_sim_free(r->disk);
+    vfs_free(&r->vfs);
+    free(r);
 }
 
 /* The account is closed after a crash or error. Which of the possible states is it in? */
@@ -689,6 +762,7 @@ static inline void sim_recovered(struct sim_run *r)
         }
     }
     for (unsigned i = 0; i < r->nstates && bad != NULL; i++) {
+        sim_take_maybe(r, &r->states[i]);
         bad = sim_compare(r, &r->states[i]);
         if (bad == NULL) {
             r->states[0] = r->states[i];
@@ -697,6 +771,8 @@ static inline void sim_recovered(struct sim_run *r)
     }
     if (bad != NULL)
         SIM_FAIL(r, bad);
+    if (!r->failing)
+        r->maybe = 0;
     sim_verify(r);
 }
 
@@ -722,19 +798,25 @@ static inline void sim_reopen(struct sim_run *r)
 static inline void sim_crash(struct sim_run *r)
 {
     r->crashes++;
+    SIM_SAY("step %u op %llu: crash, %u states\n", r->steps, (unsigned long long)vfs_sim_ops(r->vfs), r->nstates);
     if (r->acc != NULL)
         sim_kill(r);
     vfs_sim_reboot(r->vfs, (enum sim_loss)sim_roll(r, 3));
     sim_reopen(r);
 }
 
+#include "tests/sim/foreign.h"
+
 static inline void sim_rest(struct sim_run *r)
 {
-    switch (sim_roll(r, 12)) {
+    if (r->disk != NULL && sim_roll(r, 3) == 0)
+        sim_foreign(r);
+    switch (vfs_sim_crashed(r->vfs) ? 11 : sim_roll(r, 12)) {
     case 0:
         account_close(&r->acc);
         if (!vfs_sim_crashed(r->vfs)) {
-            if (sim_open_account(r) != 0 && !vfs_sim_crashed(r->vfs))
+            /* A Maildir may have something to take over, and the failing disk may end that. */
+            if (sim_open_account(r) != 0 && !vfs_sim_crashed(r->vfs) && !(r->failing && r->disk != NULL))
                 SIM_FAIL(r, "cannot open again");
             if (r->acc != NULL && !vfs_sim_crashed(r->vfs) && !account_read_only(r->acc))
                 sim_durable(r);
@@ -767,12 +849,12 @@ static inline void sim_rest(struct sim_run *r)
 }
 
 /* A long history with a crash now and then. Returns how many it survived. */
-static inline uint64_t sim_history(uint64_t seed, unsigned steps, unsigned crash_every)
+static inline uint64_t sim_history(uint64_t seed, bool maildir, unsigned steps, unsigned crash_every)
 {
     struct sim_run *r = calloc(1, sizeof(*r));
     uint64_t crashes;
 
-    sim_begin(r, seed);
+    sim_begin(r, seed, maildir);
     if (sim_open_account(r) != 0)
         SIM_FAIL(r, "cannot open a new account");
     sim_new_box(sim_now(r), 0);
@@ -792,26 +874,25 @@ static inline uint64_t sim_history(uint64_t seed, unsigned steps, unsigned crash
             sim_verify(r);
         }
     }
-    account_close(&r->acc);
-    vfs_free(&r->vfs);
     crashes = r->crashes;
-    free(r);
+    sim_end(r);
     return crashes;
 }
 
 /* A short history again and again, with a crash (err 0) or a failure at its first operation, its second, and so on. Returns how
  * many of these it survived. */
-static inline uint64_t sim_every_op(uint64_t seed, unsigned steps, int err, uint64_t times)
+static inline uint64_t sim_every_op(uint64_t seed, bool maildir, unsigned steps, int err, uint64_t times)
 {
     for (uint64_t op = 1;; op++) {
         struct sim_run *r = calloc(1, sizeof(*r));
         bool over;
 
-        sim_begin(r, seed);
+        sim_begin(r, seed, maildir);
         if (err == 0)
             vfs_sim_crash_at(r->vfs, op);
         else
             vfs_sim_fail_at(r->vfs, op, err, times);
+        r->failing = err != 0;
         if (sim_open_account(r) != 0) {
             /* A failure while the account is made: nothing was promised. */
             vfs_sim_fail_at(r->vfs, 0, 0, 0);
@@ -841,9 +922,7 @@ static inline uint64_t sim_every_op(uint64_t seed, unsigned steps, int err, uint
         vfs_sim_crash_at(r->vfs, 0);
         SIM_CHECK(r, sim_tick(r));
         sim_verify(r);
-        account_close(&r->acc);
-        vfs_free(&r->vfs);
-        free(r);
+        sim_end(r);
         if (over)
             return op - 1;
     }

@@ -198,6 +198,7 @@ static void check(struct run *r)
 
 static void run_once(struct run *r)
 {
+    unsigned words = 0, enough = 2 + draw(r, 100);
     int pipes[2], status;
     struct word w;
     pid_t pid;
@@ -210,12 +211,15 @@ static void run_once(struct run *r)
         child(r, pipes[1]);
     }
     close(pipes[1]);
-    usleep(3000 + draw(r, 60000));
-    kill(pid, SIGKILL);
+    while (read(pipes[0], &w, sizeof(w)) == (ssize_t)sizeof(w)) {
+        note(r, &w);
+        if (++words == enough) {
+            usleep(draw(r, 3000)); /* into the next changes */
+            kill(pid, SIGKILL);
+        }
+    }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
-    while (read(pipes[0], &w, sizeof(w)) == (ssize_t)sizeof(w))
-        note(r, &w);
     close(pipes[0]);
     check(r);
 }

@@ -14,25 +14,50 @@ static void test_histories(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 40; seed++)
-        sim_history(seed, 150, 10);
+        sim_history(seed, false, 150, 10);
 }
 
 static void test_crash_at_every_operation(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 6; seed++)
-        sim_every_op(seed, 12, 0, 0);
+        sim_every_op(seed, false, 12, 0, 0);
+}
+
+static void fail_at_every_operation(uint64_t last, bool maildir)
+{
+    for (uint64_t seed = 1; seed <= last; seed++) {
+        sim_every_op(seed, maildir, 10, ERR_NOSPACE, 1);
+        sim_every_op(seed, maildir, 10, ERR_NOSPACE, 5);
+        sim_every_op(seed, maildir, 10, ERR_IO, 1);
+        sim_every_op(seed, maildir, 10, ERR_IO, 3);
+    }
 }
 
 static void test_fail_at_every_operation(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 4; seed++) {
-        sim_every_op(seed, 10, ERR_NOSPACE, 1);
-        sim_every_op(seed, 10, ERR_NOSPACE, 5);
-        sim_every_op(seed, 10, ERR_IO, 1);
-        sim_every_op(seed, 10, ERR_IO, 3);
-    }
+    fail_at_every_operation(4, false);
+}
+
+static void test_maildir_histories(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 24; seed++)
+        sim_history(seed, true, 120, 10);
+}
+
+static void test_maildir_crash_at_every_operation(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5; seed++)
+        sim_every_op(seed, true, 10, 0, 0);
+}
+
+static void test_maildir_fail_at_every_operation(void **state)
+{
+    (void)state;
+    fail_at_every_operation(2, true);
 }
 
 int main(void)
@@ -41,6 +66,9 @@ int main(void)
         cmocka_unit_test_setup(test_histories, quiet),
         cmocka_unit_test_setup(test_crash_at_every_operation, quiet),
         cmocka_unit_test_setup(test_fail_at_every_operation, quiet),
+        cmocka_unit_test_setup(test_maildir_histories, quiet),
+        cmocka_unit_test_setup(test_maildir_crash_at_every_operation, quiet),
+        cmocka_unit_test_setup(test_maildir_fail_at_every_operation, quiet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
