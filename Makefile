@@ -153,8 +153,11 @@ unit-one: $(UNIT_T_BINS)
 $(O)/tests/sim/storage_sim $(O)/tests/bench/bench_storage: %: %.o $(call archive,storage common)
 	@echo "LD  $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+$(O)/tests/bench/bench_search: %: %.o $(call archive,imap storage common)
+	@echo "LD  $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 sim-bin: $(O)/tests/sim/storage_sim
-bench-bin: $(O)/tests/bench/bench_storage
+bench-bin: $(O)/tests/bench/bench_storage $(O)/tests/bench/bench_search
 
 # --- fuzz targets: tests/fuzz/fuzz_<parser>.c (clang, libFuzzer) ------------------------------------------------
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -251,6 +254,7 @@ bench:
 	@$(MAKE) --no-print-directory all bench-bin
 	@tests/bench/bench.sh $(abspath $(O))/bin
 	@$(O)/tests/bench/bench_storage $(B)/bench
+	@$(O)/tests/bench/bench_search $(B)/bench
 
 compdb:
 	@$(MAKE) -B -n all | tests/tools/compdb.sh >compile_commands.json

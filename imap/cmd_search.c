@@ -114,10 +114,9 @@ static bool scan(struct imap_job *job, struct search_args *a)
 {
     struct imap_session *s = job->s;
     uint32_t count = mailbox_view_count(s->view);
+    struct imap_message m = {.seq = 0};
 
     while (a->scanned < count && (a->enough == 0 || a->nfound < a->enough)) {
-        struct imap_message m;
-
         a->scanned++;
         imap_message_open(s, &m, a->backwards ? count + 1 - a->scanned : a->scanned);
         if (!m.info.expunged && imap_search_match(s, &a->program, &a->now, &m)) {

@@ -48,9 +48,9 @@ static enum imap_step scan(struct imap_job *job, struct thread_args *a)
 {
     struct imap_session *s = job->s;
     uint32_t count = mailbox_view_count(s->view);
+    struct imap_message m = {.seq = 0};
 
     while (a->scanned < count) {
-        struct imap_message m;
         int err = 0;
 
         imap_message_open(s, &m, ++a->scanned);

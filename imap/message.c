@@ -1,27 +1,38 @@
 #include "imap/message.h"
 
-void imap_message_open(struct imap_session *s, struct imap_message *m, uint32_t seq)
+void imap_message_open_in(struct imap_session *s, struct mailbox_view *view, struct imap_message *m, uint32_t seq)
 {
-    *m = (struct imap_message){.seq = seq};
-    mailbox_view_info(s->view, seq, &m->info);
+    m->view = view;
+    m->seq = seq;
+    mailbox_view_info(view, seq, &m->info);
     m->info.recent = m->info.recent && imap_session_recent(s);
 }
 
+void imap_message_open(struct imap_session *s, struct imap_message *m, uint32_t seq)
+{
+    imap_message_open_in(s, s->view, m, seq);
+}
+
+/* What a message of a search did not use needs no tidying: that is most of them. */
 void imap_message_close(struct imap_message *m)
 {
+    m->seq = 0;
     if (m->has_digest)
         digest_free(&m->digest);
     if (m->has_data)
         msg_data_close(&m->data);
-    buf_free(&m->digest_bytes);
-    *m = (struct imap_message){0};
+    if (m->digest_bytes.cap > 0)
+        buf_free(&m->digest_bytes);
+    m->has_digest = m->has_data = false;
+    m->digest_err = m->data_err = 0;
 }
 
 int imap_message_data(struct imap_session *s, struct imap_message *m)
 {
+    (void)s;
     if (m->has_data || m->data_err != 0)
         return m->data_err;
-    m->data_err = mailbox_view_data(s->view, m->seq, &m->data);
+    m->data_err = mailbox_view_data(m->view, m->seq, &m->data);
     m->has_data = m->data_err == 0;
     return m->data_err;
 }
@@ -47,7 +58,7 @@ int imap_message_digest(struct imap_session *s, struct imap_message *m)
 
     if (m->has_digest || m->digest_err != 0)
         return m->digest_err;
-    err = mailbox_view_digest(s->view, m->seq, &bytes);
+    err = mailbox_view_digest(m->view, m->seq, &bytes);
     if (err == 0) { /* the bytes are the account's until its next call: keep our own */
         buf_init(&m->digest_bytes, bytes.len + 1);
         buf_put_view(&m->digest_bytes, bytes);
@@ -65,11 +76,23 @@ int imap_message_summary(struct imap_session *s, struct imap_message *m, struct 
     struct view bytes;
     int err;
 
-    if (!m->has_digest && mailbox_view_digest(s->view, m->seq, &bytes) == 0 && digest_decode_summary(bytes, out) == 0)
+    if (!m->has_digest && mailbox_view_digest(m->view, m->seq, &bytes) == 0 && digest_decode_summary(bytes, out) == 0)
         return 0;
     err = imap_message_digest(s, m);
     if (err == 0)
         *out = m->digest;
+    return err;
+}
+
+int imap_message_digest_bytes(struct imap_session *s, struct imap_message *m, struct view *out)
+{
+    int err;
+
+    if (!m->has_digest && mailbox_view_digest(m->view, m->seq, out) == 0)
+        return 0;
+    err = imap_message_digest(s, m); /* keeps the bytes */
+    if (err == 0)
+        *out = buf_view(&m->digest_bytes);
     return err;
 }
 

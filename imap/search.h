@@ -1,6 +1,7 @@
 /*
  * SEARCH programs: the keys of RFC 3501 6.4.4, RFC 9051 6.4.4, WITHIN (RFC 5032), MODSEQ (RFC 7162), EMAILID and THREADID (RFC
- * 8474), SAVEDATE (RFC 8514), parsed to a tree (search_parse.c) and evaluated on one message at a time (search_eval.c).
+ * 8474), SAVEDATE (RFC 8514), parsed to a tree (search_parse.c) and evaluated on one message at a time (search_eval.c,
+ * search_text.c).
  */
 #ifndef CULVER_IMAP_SEARCH_H
 #define CULVER_IMAP_SEARCH_H
@@ -30,7 +31,7 @@ enum imap_search_op {
     SEARCH_THREADID, /* text */
     SEARCH_SUBJECT,  /* find */
     SEARCH_ADDRESS,  /* find, number: enum imap_search_address */
-    SEARCH_HEADER,   /* text: field name, find */
+    SEARCH_HEADER,   /* text: field name, number: digest_name_hash(), find */
     SEARCH_BODY,     /* find */
     SEARCH_TEXT
 };
@@ -55,6 +56,8 @@ struct imap_search_node {
 
 struct imap_search_program {
     struct imap_search_node *root, *all;
+    struct imap_find_work *find_work; /* of all texts that are looked for */
+    struct buf text;                  /* decoded header fields */
     unsigned keys;
     bool uses_modseq, bad_charset;
     bool uses_numbers; /* message numbers: they must not change meanwhile (RFC 9051 7.5.1) */
@@ -71,7 +74,10 @@ void imap_search_free(struct imap_search_program *prog);
 struct imap_search_now {
     int64_t now; /* seconds since 1970 */
 };
-bool imap_search_match(struct imap_session *s, const struct imap_search_program *prog, const struct imap_search_now *now,
+bool imap_search_match(struct imap_session *s, struct imap_search_program *prog, const struct imap_search_now *now,
                        struct imap_message *m);
+/* search_text.c: SUBJECT, the addresses, HEADER, BODY and TEXT. */
+bool imap_search_match_text(struct imap_session *s, struct imap_search_program *prog, struct imap_search_node *n,
+                            struct imap_message *m);
 
 #endif

@@ -75,6 +75,7 @@ static struct imap_search_node *node_new(struct imap_parse *p, struct imap_searc
     case SEARCH_SENT:
     case SEARCH_SUBJECT:
     case SEARCH_ADDRESS:
+    case SEARCH_THREADID:
         n->cost = SEARCH_COST_DIGEST;
         break;
     case SEARCH_HEADER:
@@ -113,11 +114,13 @@ static struct imap_search_node *negated(struct imap_parse *p, struct imap_search
     return inverse;
 }
 
-static void take_find(struct imap_parse *p, struct imap_search_node *n)
+static void take_find(struct imap_parse *p, struct imap_search_program *prog, struct imap_search_node *n)
 {
     struct view v = imap_parse_astring(p);
 
-    if (imap_parse_ok(p) && !imap_find_init(&n->find, p->pool, v))
+    if (prog->find_work == NULL)
+        prog->find_work = imap_pool_alloc(p->pool, sizeof(*prog->find_work));
+    if (imap_parse_ok(p) && (prog->find_work == NULL || !imap_find_init(&n->find, p->pool, prog->find_work, v)))
         imap_parse_fail(p, "Search too large");
 }
 
@@ -155,8 +158,9 @@ static struct imap_search_node *parse_special(struct imap_parse *p, struct imap_
     case SEARCH_HEADER:
         imap_parse_space(p);
         n->text = imap_parse_astring(p);
+        n->number = digest_name_hash(n->text);
         imap_parse_space(p);
-        take_find(p, n);
+        take_find(p, prog, n);
         break;
     case SEARCH_MODSEQ:
         imap_parse_space(p);
@@ -172,7 +176,8 @@ static struct imap_search_node *parse_special(struct imap_parse *p, struct imap_
     return n;
 }
 
-static void parse_argument(struct imap_parse *p, const struct key *key, struct imap_search_node *n)
+static void parse_argument(struct imap_parse *p, struct imap_search_program *prog, const struct key *key,
+                           struct imap_search_node *n)
 {
     if (key->argument == ARG_NONE) {
         n->number = key->value;
@@ -183,7 +188,7 @@ static void parse_argument(struct imap_parse *p, const struct key *key, struct i
     switch (key->argument) {
     case ARG_STRING:
         n->number = key->value;
-        take_find(p, n);
+        take_find(p, prog, n);
         break;
     case ARG_DATE:
         n->signed_number = imap_parse_date(p);
@@ -219,7 +224,7 @@ static struct imap_search_node *parse_named(struct imap_parse *p, struct imap_se
     n = node_new(p, prog, keys[i].op);
     if (n == NULL)
         return NULL;
-    parse_argument(p, &keys[i], n);
+    parse_argument(p, prog, &keys[i], n);
     return keys[i].negate ? negated(p, prog, n) : n;
 }
 
@@ -306,4 +311,5 @@ void imap_search_free(struct imap_search_program *prog)
     for (struct imap_search_node *n = prog->all; n != NULL; n = n->all)
         uidset_free(&n->resolved);
     prog->all = NULL;
+    buf_free(&prog->text);
 }

@@ -5,6 +5,7 @@
 #include "storage/message/transfer.h"
 
 #define FEED_MAX 4096u
+#define PASS_MIN 256u /* shorter runs are not worth a call of the sink */
 
 bool body_decode(struct view message, const struct mime_part *part, bool (*sink)(void *arg, struct view piece), void *arg)
 {
@@ -25,12 +26,26 @@ static bool text_flush(struct text_sink *t)
     return more;
 }
 
+/* What need not be converted at the front of a piece. */
+static size_t as_it_is(const struct text_sink *t, struct view piece)
+{
+    if (t->conv.ncarry > 0 || t->conv.kind == CHARSET_ICONV)
+        return 0;
+    return t->conv.kind == CHARSET_UTF8 ? charset_utf8_run(piece) : charset_ascii_run(piece);
+}
+
 static bool text_piece(void *arg, struct view piece)
 {
     struct text_sink *t = arg;
     bool more = true;
     while (more && piece.len > 0) {
-        struct view some = view_sub(piece, 0, FEED_MAX);
+        size_t n = as_it_is(t, piece);
+        struct view some = view_sub(piece, 0, n >= PASS_MIN || n == piece.len ? n : FEED_MAX);
+        if (some.len == n) {
+            more = t->sink(t->arg, some);
+            piece = view_sub(piece, n, piece.len);
+            continue;
+        }
         charset_feed(&t->conv, some, &t->out);
         piece = view_sub(piece, some.len, piece.len);
         more = text_flush(t);

@@ -230,11 +230,29 @@ static size_t ascii_run(const uint8_t *p, size_t len)
     uint64_t word;
     for (; n + 8 <= len; n += 8) {
         memcpy(&word, p + n, 8);
-        if ((word & 0x8080808080808080u) != 0)
-            break;
+        word &= UINT64_C(0x8080808080808080);
+        if (word != 0)
+            return n + (size_t)__builtin_ctzll(word) / 8;
     }
     while (n < len && p[n] < 0x80)
         n++;
+    return n;
+}
+
+size_t charset_ascii_run(struct view v)
+{
+    return ascii_run(v.ptr, v.len);
+}
+
+size_t charset_utf8_run(struct view v)
+{
+    size_t n = 0, len;
+    uint32_t cp;
+    do {
+        n += ascii_run(v.ptr + n, v.len - n);
+        len = n == v.len ? 0 : utf8_decode(view_make(v.ptr + n, v.len - n), &cp);
+        n += len;
+    } while (len > 0);
     return n;
 }
 
@@ -258,11 +276,8 @@ static bool utf8_unfinished(struct view v)
 /* What is left at the end is carried. */
 static void feed_utf8(struct charset_conv *c, struct view v, struct buf *out)
 {
-    uint32_t cp;
     while (v.len > 0) {
-        size_t n = ascii_run(v.ptr, v.len);
-        if (n == 0)
-            n = utf8_decode(v, &cp);
+        size_t n = charset_utf8_run(v);
         if (n > 0) {
             buf_put(out, v.ptr, n);
         } else if (utf8_unfinished(v)) {

@@ -58,6 +58,9 @@ struct charset_conv {
 MUST_CHECK int charset_open(struct charset_conv *c, struct view name);
 /* Appends the piece in UTF-8: at most 4 times its length and 64 octets. */
 void charset_feed(struct charset_conv *c, struct view piece, struct buf *out);
+/* Length of the run of ASCII, or of valid UTF-8, at the front. */
+size_t charset_ascii_run(struct view v);
+size_t charset_utf8_run(struct view v);
 /* Appends what an unfinished sequence stands for (U+FFFD) and releases everything. */
 void charset_close(struct charset_conv *c, struct buf *out);
 

@@ -3,6 +3,7 @@
  *
  *   byte      version
  *   varint    flags (enum digest_flag)
+ *   byte      number of names of header fields (255: not known), then their hashes, u16 each; not in version 1
  *   varint    Date: as seconds, zigzag; then its zone in minutes, zigzag   only with FLAG_DATE
  *   string    base subject; references; preview
  *   envelope  of the message
@@ -23,14 +24,16 @@
 
 #include "common/base/cursor.h"
 #include "common/base/mem.h"
+#include "common/text/text.h"
 #include "storage/message/arena.h"
 
 #define DECODE_ARENA_CAP (32u * 1024 * 1024)
 #define DECODE_PARTS_MAX 100000u
+#define NAMES_UNKNOWN 255u
 #define OFFSET_MAX ((uint64_t)1 << 60)
 #define SENT_DATE_MAX ((int64_t)1 << 40) /* beyond the year 9999 */
 
-enum digest_flag { FLAG_TRUNCATED = 1, FLAG_REPLY = 2, FLAG_PREVIEW = 4, FLAG_DATE = 8, FLAGS_ALL = 15 };
+enum digest_flag { FLAG_TRUNCATED = 1, FLAG_REPLY = 2, FLAG_PREVIEW = 4, FLAG_DATE = 8, FLAG_ONCE = 16, FLAGS_ALL = 31 };
 enum part_flag {
     PART_KIND = 3,
     PART_ID = 4,
@@ -203,15 +206,20 @@ static void put_addresses(struct buf *out, struct address_list list)
     }
 }
 
+static void get_address(struct cursor *c, struct address *a)
+{
+    a->name = get_nstring(c);
+    a->route = get_nstring(c);
+    a->mailbox = get_nstring(c);
+    a->host = get_nstring(c);
+}
+
 static struct address_list get_addresses(struct cursor *c, struct arena *a)
 {
     size_t n = get_count(c, 4);
     struct address_list list = {get_array(c, a, n, sizeof(struct address)), 0};
     for (size_t i = 0; i < n && !c->failed; i++) {
-        list.items[i].name = get_nstring(c);
-        list.items[i].route = get_nstring(c);
-        list.items[i].mailbox = get_nstring(c);
-        list.items[i].host = get_nstring(c);
+        get_address(c, &list.items[i]);
         list.n = i + 1;
     }
     return list;
@@ -255,7 +263,8 @@ void digest_put_envelope(struct buf *out, const struct envelope *e)
     put_addresses(out, e->bcc);
 }
 
-static void get_envelope(struct cursor *c, struct arena *a, struct envelope *e)
+/* What is before the lists of addresses; returns the flags. */
+static unsigned get_texts(struct cursor *c, struct envelope *e)
 {
     unsigned flags = cursor_u8(c);
     if ((flags & ~(unsigned)(SENDER_IS_FROM | REPLY_TO_IS_FROM)) != 0)
@@ -264,6 +273,12 @@ static void get_envelope(struct cursor *c, struct arena *a, struct envelope *e)
     e->subject = get_nstring(c);
     e->in_reply_to = get_nstring(c);
     e->message_id = get_nstring(c);
+    return flags;
+}
+
+static void get_envelope(struct cursor *c, struct arena *a, struct envelope *e)
+{
+    unsigned flags = get_texts(c, e);
     e->from = get_addresses(c, a);
     e->sender = (flags & SENDER_IS_FROM) != 0 ? e->from : get_addresses(c, a);
     e->reply_to = (flags & REPLY_TO_IS_FROM) != 0 ? e->from : get_addresses(c, a);
@@ -477,9 +492,11 @@ void digest_put_head(struct buf *out, const struct digest *d)
 {
     bool dated = d->sent_date != INT64_MIN;
     unsigned flags = (d->mime.truncated ? FLAG_TRUNCATED : 0u) | (d->subject_is_reply ? FLAG_REPLY : 0u) |
-                     (d->preview_ok ? FLAG_PREVIEW : 0u) | (dated ? FLAG_DATE : 0u);
+                     (d->preview_ok ? FLAG_PREVIEW : 0u) | (dated ? FLAG_DATE : 0u) | (d->header_once ? FLAG_ONCE : 0u);
     buf_put_u8(out, DIGEST_VERSION);
     buf_put_varint(out, flags);
+    buf_put_u8(out, d->names_known ? (uint8_t)(d->header_names.len / 2) : NAMES_UNKNOWN);
+    buf_put_view(out, d->names_known ? d->header_names : VIEW(""));
     if (dated) {
         buf_put_varint(out, zigzag(d->sent_date));
         buf_put_varint(out, zigzag(d->sent_zone));
@@ -493,6 +510,13 @@ void digest_put_head(struct buf *out, const struct digest *d)
         put_part(out, &d->mime.parts[i], i == 0 ? NULL : &d->mime.parts[i - 1]);
 }
 
+static void get_names(struct cursor *c, unsigned version, struct digest *d)
+{
+    unsigned n = version == 1 ? NAMES_UNKNOWN : cursor_u8(c);
+    d->names_known = n != NAMES_UNKNOWN;
+    d->header_names = get_bytes(c, d->names_known ? (uint64_t)n * 2 : 0);
+}
+
 static int get_summary(struct cursor *c, struct digest *d)
 {
     memset(d, 0, sizeof(*d));
@@ -500,11 +524,12 @@ static int get_summary(struct cursor *c, struct digest *d)
     if (cursor_left(c) == 0)
         return ERR_CORRUPT;
     uint8_t version = cursor_u8(c);
-    if (version != DIGEST_VERSION)
+    if (version == 0 || version > DIGEST_VERSION)
         return version > DIGEST_VERSION ? ERR_UNSUPPORTED : ERR_CORRUPT;
     uint64_t flags = cursor_varint(c);
-    if (flags > FLAGS_ALL)
+    if (flags > (version == 1 ? FLAGS_ALL & ~FLAG_ONCE : FLAGS_ALL))
         cursor_fail(c);
+    get_names(c, version, d);
     if ((flags & FLAG_DATE) != 0) {
         d->sent_date = unzigzag(cursor_varint(c));
         int64_t zone = unzigzag(cursor_varint(c));
@@ -518,6 +543,7 @@ static int get_summary(struct cursor *c, struct digest *d)
     d->mime.truncated = (flags & FLAG_TRUNCATED) != 0;
     d->subject_is_reply = (flags & FLAG_REPLY) != 0;
     d->preview_ok = (flags & FLAG_PREVIEW) != 0;
+    d->header_once = (flags & FLAG_ONCE) != 0;
     return c->failed ? ERR_CORRUPT : 0;
 }
 
@@ -526,9 +552,54 @@ int digest_decode_summary(struct view bytes, struct digest *out)
     struct cursor c = cursor_make(bytes);
     struct digest d;
     int err = get_summary(&c, &d);
-    if (err == 0)
-        *out = d;
-    return err;
+    if (err != 0)
+        return err;
+    (void)get_texts(&c, &d.envelope);
+    if (c.failed)
+        return ERR_CORRUPT;
+    *out = d;
+    return 0;
+}
+
+int digest_each_address(struct view bytes, enum digest_addresses which, bool (*fn)(void *arg, const struct address *a), void *arg)
+{
+    struct cursor c = cursor_make(bytes);
+    struct digest d;
+    int err = get_summary(&c, &d);
+    if (err != 0)
+        return err;
+    unsigned flags = get_texts(&c, &d.envelope);
+    if ((which == DIGEST_SENDER && (flags & SENDER_IS_FROM) != 0) ||
+        (which == DIGEST_REPLY_TO && (flags & REPLY_TO_IS_FROM) != 0))
+        which = DIGEST_FROM;
+    for (unsigned list = DIGEST_FROM; list <= which; list++) {
+        if ((list == DIGEST_SENDER && (flags & SENDER_IS_FROM) != 0) ||
+            (list == DIGEST_REPLY_TO && (flags & REPLY_TO_IS_FROM) != 0))
+            continue;
+        for (size_t n = get_count(&c, 4); n > 0 && !c.failed; n--) {
+            struct address a;
+            get_address(&c, &a);
+            if (!c.failed && list == which && !fn(arg, &a))
+                return 0;
+        }
+    }
+    return c.failed ? ERR_CORRUPT : 0;
+}
+
+uint16_t digest_name_hash(struct view name)
+{
+    uint32_t hash = 0x811c9dc5u; /* FNV-1a, folded; part of the format */
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ ascii_lower(name.ptr[i])) * 0x01000193u;
+    return (uint16_t)(hash ^ hash >> 16);
+}
+
+bool digest_has_name(const struct digest *d, uint16_t hash)
+{
+    for (size_t i = 0; i + 1 < d->header_names.len; i += 2)
+        if ((unsigned)(d->header_names.ptr[i] | d->header_names.ptr[i + 1] << 8) == hash)
+            return true;
+    return !d->names_known;
 }
 
 int digest_decode(struct view bytes, struct digest *out)

@@ -6,11 +6,17 @@
  */
 #include "common/base/mem.h"
 #include "storage/message/digest_int.h"
+#include "storage/message/header_int.h"
 #include "storage/message/preview.h"
 
 #define DIGEST_MAX (1536u * 1024)
 #define REFERENCES_MAX (32u * 1024)
+#define NAMES_MAX 254u
 #define SUBJECT_MAX (512u * 1024)
+#define TOKEN(lit)                              \
+    {                                           \
+        (const uint8_t *)(lit), sizeof(lit) - 1 \
+    }
 
 /* The identifiers of a References value; a huge one by its end, where the parent is. */
 static void put_references(struct buf *out, struct view header)
@@ -37,6 +43,31 @@ static unsigned count_addresses(const struct envelope *e)
     return (unsigned)n;
 }
 
+/* The names of all fields, and whether those that the envelope has as texts are all in it. */
+static void note_header(struct view header, const struct message_limits *limits, struct digest *d, struct buf *names)
+{
+    static const struct view texts[] = {TOKEN("Date"), TOKEN("Subject"), TOKEN("In-Reply-To"), TOKEN("Message-ID")};
+    struct header_field f;
+    bool seen[ARRAY_LEN(texts)] = {false};
+    d->header_once = header.len <= limits->header_kept / 4; /* below what the envelope cuts off */
+    while (header_next(&header, &f)) {
+        if (f.name.len == 0)
+            continue;
+        d->header_names = buf_view(names);
+        d->names_known = true;
+        if (!digest_has_name(d, digest_name_hash(f.name)))
+            buf_put_u16(names, digest_name_hash(f.name));
+        for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+            if (!view_eq_nocase(f.name, texts[i]))
+                continue;
+            d->header_once &= !seen[i];
+            seen[i] = true;
+        }
+    }
+    d->names_known = buf_ok(names);
+    d->header_names = buf_view(names);
+}
+
 static struct view header_of(struct view message, const struct mime_part *part)
 {
     return view_sub(message, part->header_off, part->header_len);
@@ -60,13 +91,15 @@ static bool build(struct view message, const struct message_limits *limits, bool
 {
     struct digest d = {.sent_date = INT64_MIN};
     struct message_limits left = *limits;
-    struct buf subject, references, preview;
+    struct buf subject, references, preview, names;
+    buf_init(&names, NAMES_MAX * 2);
     buf_init(&subject, SUBJECT_MAX);
     buf_init(&references, REFERENCES_MAX * 2);
     buf_init(&preview, PREVIEW_CHARS * 4);
     mime_parse(message, limits, &d.mime);
     struct view header = header_of(message, &d.mime.parts[0]);
     envelope_parse(header, limits, &d.envelope);
+    note_header(header, limits, &d, &names);
     left.addresses -= MIN_OF(count_addresses(&d.envelope), left.addresses);
     if (d.envelope.date.ptr != NULL && date_parse_header(d.envelope.date, &d.sent_date, &d.sent_zone) != 0)
         d.sent_date = INT64_MIN;
@@ -82,6 +115,7 @@ static bool build(struct view message, const struct message_limits *limits, bool
     envelope_free(&d.envelope);
     mime_msg_free(&d.mime);
     buf_free(&subject);
+    buf_free(&names);
     buf_free(&references);
     buf_free(&preview);
     return buf_ok(out);

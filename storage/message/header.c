@@ -110,6 +110,11 @@ static struct view trim(struct view v)
 static size_t unfold(uint8_t *dst, struct view v)
 {
     size_t n = 0;
+    if (v.len > 0 && memchr(v.ptr, '\n', v.len) == NULL && memchr(v.ptr, '\r', v.len) == NULL &&
+        memchr(v.ptr, 0, v.len) == NULL) {
+        memcpy(dst, v.ptr, v.len);
+        return v.len;
+    }
     for (size_t i = 0; i < v.len; i++) {
         uint8_t c = v.ptr[i];
         if (c == '\r' && i + 1 < v.len && v.ptr[i + 1] == '\n')

@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "common/text/text.h"
 #include "storage/message/body.h"
+#include "storage/message/charset_int.h"
 #include "storage/message/header_int.h"
 #include "storage/message/transfer.h"
 
@@ -156,11 +157,27 @@ static void blank_controls(struct buf *out, size_t from)
     }
 }
 
+/* Nothing is encoded: most fields of most messages. */
+static bool is_plain(struct view v)
+{
+    if (charset_ascii_run(v) < v.len)
+        return false;
+    for (size_t at = view_find(v, '='); at + 1 < v.len; at += 1 + view_find(view_sub(v, at + 1, v.len), '='))
+        if (v.ptr[at + 1] == '?')
+            return false;
+    return true;
+}
+
 void header_decode(struct buf *out, struct view raw)
 {
     struct buf unfolded;
     struct decoder d = {.out = out};
     size_t from = buf_len(out);
+    if (is_plain(raw)) {
+        header_unfold(out, raw);
+        blank_controls(out, from);
+        return;
+    }
     buf_init(&unfolded, raw.len);
     header_unfold(&unfolded, raw);
     struct view v = buf_view(&unfolded);

@@ -38,17 +38,11 @@ static bool from_identifier(struct view rest, uint8_t out[THREADID_SIZE])
 int digest_threadid(struct view bytes, const uint8_t *emailid, size_t emailid_len, uint8_t out[THREADID_SIZE])
 {
     struct digest d;
-    bool found;
     int err = digest_decode_summary(bytes, &d);
 
     if (err != 0 || from_identifier(d.references, out))
         return err;
-    err = digest_decode(bytes, &d);
-    if (err != 0)
-        return err;
-    found = from_identifier(d.envelope.message_id, out);
-    digest_free(&d);
-    if (!found)
+    if (!from_identifier(d.envelope.message_id, out))
         make('M', view_make(emailid, emailid_len), out);
     return 0;
 }

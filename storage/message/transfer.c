@@ -10,6 +10,7 @@
 #include "common/text/text.h"
 
 #define PIECE 2048u
+#define QUOTED_WINDOW 256u
 
 struct output {
     transfer_sink *sink;
@@ -86,6 +87,24 @@ static void base64_quantum(struct output *o, uint32_t acc, unsigned n)
         output_byte(o, (uint8_t)acc);
 }
 
+/* Whole quanta of the alphabet from i on, which is nearly everything. Returns where they end. */
+static size_t base64_run(struct output *o, const uint8_t values[256], struct view in, size_t i)
+{
+    while (i + 4 <= in.len && !o->stopped) {
+        uint32_t a = values[in.ptr[i]], b = values[in.ptr[i + 1]], c = values[in.ptr[i + 2]], d = values[in.ptr[i + 3]];
+        if ((a | b | c | d) >= B64_SKIP)
+            break;
+        if (o->n + 3 > PIECE && !output_flush(o))
+            break;
+        uint32_t acc = a << 18 | b << 12 | c << 6 | d;
+        o->bytes[o->n++] = (uint8_t)(acc >> 16);
+        o->bytes[o->n++] = (uint8_t)(acc >> 8);
+        o->bytes[o->n++] = (uint8_t)acc;
+        i += 4;
+    }
+    return i;
+}
+
 static void decode_base64(struct output *o, struct view in)
 {
     uint8_t values[256];
@@ -94,6 +113,8 @@ static void decode_base64(struct output *o, struct view in)
     for (unsigned i = 0; i < 256; i++)
         values[i] = base64_value((uint8_t)i);
     for (size_t i = 0; i < in.len && !o->stopped; i++) {
+        if (n == 0 && (i = base64_run(o, values, in, i)) == in.len)
+            break;
         uint8_t value = values[in.ptr[i]];
         if (value == B64_SKIP)
             continue;
@@ -113,12 +134,16 @@ static void decode_base64(struct output *o, struct view in)
 
 /* --- quoted-printable --- */
 
+static const int8_t hex_values[256] = {
+    /* one more than the value, 0: no hexadecimal digit */
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
 static int hex_value(uint8_t c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = ascii_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return hex_values[c] - 1;
 }
 
 /* Length of a line end at the front of v, 0 when there is none. */
@@ -155,13 +180,44 @@ static size_t quoted_escape(struct output *o, struct view v)
     return 1 + n;
 }
 
+/* Length of a run at the front that stands for itself: up to an escape, or to blanks that may end a line. Looks at no more than a
+ * window, so that a line of any length costs one pass. */
+static size_t quoted_plain(struct view v)
+{
+    struct view w = view_sub(v, 0, QUOTED_WINDOW);
+    size_t escape, line, n;
+    if (w.len == 0 || w.ptr[0] == '=' || w.ptr[0] == ' ' || w.ptr[0] == '\t')
+        return 0;
+    if (w.ptr[0] == '\r')
+        return w.len > 1 && w.ptr[1] == '\n' ? 2 : 0;
+    escape = view_find(w, '=');
+    line = view_find(view_sub(w, 0, escape), '\n');
+    if (line == escape && escape < w.len)
+        return escape;
+    n = line;
+    while (n > 0 && (w.ptr[n - 1] == '\r' || w.ptr[n - 1] == ' ' || w.ptr[n - 1] == '\t'))
+        n--;
+    if (line < w.len && n + 1 >= line && (n == line || w.ptr[n] == '\r'))
+        return line + 1;
+    return n;
+}
+
 static void decode_quoted(struct output *o, struct view in)
 {
     while (in.len > 0 && !o->stopped) {
+        size_t n = quoted_plain(in);
+        output_view(o, view_sub(in, 0, n));
+        in = view_sub(in, n, in.len);
+        if (in.len == 0)
+            break;
         uint8_t c = in.ptr[0];
-        size_t n = 1;
+        n = 1;
         if (c == '=') {
             n = quoted_escape(o, in);
+            while (n == 3 && in.len > 3 && in.ptr[3] == '=' && !o->stopped) { /* they come in rows */
+                in = view_sub(in, 3, in.len);
+                n = quoted_escape(o, in);
+            }
         } else if (c == ' ' || c == '\t') {
             n = blanks(in);
             if (n < in.len && line_end(view_sub(in, n, 2)) == 0)

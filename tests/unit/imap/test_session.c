@@ -323,7 +323,10 @@ static void test_search(void **state)
     client_received(&c);
     EXPECT(&c, "a SEARCH ALL", "* SEARCH 1 2\r\na OK SEARCH completed\r\n");
     EXPECT(&c, "b SEARCH UNSEEN", "* SEARCH 2\r\nb OK SEARCH completed\r\n");
-    EXPECT(&c, "c SEARCH CHARSET UTF-8 SUBJECT \"GR\xc3\x9cSSE\"", "* SEARCH 2\r\nc OK SEARCH completed\r\n");
+    EXPECT(&c,
+           "c SEARCH CHARSET UTF-8 SUBJECT \"GR\xc3\x9c\xc3\x9f"
+           "E\"",
+           "* SEARCH 2\r\nc OK SEARCH completed\r\n");
     EXPECT(&c, "d SEARCH BODY {6+}\r\n\xc3\xa4pfel", "* SEARCH 2\r\nd OK SEARCH completed\r\n");
     EXPECT(&c, "e SEARCH FROM j\xc3\xbcrgen", "e BAD Unexpected text after the arguments\r\n");
     EXPECT(&c, "f SEARCH FROM \"j\xc3\xbcrgen\"", "* SEARCH 2\r\nf OK SEARCH completed\r\n");

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -27,6 +28,83 @@ static void assert_buf(struct buf *b, const char *want, size_t len)
     if (!view_eq(buf_view(b), view_make(want, len)))
         fail_msg("\"%.*s\" is not \"%s\"", (int)buf_len(b), (const char *)buf_view(b).ptr, want);
     buf_free(b);
+}
+
+/* RFC 2045 6.7, octet by octet. */
+static void quoted_slowly(struct view in, struct buf *out)
+{
+    for (size_t i = 0; i < in.len; i++) {
+        size_t end = i + (in.ptr[i] == '=');
+        while (end < in.len && (in.ptr[end] == ' ' || in.ptr[end] == '\t'))
+            end++;
+        bool eol = end == in.len || in.ptr[end] == '\n' || (in.ptr[end] == '\r' && end + 1 < in.len && in.ptr[end + 1] == '\n');
+        char hex[3] = {0};
+        if (in.ptr[i] == '=' && i + 2 < in.len)
+            memcpy(hex, in.ptr + i + 1, 2);
+        if (strspn(hex, "0123456789abcdefABCDEF") == 2) {
+            buf_put_byte(out, (uint8_t)strtoul(hex, NULL, 16));
+            i += 2;
+        } else if (in.ptr[i] == '=' && eol) {
+            i = end + (end < in.len && in.ptr[end] == '\r');
+        } else if ((in.ptr[i] == ' ' || in.ptr[i] == '\t') && eol) {
+            i = end - 1;
+        } else {
+            buf_put_byte(out, in.ptr[i]);
+        }
+    }
+}
+
+static void base64_slowly(struct view in, struct buf *out)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint32_t acc = 0, bits = 0;
+    for (size_t i = 0; i < in.len; i++) {
+        const char *at = in.ptr[i] == 0 ? NULL : strchr(alphabet, in.ptr[i]);
+        if (in.ptr[i] == '=')
+            acc = bits = 0;
+        if (at == NULL)
+            continue;
+        acc = acc << 6 | (uint32_t)(at - alphabet);
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            buf_put_byte(out, (uint8_t)(acc >> bits));
+        }
+        if (bits == 0)
+            acc = 0;
+    }
+}
+
+/* The decoders have ways of their own for what is usual. */
+static void test_transfer_random(void **state)
+{
+    static const char quoted[] = "= \t\r\n4aF=x\r\n=", base64[] = "QUJD QUJD\r\nabcd=+/!";
+    (void)state;
+    srandom(1);
+    for (unsigned round = 0; round < 20000; round++) {
+        bool is_quoted = round % 2 == 0;
+        const char *from = is_quoted ? quoted : base64;
+        uint8_t in[900];
+        size_t n = (size_t)random() % (round % 10 == 0 ? sizeof(in) : 30), run = 0;
+        struct buf want, got;
+        for (size_t i = 0; i<n; i++, run -= run> 0) { /* runs of what is usual, too */
+            if (run == 0 && random() % 8 == 0)
+                run = (size_t)random() % 200;
+            in[i] = run > 0 ? (uint8_t) "QUJDQUJD"[i % 8] : (uint8_t)from[(size_t)random() % strlen(from)];
+        }
+        buf_init(&want, sizeof(in));
+        buf_init(&got, sizeof(in));
+        if (is_quoted)
+            quoted_slowly(view_make(in, n), &want);
+        else
+            base64_slowly(view_make(in, n), &want);
+        assert_true(transfer_decode(is_quoted ? TRANSFER_QUOTED : TRANSFER_BASE64, view_make(in, n), append, &got));
+        if (!view_eq(buf_view(&want), buf_view(&got)))
+            print_error("round %u: %.*s\n", round, (int)n, (const char *)in);
+        assert_true(view_eq(buf_view(&want), buf_view(&got)));
+        buf_free(&want);
+        buf_free(&got);
+    }
 }
 
 static void test_transfer(void **state)
@@ -312,9 +390,10 @@ static void test_preview_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transfer),      cmocka_unit_test(test_stops),   cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_charsets),      cmocka_unit_test(test_tables),  cmocka_unit_test(test_body_text),
-        cmocka_unit_test(test_header_decode), cmocka_unit_test(test_preview), cmocka_unit_test(test_preview_length),
+        cmocka_unit_test(test_transfer),       cmocka_unit_test(test_transfer_random), cmocka_unit_test(test_stops),
+        cmocka_unit_test(test_linear),         cmocka_unit_test(test_charsets),        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_body_text),      cmocka_unit_test(test_header_decode),   cmocka_unit_test(test_preview),
+        cmocka_unit_test(test_preview_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

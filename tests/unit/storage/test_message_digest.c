@@ -96,6 +96,82 @@ static void test_references(void **state)
     }
 }
 
+/* What older programs have written: no header_once, no names. */
+static void test_version_1(void **state)
+{
+    (void)state;
+    struct buf b, old;
+    struct digest d, e;
+    build(view_str(sample), &b);
+    buf_init(&old, 100000);
+    struct view v = buf_view(&b);
+    assert_int_equal(v.ptr[0], 2);
+    assert_true(v.ptr[1] >= 16 && v.ptr[1] < 32 && v.ptr[2] != 255);
+    buf_put_u8(&old, 1);
+    buf_put_u8(&old, (uint8_t)(v.ptr[1] - 16));
+    buf_put_view(&old, view_sub(v, 3 + 2 * (size_t)v.ptr[2], v.len));
+    assert_int_equal(digest_decode(v, &d), 0);
+    assert_int_equal(digest_decode(buf_view(&old), &e), 0);
+    assert_true(d.header_once && d.names_known);
+    assert_false(e.header_once || e.names_known);
+    assert_true(digest_has_name(&d, digest_name_hash(VIEW("subject"))));
+    assert_false(digest_has_name(&d, digest_name_hash(VIEW("X-Not-There"))));
+    assert_true(digest_has_name(&e, digest_name_hash(VIEW("X-Not-There"))));
+    assert_view(e.preview, "The answer.");
+    assert_int_equal(e.mime.nparts, d.mime.nparts);
+    digest_free(&d);
+    digest_free(&e);
+    old.data[old.off + 1] |= 16;
+    assert_int_equal(digest_decode(buf_view(&old), &e), ERR_CORRUPT);
+    buf_free(&b);
+    buf_free(&old);
+}
+
+static bool join_address(void *arg, const struct address *a)
+{
+    buf_put_view(arg, a->mailbox);
+    buf_put_byte(arg, ' ');
+    return true;
+}
+
+static void join_list(struct address_list list, struct buf *out)
+{
+    for (size_t i = 0; i < list.n; i++)
+        (void)join_address(out, &list.items[i]);
+}
+
+/* One list at a time is what all at once are. */
+static void test_addresses(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {
+        "From: a@x, b@x\r\nTo: c@x\r\nCc: d@x, e@x\r\nBcc: f@x\r\n\r\n",
+        "From: a@x\r\nSender: s@x\r\nReply-To: r@x, q@x\r\nCc: d@x\r\n\r\n",
+        "From: a@x\r\nReply-To: r@x\r\nTo: g: h@x;\r\n\r\n",
+        "Subject: none\r\n\r\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+        struct buf b;
+        struct digest d;
+        build(view_str(headers[i]), &b);
+        assert_int_equal(digest_decode(buf_view(&b), &d), 0);
+        const struct address_list lists[] = {d.envelope.from, d.envelope.sender, d.envelope.reply_to,
+                                             d.envelope.to,   d.envelope.cc,     d.envelope.bcc};
+        for (unsigned which = DIGEST_FROM; which <= DIGEST_BCC; which++) {
+            struct buf want, got;
+            buf_init(&want, 1000);
+            buf_init(&got, 1000);
+            join_list(lists[which], &want);
+            assert_int_equal(digest_each_address(buf_view(&b), (enum digest_addresses)which, join_address, &got), 0);
+            assert_true(view_eq(buf_view(&want), buf_view(&got)));
+            buf_free(&want);
+            buf_free(&got);
+        }
+        digest_free(&d);
+        buf_free(&b);
+    }
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -331,9 +407,9 @@ static void test_generated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_content),   cmocka_unit_test(test_references), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_damage),    cmocka_unit_test(test_reduced),    cmocka_unit_test(test_corpus),
-        cmocka_unit_test(test_generated),
+        cmocka_unit_test(test_content),   cmocka_unit_test(test_references), cmocka_unit_test(test_version_1),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_refused),    cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_reduced),   cmocka_unit_test(test_corpus),     cmocka_unit_test(test_generated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
