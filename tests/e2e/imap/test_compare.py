@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from compare import Dovecot, Nasty, fetch, is_body, parts  # noqa: E402
+from compare import Dovecot, Nasty, fetch, is_body, parts, reachable  # noqa: E402
 from dialogue import Session  # noqa: E402
 from harness import Server  # noqa: E402
 
@@ -104,10 +104,7 @@ def section(session, number, name):
 @pytest.mark.skipif(not os.environ.get("CULVER_CORPUS"), reason="CULVER_CORPUS is not set")
 @pytest.mark.skipif(shutil.which("dovecot") is None, reason="there is no Dovecot")
 def test_corpus_against_dovecot(server, tmp_path):
-    os.chmod(tmp_path, 0o755)
-    for folder in tmp_path.parents:
-        if folder.stat().st_uid == os.geteuid() and folder != Path("/tmp"):
-            os.chmod(folder, 0o755)
+    reachable(tmp_path)
     files = sorted(Path(os.environ["CULVER_CORPUS"]).glob("*.eml"))
     messages = [crlf(f.read_bytes()) for f in files]
     files = [f for f, m in zip(files, messages) if m]
