@@ -14,6 +14,7 @@
 #include "imap/command.h"
 #include "imap/names.h"
 #include "imap/respond.h"
+#include "imap/rights.h"
 
 #define MESSAGE_IN_MEMORY_MAX (256 * 1024)
 #define MEMORY_MAX (1024 * 1024) /* of all messages of one command */
@@ -118,12 +119,16 @@ static void prepare(struct imap_session *s, struct append_args *a, uint64_t size
 static enum imap_step check(struct imap_job *job, const struct append_args *a, uint64_t size)
 {
     struct imap_session *s = job->s;
+    const struct mailbox *m;
     struct quota_usage q;
 
     if (a->name.ptr == NULL)
         return imap_job_fail(job, ERR_SYNTAX);
-    if (account_find(s->acc, a->name) == NULL)
+    m = account_find(s->acc, a->name);
+    if (m == NULL)
         return imap_job_no(job, "TRYCREATE", "No such mailbox");
+    if (!imap_may(m, ACL_INSERT))
+        return imap_job_noperm(job);
     if (size == 0)
         return imap_job_no(job, NULL, "Empty message");
     if (size > s->host->set->message_size_max)
@@ -247,15 +252,19 @@ static void parse(struct imap_parse *p, struct imap_job *job)
 
 static int stage_messages(struct append_args *a, struct txn *t, struct mailbox *m, const uint8_t *spool)
 {
+    unsigned rights = mailbox_own_rights(m);
     int err = 0;
 
     for (size_t i = 0; i < a->n && err == 0; i++) {
         const struct append_message *msg = &a->messages[i];
+        struct append_options options = msg->options;
         struct message_source src = {.fd = -1};
 
         src.parts[0] = msg->spooled ? view_make(spool + msg->offset, (size_t)msg->size)
                                     : view_sub(buf_view(&a->memory), (size_t)msg->offset, (size_t)msg->size);
-        err = txn_append(t, m, &src, &msg->options);
+        options.flags &= imap_rights_flags(rights); /* RFC 4314 4: the others are not set, and that is no failure */
+        options.nkeywords = (rights & ACL_WRITE) != 0 ? options.nkeywords : 0;
+        err = txn_append(t, m, &src, &options);
     }
     return err;
 }
@@ -275,6 +284,8 @@ static enum imap_step stage(struct imap_job *job, struct append_args *a)
         return imap_job_fail(job, a->err);
     if (m == NULL)
         return imap_job_no(job, "TRYCREATE", "No such mailbox");
+    if (!imap_may(m, ACL_INSERT))
+        return imap_job_noperm(job);
     if (a->spool_size > 0) {
         spool = mmap(NULL, (size_t)a->spool_size, PROT_READ, MAP_SHARED, a->spool, 0);
         if (spool == MAP_FAILED)

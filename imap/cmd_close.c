@@ -1,12 +1,14 @@
 /* CLOSE (RFC 9051 6.4.1): what has \Deleted goes without a word, then no mailbox is selected. */
 #include "imap/command.h"
 #include "imap/expunge.h"
+#include "imap/rights.h"
 
 static enum imap_step step(struct imap_job *job)
 {
+    const struct mailbox *m = mailbox_view_mailbox(job->s->view);
     bool failed = false;
 
-    if (!job->s->examine) {
+    if (!job->s->examine && (m == NULL || imap_may(m, ACL_EXPUNGE))) { /* RFC 4314 4: without the right nothing is removed */
         enum imap_step r = imap_expunge_step(job, job->args, NULL, &failed);
 
         if (r != IMAP_STEP_DONE)

@@ -1,6 +1,7 @@
 /* CREATE (RFC 9051 6.3.4) with USE (RFC 6154 3); answers with MAILBOXID (RFC 8474 4.1). */
 #include "imap/command.h"
 #include "imap/names.h"
+#include "imap/rights.h"
 
 struct create_args {
     struct view name;
@@ -58,6 +59,8 @@ static enum imap_step stage(struct imap_job *job, struct create_args *a)
         return imap_job_fail(job, ERR_SYNTAX);
     if (a->bad_use)
         return imap_job_no(job, "USEATTR", "No such special use");
+    if (!imap_may_create(job->s, a->name))
+        return imap_job_noperm(job);
     t = txn_begin(job->s->acc);
     err = txn_create(t, a->name, a->use);
     if (err != 0) {

@@ -1,6 +1,7 @@
 /* DELETE (RFC 9051 6.3.5). Children stay; the name is then only their parent. */
 #include "imap/command.h"
 #include "imap/names.h"
+#include "imap/rights.h"
 
 struct delete_args {
     struct view name;
@@ -17,11 +18,15 @@ static void parse(struct imap_parse *p, struct imap_job *job)
 
 static enum imap_step stage(struct imap_job *job, struct delete_args *a)
 {
+    const struct mailbox *m;
     struct txn *t;
     int err;
 
     if (a->name.ptr == NULL)
         return imap_job_fail(job, ERR_SYNTAX);
+    m = account_find(job->s->acc, a->name);
+    if (m != NULL && !imap_may(m, ACL_DELETE))
+        return imap_job_noperm(job);
     t = txn_begin(job->s->acc);
     err = txn_delete(t, a->name);
     if (err != 0) {

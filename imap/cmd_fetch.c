@@ -7,6 +7,7 @@
 #include "imap/command.h"
 #include "imap/fetch.h"
 #include "imap/respond.h"
+#include "imap/rights.h"
 #include "imap/vanished.h"
 #include "storage/message/body.h"
 
@@ -299,6 +300,13 @@ static void put_item(struct imap_session *s, struct fetch_args *a, const struct 
     }
 }
 
+static bool may_set_seen(const struct imap_session *s)
+{
+    const struct mailbox *m = mailbox_view_mailbox(s->view);
+
+    return m == NULL || imap_may(m, ACL_SEEN);
+}
+
 static void begin_message(struct imap_session *s, struct fetch_args *a, uint32_t seq)
 {
     imap_message_open(s, &a->m, seq);
@@ -308,7 +316,7 @@ static void begin_message(struct imap_session *s, struct fetch_args *a, uint32_t
         imap_message_close(&a->m);
         return;
     }
-    if (a->sets_seen && !s->examine && !a->m.info.expunged && (a->m.info.flags & MSG_SEEN) == 0) {
+    if (a->sets_seen && !s->examine && may_set_seen(s) && !a->m.info.expunged && (a->m.info.flags & MSG_SEEN) == 0) {
         uidset_add(&a->seen, a->m.info.uid);
         a->m.info.flags |= MSG_SEEN;
         a->put_seen = true;

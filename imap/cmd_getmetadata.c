@@ -2,6 +2,7 @@
 #include "imap/command.h"
 #include "imap/metadata.h"
 #include "imap/names.h"
+#include "imap/rights.h"
 
 struct getmetadata_args {
     struct view name; /* empty: the server */
@@ -67,6 +68,8 @@ static enum imap_step step(struct imap_job *job)
         return imap_job_fail(job, ERR_SYNTAX);
     if (a->name.len > 0 && (m = account_find(job->s->acc, a->name)) == NULL)
         return imap_job_fail(job, ERR_NOTFOUND);
+    if (m != NULL && !imap_may_annotate(m))
+        return imap_job_noperm(job);
     if (!imap_metadata_put(job, a->name, m, &a->query, &a->put))
         return IMAP_STEP_AGAIN;
     if (a->put.longest > 0) {

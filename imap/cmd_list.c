@@ -20,9 +20,13 @@ static const struct option select_options[] = {
     {NULL, 0, NULL},
 };
 static const struct option return_options[] = {
-    {"SUBSCRIBED", LIST_RET_SUBSCRIBED, NULL},        {"CHILDREN", LIST_RET_CHILDREN, NULL},
-    {"SPECIAL-USE", LIST_RET_SPECIAL, "SPECIAL-USE"}, {"STATUS", LIST_RET_STATUS, "LIST-STATUS"},
-    {"METADATA", LIST_RET_METADATA, "LIST-METADATA"}, {NULL, 0, NULL},
+    {"SUBSCRIBED", LIST_RET_SUBSCRIBED, NULL},
+    {"CHILDREN", LIST_RET_CHILDREN, NULL},
+    {"SPECIAL-USE", LIST_RET_SPECIAL, "SPECIAL-USE"},
+    {"STATUS", LIST_RET_STATUS, "LIST-STATUS"},
+    {"METADATA", LIST_RET_METADATA, "LIST-METADATA"},
+    {"MYRIGHTS", LIST_RET_MYRIGHTS, "LIST-MYRIGHTS"},
+    {NULL, 0, NULL},
 };
 
 static unsigned parse_option(struct imap_parse *p, const struct imap_session *s, const struct option *options)

@@ -1,6 +1,7 @@
 /* RENAME (RFC 9051 6.3.6): the whole tree in one transaction; of INBOX, only its messages. */
 #include "imap/command.h"
 #include "imap/names.h"
+#include "imap/rights.h"
 
 struct rename_args {
     struct view from, to;
@@ -21,11 +22,15 @@ static void parse(struct imap_parse *p, struct imap_job *job)
 
 static enum imap_step stage(struct imap_job *job, struct rename_args *a)
 {
+    const struct mailbox *m;
     struct txn *t;
     int err;
 
     if (a->from.ptr == NULL || a->to.ptr == NULL)
         return imap_job_fail(job, ERR_SYNTAX);
+    m = account_find(job->s->acc, a->from);
+    if ((m != NULL && !imap_may(m, ACL_DELETE)) || !imap_may_create(job->s, a->to))
+        return imap_job_noperm(job);
     t = txn_begin(job->s->acc);
     err = txn_rename(t, a->from, a->to);
     if (err != 0) {

@@ -2,6 +2,7 @@
 #include "imap/command.h"
 #include "imap/metadata.h"
 #include "imap/names.h"
+#include "imap/rights.h"
 
 struct setmetadata_args {
     struct view name; /* empty: the server */
@@ -65,6 +66,8 @@ static enum imap_step stage(struct imap_job *job, struct setmetadata_args *a)
         return imap_job_fail(job, ERR_SYNTAX);
     if (a->name.len > 0 && (m = account_find(job->s->acc, a->name)) == NULL)
         return imap_job_fail(job, ERR_NOTFOUND);
+    if (m != NULL && !imap_may_annotate(m))
+        return imap_job_noperm(job);
     for (size_t i = 0; i < a->n && m == NULL; i++)
         if (view_starts(a->pairs[i].entry, VIEW("/shared/")))
             return imap_job_no(job, "NOPERM", "Shared annotations of the server are set by its administrator");

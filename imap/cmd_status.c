@@ -1,6 +1,7 @@
 /* STATUS (RFC 9051 6.3.11). */
 #include "imap/command.h"
 #include "imap/names.h"
+#include "imap/rights.h"
 #include "imap/status_items.h"
 
 struct status_args {
@@ -28,6 +29,8 @@ static enum imap_step step(struct imap_job *job)
     m = account_find(job->s->acc, a->name);
     if (m == NULL)
         return imap_job_fail(job, ERR_NOTFOUND);
+    if (!imap_may(m, ACL_READ))
+        return imap_job_noperm(job);
     imap_status_enable(job->s, a->items);
     imap_status_put(job->s, a->name, m, a->items);
     return imap_job_ok(job, "STATUS completed");

@@ -1,6 +1,7 @@
 /* STORE (RFC 9051 6.4.6) with UNCHANGEDSINCE (RFC 7162 3.1.3). May be staged behind other changes. */
 #include "imap/command.h"
 #include "imap/respond.h"
+#include "imap/rights.h"
 #include "imap/targets.h"
 
 struct store_args {
@@ -46,6 +47,20 @@ static void parse(struct imap_parse *p, struct imap_job *job)
     a->change.nkeywords = a->flags.nkeywords;
 }
 
+/* RFC 4314 4: flags that may not be changed stay as they are, and it is no failure as long as any may be. */
+static bool limit_change(struct store_args *a, unsigned rights)
+{
+    unsigned may = imap_rights_flags(rights);
+    bool keywords = (rights & ACL_WRITE) != 0, any = a->change.flags != 0 || a->change.nkeywords > 0;
+
+    a->change.keep = ~may;
+    a->change.keep_keywords = !keywords;
+    a->change.nkeywords = keywords ? a->change.nkeywords : 0;
+    if (a->change.op == FLAGS_REPLACE)
+        return may != 0;
+    return !any || (a->change.flags & may) != 0 || a->change.nkeywords > 0;
+}
+
 static enum imap_step stage(struct imap_job *job, struct store_args *a)
 {
     struct imap_session *s = job->s;
@@ -60,6 +75,8 @@ static enum imap_step stage(struct imap_job *job, struct store_args *a)
         return IMAP_STEP_COMMIT;
     if (a->change.has_unchangedsince)
         imap_session_condstore(s);
+    if (!limit_change(a, mailbox_own_rights(m)))
+        return imap_job_noperm(job);
     t = txn_begin(s->acc);
     err = txn_flags(t, m, &a->targets.uids, &a->change);
     if (err != 0) {

@@ -4,6 +4,7 @@
 #include "imap/expunge.h"
 #include "imap/names.h"
 #include "imap/respond.h"
+#include "imap/rights.h"
 
 void imap_copy_parse(struct imap_parse *p, struct imap_job *job)
 {
@@ -30,6 +31,8 @@ static enum imap_step stage(struct imap_job *job, struct imap_copy_args *a, bool
         return imap_job_no(job, "TRYCREATE", "No such mailbox");
     if (from == NULL)
         return imap_job_no(job, "NONEXISTENT", "The mailbox was deleted");
+    if (!imap_may(to, ACL_INSERT) || (move && !imap_may(from, ACL_DELETED | ACL_EXPUNGE))) /* RFC 6851 4.4 */
+        return imap_job_noperm(job);
     if (a->targets.gone && !job->uid)
         return imap_job_no(job, "EXPUNGEISSUED", "Some of the messages were removed");
     if (a->targets.uids.n == 0)
@@ -40,6 +43,8 @@ static enum imap_step stage(struct imap_job *job, struct imap_copy_args *a, bool
         txn_abort(&t);
         return imap_job_fail(job, err);
     }
+    if (!imap_may(to, ACL_SEEN | ACL_WRITE | ACL_DELETED))
+        txn_copy_flags(t, imap_rights_flags(mailbox_own_rights(to)), imap_may(to, ACL_WRITE));
     imap_job_commit(job, &t);
     return IMAP_STEP_COMMIT;
 }

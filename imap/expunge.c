@@ -1,5 +1,7 @@
 #include "imap/expunge.h"
 
+#include "imap/rights.h"
+
 static enum imap_step stage(struct imap_job *job, struct imap_expunge *e, bool *failed_out)
 {
     struct imap_session *s = job->s;
@@ -44,6 +46,10 @@ enum imap_step imap_expunge_step(struct imap_job *job, struct imap_expunge *e, c
             return IMAP_STEP_DONE;
         *failed_out = true;
         return imap_job_fail(job, job->commit_err);
+    }
+    if (e->scanned == 0 && mailbox_view_mailbox(s->view) != NULL && !imap_may(mailbox_view_mailbox(s->view), ACL_EXPUNGE)) {
+        *failed_out = true;
+        return imap_job_noperm(job);
     }
     while (e->scanned < count) {
         uint32_t seq = ++e->scanned;

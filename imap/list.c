@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "imap/names.h"
 #include "imap/respond.h"
+#include "imap/rights.h"
 #include "imap/status_items.h"
 
 #define ITEMS_MAX (16 * 1024 * 1024)
@@ -20,8 +21,9 @@ enum item_flags {
     ITEM_MAILBOX = 2,
     ITEM_SUBSCRIBED = 4,
     ITEM_CHILDREN = 8,
-    ITEM_CHILDINFO = 16,   /* descendants have it */
-    ITEM_CHILD_HIDDEN = 32 /* and one of them does not match a pattern itself */
+    ITEM_CHILDINFO = 16,    /* descendants have it */
+    ITEM_CHILD_HIDDEN = 32, /* and one of them does not match a pattern itself */
+    ITEM_NOSELECT = 64      /* a mailbox that the session may not read */
 };
 
 static bool selected(const struct imap_list_args *a, const struct mailbox_entry *e)
@@ -61,6 +63,7 @@ static void look_at(struct imap_list_args *a, const struct mailbox_entry *e)
     if (matched && (chosen || (a->select & LIST_SEL_RECURSIVE) != 0)) {
         at = buf_len(&a->items);
         buf_put_u8(&a->items, (uint8_t)((chosen ? ITEM_SELECTED : 0) | (e->mailbox != NULL ? ITEM_MAILBOX : 0) |
+                                        (e->mailbox != NULL && !imap_may(e->mailbox, ACL_READ) ? ITEM_NOSELECT : 0) |
                                         (e->subscribed ? ITEM_SUBSCRIBED : 0) | (e->has_children ? ITEM_CHILDREN : 0)));
         buf_put_u32(&a->items, e->use);
         buf_put_view16(&a->items, e->name);
@@ -123,7 +126,7 @@ static enum imap_step collect(struct imap_job *job, struct imap_list_args *a)
     if (a->levels == NULL)
         return imap_job_fail(job, ERR_LIMIT);
     compile(job, a);
-    account_each(job->s->acc, on_entry, a);
+    account_each_visible(job->s->acc, on_entry, a);
     return buf_ok(&a->items) ? IMAP_STEP_AGAIN : imap_job_fail(job, ERR_LIMIT);
 }
 
@@ -138,6 +141,8 @@ static void put_attributes(const struct imap_list_args *a, struct buf *out, unsi
     } else {
         if ((flags & ITEM_MAILBOX) == 0)
             imap_put_item(out, &first, a->extended ? "\\NonExistent" : "\\Noselect");
+        if ((flags & ITEM_NOSELECT) != 0) /* RFC 5819 2 */
+            imap_put_item(out, &first, "\\Noselect");
         imap_put_item(out, &first, (flags & ITEM_CHILDREN) != 0 ? "\\HasChildren" : "\\HasNoChildren");
         if ((flags & ITEM_SUBSCRIBED) != 0 && ((a->select & LIST_SEL_SUBSCRIBED) != 0 || (a->ret & LIST_RET_SUBSCRIBED) != 0))
             imap_put_item(out, &first, "\\Subscribed");
@@ -168,8 +173,12 @@ static void put_item(struct imap_session *s, const struct imap_list_args *a, uns
         buf_put_str(out, "))");
     }
     buf_put_str(out, "\r\n");
+    if ((flags & ITEM_SELECTED) == 0)
+        return; /* RFC 8440 4: it is listed for its children's sake */
     m = (flags & ITEM_MAILBOX) != 0 ? account_find(s->acc, name) : NULL;
-    if (m != NULL && (a->ret & LIST_RET_STATUS) != 0)
+    if (m != NULL && (a->ret & LIST_RET_MYRIGHTS) != 0)
+        imap_put_myrights(s, name, m);
+    if (m != NULL && (a->ret & LIST_RET_STATUS) != 0 && imap_may(m, ACL_READ))
         imap_status_put(s, name, m, a->status);
 }
 
@@ -178,7 +187,7 @@ static bool put_annotations(struct imap_job *job, struct imap_list_args *a)
 {
     const struct mailbox *m = account_find(job->s->acc, a->annotated);
 
-    if (m != NULL && !imap_metadata_put(job, a->annotated, m, &a->metadata, &a->annotations))
+    if (m != NULL && imap_may_annotate(m) && !imap_metadata_put(job, a->annotated, m, &a->metadata, &a->annotations))
         return false;
     a->annotated.len = 0;
     a->annotations = (struct imap_metadata_put){0};
@@ -195,7 +204,7 @@ static void put_next(struct imap_session *s, struct imap_list_args *a, struct vi
     if ((flags & (ITEM_SELECTED | ITEM_CHILD_HIDDEN)) == 0)
         return;
     put_item(s, a, flags, use, name);
-    if ((a->ret & LIST_RET_METADATA) != 0 && (flags & ITEM_MAILBOX) != 0)
+    if ((a->ret & LIST_RET_METADATA) != 0 && (flags & ITEM_MAILBOX) != 0 && (flags & ITEM_SELECTED) != 0)
         a->annotated = name;
 }
 

@@ -11,7 +11,8 @@ enum imap_list_return {
     LIST_RET_CHILDREN = 2,
     LIST_RET_SPECIAL = 4,
     LIST_RET_STATUS = 8,
-    LIST_RET_METADATA = 16
+    LIST_RET_METADATA = 16,
+    LIST_RET_MYRIGHTS = 32
 };
 
 /* A name on the way from the root to the one looked at last. */

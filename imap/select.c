@@ -3,6 +3,7 @@
 
 #include "imap/names.h"
 #include "imap/respond.h"
+#include "imap/rights.h"
 #include "imap/vanished.h"
 
 /* (uidvalidity modseq [known-uids] [(known-sequence-set known-uid-set)]) */
@@ -121,9 +122,11 @@ static enum imap_step open_mailbox(struct imap_job *job, struct imap_select_args
     m = account_find(s->acc, a->name);
     if (m == NULL)
         return imap_job_fail(job, ERR_NOTFOUND);
+    if (!imap_may(m, ACL_READ))
+        return imap_job_noperm(job);
     if (a->condstore)
         imap_session_condstore(s);
-    imap_session_select(s, m, examine);
+    imap_session_select(s, m, examine || (mailbox_own_rights(m) & IMAP_RIGHTS_WRITE) == 0);
     mailbox_status(m, &a->status);
     if (a->status.unseen == 0)
         a->scan = mailbox_view_count(s->view);
@@ -230,6 +233,6 @@ enum imap_step imap_select_step(struct imap_job *job, bool examine)
     }
     if (a->resync.given && !resync(s, &a->resync))
         return IMAP_STEP_AGAIN;
-    buf_put_str(&job->code, examine ? "READ-ONLY" : "READ-WRITE");
+    buf_put_str(&job->code, s->examine ? "READ-ONLY" : "READ-WRITE");
     return imap_job_ok(job, examine ? "EXAMINE completed" : "SELECT completed");
 }

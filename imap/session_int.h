@@ -104,6 +104,7 @@ struct imap_session {
     struct account *acc;
     struct mailbox_view *view; /* of the selected mailbox, or NULL */
     bool examine;              /* selected read-only */
+    unsigned rights_told;      /* in it (enum acl_right), as of the last PERMANENTFLAGS */
     unsigned enabled;          /* mask of enum imap_enabled */
     struct imap_input input;
     struct buf final_tag; /* not empty: waits for the client's empty answer to the last SASL message */

@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "imap/metadata.h"
 #include "imap/respond.h"
+#include "imap/rights.h"
 #include "imap/vanished.h"
 
 static uint32_t *copy_numbers(const uint32_t *from, size_t n)
@@ -98,11 +99,21 @@ static void put_keyword_list(struct buf *out, const struct mailbox *m, bool firs
 
 void imap_tell_keywords(struct imap_session *s)
 {
+    static const struct {
+        unsigned flag;
+        const char *name;
+    } system[] = {{MSG_ANSWERED, "\\Answered"},
+                  {MSG_FLAGGED, "\\Flagged"},
+                  {MSG_DELETED, "\\Deleted"},
+                  {MSG_SEEN, "\\Seen"},
+                  {MSG_DRAFT, "\\Draft"}};
     const struct mailbox *m = mailbox_view_mailbox(s->view);
     struct buf *out = imap_out(s);
+    bool first = true;
 
     if (m == NULL)
         return;
+    s->rights_told = mailbox_own_rights(m);
     buf_put_str(out, "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft");
     put_keyword_list(out, m, false);
     buf_put_str(out, ")\r\n");
@@ -110,10 +121,15 @@ void imap_tell_keywords(struct imap_session *s)
         buf_put_str(out, "* OK [PERMANENTFLAGS ()] Read-only mailbox\r\n");
         return;
     }
-    buf_put_str(out, "* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft");
-    put_keyword_list(out, m, false);
-    if (mailbox_keyword_count(m) < KEYWORDS_MAX)
-        buf_put_str(out, " \\*");
+    buf_put_str(out, "* OK [PERMANENTFLAGS (");
+    for (size_t i = 0; i < ARRAY_LEN(system); i++)
+        if ((imap_rights_flags(s->rights_told) & system[i].flag) != 0)
+            imap_put_item(out, &first, system[i].name);
+    if ((s->rights_told & ACL_WRITE) != 0) {
+        put_keyword_list(out, m, first);
+        if (mailbox_keyword_count(m) < KEYWORDS_MAX)
+            imap_put_item(out, &first, "\\*");
+    }
     buf_put_str(out, ")] Flags permitted\r\n");
 }
 
@@ -124,6 +140,14 @@ static void tell_number(struct imap_session *s, uint32_t n, const char *what)
     buf_put_str(out, "* ");
     buf_put_dec(out, n);
     buf_put_str(out, what);
+}
+
+/* RFC 4314 5.1.1: then FLAGS and PERMANENTFLAGS are told again. */
+static bool rights_changed(const struct imap_session *s)
+{
+    const struct mailbox *m = s->view == NULL ? NULL : mailbox_view_mailbox(s->view);
+
+    return m != NULL && mailbox_own_rights(m) != s->rights_told;
 }
 
 bool imap_tell_step(struct imap_session *s, bool with_uid)
@@ -143,7 +167,7 @@ bool imap_tell_step(struct imap_session *s, bool with_uid)
             tell_number(s, t->recent, " RECENT\r\n");
         t->exists = false;
     }
-    if (t->keywords) {
+    if (t->keywords || rights_changed(s)) {
         imap_tell_keywords(s);
         t->keywords = false;
     }

@@ -248,7 +248,9 @@ static bool get(const struct annotations *a, struct view entry, struct view *val
 static void each(const struct annotations *a, annotation_fn *fn, void *arg)
 {
     for (size_t i = 0; i < a->n; i++) {
-        if (!fn(arg, view_str(a->v[i].entry), view_make(a->v[i].value, a->v[i].len)))
+        struct view entry = view_str(a->v[i].entry);
+
+        if (!view_starts(entry, VIEW(ACL_PREFIX)) && !fn(arg, entry, view_make(a->v[i].value, a->v[i].len)))
             return;
     }
 }
@@ -275,9 +277,9 @@ void mailbox_annotation_each(const struct mailbox *m, annotation_fn *fn, void *a
 
 /* --- changing ------------------------------------------------------------------------------------------------------------- */
 
-static int reserve(struct account *acc, struct annotations *a, struct stage *s, size_t bytes, bool fresh)
+static int reserve(struct account *acc, struct annotations *a, struct stage *s, size_t bytes, bool fresh, size_t max)
 {
-    if (fresh && a->n + a->staged >= ANNOTATIONS_MAX)
+    if (fresh && a->n + a->staged >= max)
         return ERR_LIMIT;
     if (acc->annotation_bytes + acc->annotation_staged + bytes > ANNOTATION_BYTES_MAX)
         return ERR_QUOTA;
@@ -299,25 +301,30 @@ void annotation_stage_end(struct account *acc, const struct stage *s)
         m->annotations.staged -= s->annotation_new;
 }
 
-int txn_annotate(struct txn *t, struct mailbox *m, struct view entry, const struct view *value)
+/* How many there may be, as far as lists of access rights take no part in it. */
+static size_t annotations_max(const struct annotations *a)
+{
+    size_t n = 0;
+
+    while (n < a->n && view_starts(view_str(a->v[n].entry), VIEW(ACL_PREFIX)))
+        n++;
+    return ANNOTATIONS_MAX + n;
+}
+
+int txn_annotate_raw(struct txn *t, struct mailbox *m, struct view entry, const struct view *value)
 {
     struct annotations *a = m != NULL ? &m->annotations : &t->acc->annotations;
-    char name[ANNOTATION_ENTRY_MAX];
+    bool acl = view_starts(entry, VIEW(ACL_PREFIX));
     struct stage *s;
     int err = 0;
 
-    if (!canonical(entry, name))
-        return ERR_SYNTAX;
-    if (value != NULL && value->len > ANNOTATION_VALUE_MAX)
-        return ERR_RANGE;
     if (account_read_only(t->acc))
         return ERR_IO;
-    entry = view_make(name, entry.len);
     s = stage_new(OP_ANNOTATE);
     s->op.mailbox = m != NULL ? m->id : 0;
     s->op.on = value != NULL;
     if (value != NULL) {
-        err = reserve(t->acc, a, s, entry.len + value->len, find(a, entry) == NULL);
+        err = reserve(t->acc, a, s, entry.len + value->len, find(a, entry) == NULL, acl ? SIZE_MAX : annotations_max(a));
         buf_put_view(&s->names, *value);
     }
     if (err == 0 && !buf_ok(&s->names))
@@ -329,4 +336,15 @@ int txn_annotate(struct txn *t, struct mailbox *m, struct view entry, const stru
     s->name = view_dup(entry);
     stage_add(t, s);
     return 0;
+}
+
+int txn_annotate(struct txn *t, struct mailbox *m, struct view entry, const struct view *value)
+{
+    char name[ANNOTATION_ENTRY_MAX];
+
+    if (!canonical(entry, name))
+        return ERR_SYNTAX;
+    if (value != NULL && value->len > ANNOTATION_VALUE_MAX)
+        return ERR_RANGE;
+    return txn_annotate_raw(t, m, view_make(name, entry.len), value);
 }

@@ -18,12 +18,17 @@ struct annotations {
 };
 
 struct account;
+#define ACL_PREFIX "/acl/" /* entries of access control lists (acl.c): not shown as annotations */
+
 /* No value: it goes. Keeps the account's sum of octets. */
 void annotations_set(struct account *acc, struct annotations *a, struct view entry, const struct view *value);
 /* Notes that it was set, for watches. */
 void annotation_note(struct account *acc, uint32_t mailbox, struct view entry);
 void annotation_notes_free(struct account *acc);
 void watches_notify(struct account *acc);
+/* As txn_annotate() for an entry that is checked already, and may be one of an access control list. */
+struct txn;
+MUST_CHECK int txn_annotate_raw(struct txn *t, struct mailbox *m, struct view entry, const struct view *value);
 void annotations_free(struct account *acc, struct annotations *a);
 /* Of all, for a snapshot. */
 void annotations_put(struct buf *out, const struct account *acc);

@@ -168,7 +168,9 @@ static void apply_append(const struct apply *a, const struct op *op)
 
 static void change_flags(const struct op *op, const struct keyword_set *kw, unsigned *flags, struct keyword_set *set)
 {
-    for (size_t i = 0; i < ARRAY_LEN(set->bits); i++) {
+    unsigned before = *flags, keep = op->flags >> FLAGS_KEEP_SHIFT & REC_FLAGS;
+
+    for (size_t i = 0; i < ARRAY_LEN(set->bits) && (op->flags & FLAGS_KEEP_KEYWORDS) == 0; i++) {
         if (op->how == FLAGS_REPLACE)
             set->bits[i] = kw->bits[i];
         else if (op->how == FLAGS_ADD)
@@ -181,7 +183,8 @@ static void change_flags(const struct op *op, const struct keyword_set *kw, unsi
     else if (op->how == FLAGS_ADD)
         *flags |= op->flags & REC_FLAGS;
     else
-        *flags &= ~op->flags;
+        *flags &= ~op->flags & REC_FLAGS;
+    *flags = (*flags & ~keep) | (before & keep);
 }
 
 static void apply_flags_one(const struct apply *a, struct mailbox *m, uint32_t idx, const struct op *op,
@@ -432,7 +435,7 @@ static void apply_annotate(const struct apply *a, const struct op *op)
     if (m == NULL && op->mailbox != 0)
         return;
     annotations_set(a->acc, m != NULL ? &m->annotations : &a->acc->annotations, op->name, op->on ? &op->value : NULL);
-    if (a->r == NULL)
+    if (a->r == NULL || view_starts(op->name, VIEW(ACL_PREFIX)))
         return;
     annotation_note(a->acc, op->mailbox, op->name);
     a->r->pub.annotation_last = a->acc->nnotes;

@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/text/text.h"
 #include "storage/account_int.h"
+#include "storage/acl.h"
 
 static struct view first_level(struct view name)
 {
@@ -208,17 +209,25 @@ void subs_set(struct account *acc, struct view name, bool on)
     acc->nsubs++;
 }
 
-static bool has_children(const struct account *acc, struct view name)
+static bool may_see(const struct mailbox *m)
+{
+    return (mailbox_own_rights(m) & ACL_LOOKUP) != 0;
+}
+
+static bool has_children(const struct account *acc, struct view name, bool visible)
 {
     size_t i = names_lower_bound(acc, name);
 
     if (i < acc->nmailboxes && view_eq(mailbox_name_view(acc->by_name[i]), name))
+        i++;
+    while (visible && i < acc->nmailboxes && name_below(mailbox_name_view(acc->by_name[i]), name) && !may_see(acc->by_name[i]))
         i++;
     return i < acc->nmailboxes && name_below(mailbox_name_view(acc->by_name[i]), name);
 }
 
 struct each {
     struct account *acc;
+    bool visible; /* only what the owner may see */
     bool (*fn)(void *arg, const struct mailbox_entry *e);
     void *arg;
     struct view last; /* the last name given */
@@ -229,7 +238,7 @@ static bool each_emit(struct each *w, struct view name, struct mailbox *m)
     struct mailbox_entry e = {.name = name, .mailbox = m, .use = m != NULL ? m->use : 0};
 
     e.subscribed = subs_has(w->acc, name);
-    e.has_children = has_children(w->acc, name);
+    e.has_children = has_children(w->acc, name, w->visible);
     w->last = name;
     return w->fn(w->arg, &e);
 }
@@ -248,9 +257,9 @@ static bool each_parents(struct each *w, struct view name)
     return true;
 }
 
-void account_each(struct account *acc, bool (*fn)(void *arg, const struct mailbox_entry *e), void *arg)
+static void each(struct each w)
 {
-    struct each w = {acc, fn, arg, {NULL, 0}};
+    struct account *acc = w.acc;
     size_t i = 0, s = 0;
 
     while (i < acc->nmailboxes || s < acc->nsubs) {
@@ -261,7 +270,11 @@ void account_each(struct account *acc, bool (*fn)(void *arg, const struct mailbo
         if (order <= 0) {
             name = mailbox_name_view(m);
             i++;
-            if (!each_parents(&w, name))
+            if (w.visible && !may_see(m)) {
+                if (order < 0)
+                    continue;
+                m = NULL; /* a subscription, as to something that is not there */
+            } else if (!each_parents(&w, name))
                 return;
         } else {
             name = sub_view(&acc->subs[s]);
@@ -273,4 +286,14 @@ void account_each(struct account *acc, bool (*fn)(void *arg, const struct mailbo
         if (!view_eq(w.last, name) && !each_emit(&w, name, m))
             return;
     }
+}
+
+void account_each(struct account *acc, bool (*fn)(void *arg, const struct mailbox_entry *e), void *arg)
+{
+    each((struct each){.acc = acc, .fn = fn, .arg = arg});
+}
+
+void account_each_visible(struct account *acc, bool (*fn)(void *arg, const struct mailbox_entry *e), void *arg)
+{
+    each((struct each){.acc = acc, .visible = true, .fn = fn, .arg = arg});
 }

@@ -14,12 +14,13 @@
 #include "storage/txn.h"
 
 enum op_kind {
-    OP_CREATE = 1,  /* a mailbox: mailbox, uidvalidity, use, name */
-    OP_DELETE,      /* mailbox */
-    OP_RENAME,      /* mailbox, name */
-    OP_SUBSCRIBE,   /* on, name */
-    OP_APPEND,      /* mailbox, uid, flags, zone, date, savedate, size, emailid, blob, digest, digest_len, keywords */
-    OP_FLAGS,       /* mailbox, how, flags, has_unchangedsince, unchangedsince, keywords, uids */
+    OP_CREATE = 1, /* a mailbox: mailbox, uidvalidity, use, name */
+    OP_DELETE,     /* mailbox */
+    OP_RENAME,     /* mailbox, name */
+    OP_SUBSCRIBE,  /* on, name */
+    OP_APPEND,     /* mailbox, uid, flags, zone, date, savedate, size, emailid, blob, digest, digest_len, keywords */
+    OP_FLAGS, /* mailbox, how, flags (and above FLAGS_KEEP_SHIFT those that stay as they are), has_unchangedsince, unchangedsince,
+                 keywords, uids */
     OP_EXPUNGE,     /* mailbox, uids */
     OP_COPY,        /* mailbox, to, uid (of the first copy, the others follow), savedate, on (move), uids */
     OP_RECENT,      /* mailbox, uid: the first that nobody was told of as \Recent */
@@ -34,6 +35,10 @@ enum op_kind {
     OP_ANNOTATE,    /* mailbox (0: the account), on (there is a value), name: the entry, value */
     OP_KIND_END
 };
+
+/* In the flags of OP_FLAGS: what is not changed, whatever the operation says. */
+#define FLAGS_KEEP_SHIFT 8
+#define FLAGS_KEEP_KEYWORDS 0x2000u
 
 struct op {
     enum op_kind kind;

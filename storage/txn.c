@@ -366,7 +366,8 @@ int txn_flags(struct txn *t, struct mailbox *m, const struct uidset *uids, const
     s = stage_new(OP_FLAGS);
     s->op.mailbox = m->id;
     s->op.how = change->op;
-    s->op.flags = change->flags & REC_FLAGS;
+    s->op.flags = (change->flags & REC_FLAGS) | (change->keep & REC_FLAGS) << FLAGS_KEEP_SHIFT;
+    s->op.flags |= change->keep_keywords ? FLAGS_KEEP_KEYWORDS : 0;
     s->op.has_unchangedsince = change->has_unchangedsince;
     s->op.unchangedsince = change->unchangedsince;
     copy_uids(&s->uids, uids);
@@ -445,6 +446,17 @@ int txn_copy(struct txn *t, struct mailbox *from, const struct uidset *uids, str
     else
         stage_add(t, s);
     return err;
+}
+
+void txn_copy_flags(struct txn *t, unsigned flags, bool keywords)
+{
+    struct stage *s = t->first;
+
+    while (s->next != NULL)
+        s = s->next;
+    ASSERT(s->kind == OP_COPY);
+    s->op.flags = (flags & REC_FLAGS) << FLAGS_KEEP_SHIFT | (keywords ? FLAGS_KEEP_KEYWORDS : 0);
+    s->flags_limited = true;
 }
 
 /* --- changes of names -------------------------------------------------------------------------------------------------- */

@@ -67,12 +67,16 @@ struct flag_change {
     size_t nkeywords;
     bool has_unchangedsince;
     uint64_t unchangedsince;
+    unsigned keep;      /* flags that stay as they are, whatever the change says */
+    bool keep_keywords; /* so do the keywords */
 };
 MUST_CHECK int txn_flags(struct txn *t, struct mailbox *m, const struct uidset *uids, const struct flag_change *change);
 /* Removes these messages whatever their flags. */
 MUST_CHECK int txn_expunge(struct txn *t, struct mailbox *m, const struct uidset *uids);
 /* By reference; flags, keywords and INTERNALDATE are kept. move: and removed from `from`. ERR_QUOTA (copy), ERR_LIMIT. */
 MUST_CHECK int txn_copy(struct txn *t, struct mailbox *from, const struct uidset *uids, struct mailbox *to, bool move);
+/* Of the copy that was staged last: only these flags come with it, and keywords only if they may. */
+void txn_copy_flags(struct txn *t, unsigned flags, bool keywords);
 
 /* Names as in account.h. ERR_EXISTS, ERR_NOTFOUND, ERR_DENIED (INBOX), ERR_SYNTAX, ERR_LIMIT. create makes missing parents. */
 MUST_CHECK int txn_create(struct txn *t, struct view name, unsigned use);

@@ -50,6 +50,7 @@ struct stage {
     struct relocation relocation;
     bool uid_given; /* op.uid is not the next, but this one */
     bool applied;
+    bool flags_limited;      /* a copy: op.flags says which of them come with it */
     char *made_dir;          /* Maildir: files were made for it, in tmp/ of this folder: */
     struct buf made;         /* their names, each with its NUL */
     struct buf names;        /* for op.names, or op.value */

@@ -144,6 +144,17 @@ static void existing_uids(const struct mailbox *m, const struct uidset *uids, st
     }
 }
 
+/* The copies lose what may not come with them, in the same transaction. */
+static void put_flags_limit(struct prepare *p, const struct stage *s, uint64_t count)
+{
+    struct op op = {.kind = OP_FLAGS, .mailbox = s->op.to, .how = FLAGS_REPLACE, .flags = s->op.flags};
+    struct uid_range copies = {s->op.uid, (uint32_t)(s->op.uid + count - 1)};
+    const struct uidset uids = {&copies, 1, 1};
+
+    if (s->flags_limited && count > 0)
+        put_with_uids(p, &op, &uids);
+}
+
 static int prepare_copy(struct prepare *p, struct stage *s)
 {
     struct mailbox *from = account_find_id(p->acc, s->op.mailbox), *to = account_find_id(p->acc, s->op.to);
@@ -158,10 +169,30 @@ static int prepare_copy(struct prepare *p, struct stage *s)
     if (err == 0)
         err = take_uids(p->acc, to, uidset_count(&uids), &s->op.uid);
     s->op.names = buf_view(&s->names);
-    if (err == 0)
+    if (err == 0) {
         put_with_uids(p, &s->op, &uids);
+        put_flags_limit(p, s, uidset_count(&uids));
+    }
     uidset_free(&uids);
     return err;
+}
+
+/* RFC 4314 4: a new mailbox inherits the access control list of the one above it. */
+static void inherit_acl(struct prepare *p, struct view name, uint32_t mailbox)
+{
+    const struct mailbox *parent = NULL;
+
+    for (size_t i = name.len; i > 0 && parent == NULL; i--)
+        if (name.ptr[i - 1] == '/')
+            parent = account_find(p->acc, view_sub(name, 0, i - 1));
+    for (size_t i = 0; parent != NULL && i < parent->annotations.n; i++) {
+        const struct annotation *a = &parent->annotations.v[i];
+        struct op op = {.kind = OP_ANNOTATE, .mailbox = mailbox, .on = true, .name = view_str(a->entry)};
+
+        op.value = view_make(a->value, a->len);
+        if (view_starts(op.name, VIEW(ACL_PREFIX)))
+            op_put(&p->t->ops, &op);
+    }
 }
 
 /* uidvalidity 0: a new one. */
@@ -188,13 +219,23 @@ static int put_create(struct prepare *p, struct view name, unsigned use, uint32_
     return err;
 }
 
+static int put_new(struct prepare *p, struct view name, unsigned use, uint32_t uidvalidity)
+{
+    uint32_t id = p->next_id;
+    int err = put_create(p, name, use, uidvalidity);
+
+    if (err == 0)
+        inherit_acl(p, name, id);
+    return err;
+}
+
 static int put_parents(struct prepare *p, struct view name)
 {
     int err = 0;
 
     for (size_t i = 0; i < name.len && err == 0; i++) {
         if (name.ptr[i] == '/' && account_find(p->acc, view_sub(name, 0, i)) == NULL)
-            err = put_create(p, view_sub(name, 0, i), 0, 0);
+            err = put_new(p, view_sub(name, 0, i), 0, 0);
     }
     return err;
 }
@@ -208,7 +249,7 @@ static int prepare_create(struct prepare *p, struct stage *s)
         return ERR_EXISTS;
     /* A folder that was found does not need a parent. */
     err = s->op.on ? 0 : put_parents(p, name);
-    return err != 0 ? err : put_create(p, name, s->op.use, s->op.uidvalidity);
+    return err != 0 ? err : put_new(p, name, s->op.use, s->op.uidvalidity);
 }
 
 static int prepare_delete(struct prepare *p, struct stage *s)

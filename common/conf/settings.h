@@ -135,6 +135,7 @@ struct set_worker {
     struct conf_list auto_mailboxes;     /* "Drafts:\Drafts" … created and subscribed for a new account */
     int hierarchy_separator;             /* '/' or '.' : words "/" and "." */
     struct conf_list imap_id;            /* "name=value" answered to ID, before and after log-in; default name=Culver */
+    bool acl_anyone;                     /* access control lists may have the identifier "anyone" */
     const char *imap_server_comment;     /* "/shared/comment" of the server; "" = none */
     const char *imap_server_admin;       /* "/shared/admin": a URI; "" = none */
     struct conf_list capability_disable; /* capabilities not to announce */

@@ -41,6 +41,8 @@ static const struct conf_setting settings[] = {
      "IMAP commands in a row that are not understood before the client is cut off."},
     {"imap_id", CONF_LIST, AT(imap_id), 0, 30, "name=Culver", NULL,
      "What the IMAP command ID is answered with: pairs name=value. Empty: nothing."},
+    {"acl_anyone", CONF_BOOL, AT(acl_anyone), 0, 0, "no", NULL,
+     "Users may give rights in their mailboxes to all users at once (RFC 4314: the identifiers anyone and anonymous)."},
     {"imap_server_comment", CONF_STRING, AT(imap_server_comment), 0, 1024, "", NULL,
      "A note for users about this server, which IMAP clients read as its annotation /shared/comment (RFC 5464)."},
     {"imap_server_admin", CONF_STRING, AT(imap_server_admin), 0, 1024, "", NULL,

@@ -1383,7 +1383,10 @@ REV2 = [
         S: OK .*
         C: LIST (SUBSCRIBED RECURSIVEMATCH) "" a RETURN (CHILDREN STATUS (MESSAGES))
         S: * LIST \(.*\\HasChildren.*\) "/" "a" \("CHILDINFO" \("SUBSCRIBED"\)\)
-        S: * STATUS "a" \(MESSAGES 0\)
+        S: OK .*
+        N: * STATUS "a" .*
+        C: LIST (SUBSCRIBED RECURSIVEMATCH) "" a/b RETURN (CHILDREN STATUS (MESSAGES))
+        S: * STATUS "a/b" \(MESSAGES 0\)
         S: OK .*
         C: LIST "" "" RETURN ()
         S: OK .*
