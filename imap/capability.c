@@ -68,6 +68,9 @@ static const struct {
     {"UTF8=ACCEPT", NULL},
     {"APPENDLIMIT", value_appendlimit},
     {"COMPRESS=DEFLATE", NULL},
+    {"CATENATE", NULL},
+    {"URL-PARTIAL", NULL},
+    {"REPLACE", NULL},
 };
 
 /* Those that not every session has. */

@@ -67,12 +67,11 @@ static struct view cut_partial(const struct imap_fetch_item *item, struct view v
     return item->partial ? view_sub(v, item->from, item->count) : v;
 }
 
-/* A range of the message: copied, or from the file. */
-static enum imap_step put_range(struct imap_session *s, struct fetch_args *a, const struct imap_fetch_item *item, struct view v)
+/* A value that is a range of the message: copied, or from the file. */
+static enum imap_step put_range(struct imap_session *s, struct fetch_args *a, struct view v)
 {
     const struct msg_data *data = &a->m.data;
 
-    v = cut_partial(item, v);
     if (data->fd < 0 || v.len < FILE_MIN)
         return begin_value(s, a, v, false);
     imap_put_literal_header(imap_out(s), v.len, false);
@@ -89,44 +88,18 @@ static enum imap_step put_nil(struct imap_session *s, struct fetch_args *a, int 
     return IMAP_STEP_AGAIN;
 }
 
-static enum imap_step put_fields(struct imap_session *s, struct fetch_args *a, const struct imap_fetch_item *item,
-                                 struct view header)
-{
-    buf_free(&a->value);
-    buf_init(&a->value, header.len + 16);
-    imap_section_fields(&a->value, header, item);
-    return begin_value(s, a, cut_partial(item, buf_view(&a->value)), false);
-}
-
 static enum imap_step put_section(struct imap_session *s, struct fetch_args *a, const struct imap_fetch_item *item)
 {
-    struct imap_message *m = &a->m;
-    bool message = item->section != SECTION_ALL && item->section != SECTION_MIME;
-    const struct mime_part *part;
-    uint32_t index;
-    int err = imap_message_data(s, m);
+    struct view v;
+    int err = imap_section_bytes(s, &a->m, item, &a->value, &v);
 
-    if (err == 0 && (item->section != SECTION_ALL || item->npart > 0))
-        err = imap_message_digest(s, m);
+    if (err == ERR_NOTFOUND && a->m.data_err == 0 && a->m.digest_err == 0)
+        return put_nil(s, a, 0); /* the message has no such part */
     if (err != 0)
         return put_nil(s, a, err);
-    if (item->section == SECTION_ALL && item->npart == 0)
-        return put_range(s, a, item, m->data.bytes);
-    if (!imap_section_find(&m->digest.mime, item->part, item->npart, message, &index))
-        return put_nil(s, a, 0);
-    part = &m->digest.mime.parts[index];
-    switch (item->section) {
-    case SECTION_HEADER:
-    case SECTION_MIME:
-        return put_range(s, a, item, imap_message_range(m, part->header_off, part->header_len));
-    case SECTION_FIELDS:
-    case SECTION_FIELDS_NOT:
-        return put_fields(s, a, item, imap_message_range(m, part->header_off, part->header_len));
-    case SECTION_ALL:
-    case SECTION_TEXT:
-        break;
-    }
-    return put_range(s, a, item, imap_message_range(m, part->body_off, part->body_len));
+    if (item->section == SECTION_FIELDS || item->section == SECTION_FIELDS_NOT)
+        return begin_value(s, a, v, false);
+    return put_range(s, a, v);
 }
 
 static bool collect(void *arg, struct view piece)

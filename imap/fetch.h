@@ -55,6 +55,13 @@ struct imap_fetch_request {
 /* The items and modifiers, from the space before them. */
 void imap_fetch_parse(struct imap_parse *p, struct imap_fetch_request *r, bool uid);
 
+/* A section alone, as a URL has it (RFC 5092 6): the rest of the text. */
+void imap_section_parse(struct imap_parse *p, struct imap_fetch_item *item);
+/* What it is of the message, its partial range cut out. `made` keeps what had to be put together; the view is of that or of the
+ * message's data. ERR_NOTFOUND: there is no such part. */
+MUST_CHECK int imap_section_bytes(struct imap_session *s, struct imap_message *m, const struct imap_fetch_item *item,
+                                  struct buf *made, struct view *out);
+
 /* Finds the part that the numbers name. False: there is none. *index_out: of the part; *message_out: it is a message (the whole,
  * or the one inside a message/rfc822 part), so HEADER and TEXT make sense and *index_out is its top part. */
 bool imap_section_find(const struct mime_msg *mime, const uint32_t *part, size_t npart, bool want_message, uint32_t *index_out);

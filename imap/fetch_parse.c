@@ -140,6 +140,22 @@ static void parse_partial(struct imap_parse *p, struct imap_fetch_item *item, st
     buf_put_byte(label, '>');
 }
 
+void imap_section_parse(struct imap_parse *p, struct imap_fetch_item *item)
+{
+    struct buf label;
+    bool dot;
+
+    buf_init(&label, LABEL_MAX);
+    *item = (struct imap_fetch_item){.op = FETCH_SECTION};
+    dot = parse_part(p, item, &label);
+    if (dot != (item->npart > 0 && cursor_left(&p->c) > 0))
+        imap_parse_fail(p, "Invalid section");
+    if (cursor_left(&p->c) > 0)
+        parse_text(p, item, &label);
+    imap_parse_end(p);
+    buf_free(&label);
+}
+
 /* After "BODY[", "BODY.PEEK[", "BINARY[" …: name is what the answer begins with. */
 static void parse_section(struct imap_parse *p, struct imap_fetch_request *r, enum imap_fetch_op op, const char *name, bool seen)
 {

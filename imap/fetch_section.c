@@ -84,6 +84,39 @@ void imap_section_fields(struct buf *out, struct view header, const struct imap_
     buf_put_str(out, "\r\n");
 }
 
+int imap_section_bytes(struct imap_session *s, struct imap_message *m, const struct imap_fetch_item *item, struct buf *made,
+                       struct view *out)
+{
+    bool message = item->section != SECTION_ALL && item->section != SECTION_MIME;
+    bool whole = item->section == SECTION_ALL && item->npart == 0;
+    const struct mime_part *part;
+    uint32_t index = 0;
+    int err = imap_message_data(s, m);
+
+    if (err == 0 && !whole)
+        err = imap_message_digest(s, m);
+    if (err != 0)
+        return err;
+    *out = m->data.bytes;
+    if (!whole) {
+        if (!imap_section_find(&m->digest.mime, item->part, item->npart, message, &index))
+            return ERR_NOTFOUND;
+        part = &m->digest.mime.parts[index];
+        *out = item->section == SECTION_ALL || item->section == SECTION_TEXT
+                   ? imap_message_range(m, part->body_off, part->body_len)
+                   : imap_message_range(m, part->header_off, part->header_len);
+    }
+    if (item->section == SECTION_FIELDS || item->section == SECTION_FIELDS_NOT) {
+        buf_free(made);
+        buf_init(made, out->len + 16);
+        imap_section_fields(made, *out, item);
+        *out = buf_view(made);
+    }
+    if (item->partial)
+        *out = view_sub(*out, (size_t)MIN_OF(item->from, (uint64_t)SIZE_MAX), (size_t)MIN_OF(item->count, (uint64_t)SIZE_MAX));
+    return 0;
+}
+
 bool imap_section_decodable(const struct mime_part *part)
 {
     static const char *const known[] = {"7bit", "8bit", "binary", "quoted-printable", "base64"};

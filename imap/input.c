@@ -92,14 +92,30 @@ void imap_input_refuse(struct imap_session *s, const struct imap_literal *litera
     s->input.literal_left = literal->size;
 }
 
-/* Is the literal at the end of this text the message of an APPEND (and not its mailbox name)? */
+/* Is the literal at the end of this text one of APPEND's or REPLACE's own, behind the mailbox name? */
 static bool is_message(struct view text)
 {
-    struct view name, tag = peek_tag(text, &name);
-    size_t at = tag.len + 1 + name.len + 1;
+    struct imap_pool none;
+    struct imap_parse p;
+    struct view name;
 
-    return view_eq_nocase(name, VIEW("APPEND")) && at < text.len &&
-           (text.ptr[at] != '{' || memchr(text.ptr, '\n', text.len) != NULL);
+    imap_pool_init(&none, 0);
+    imap_parse_init(&p, text, &none);
+    imap_parse_tag(&p);
+    imap_parse_space(&p);
+    name = imap_parse_atom(&p);
+    if (view_eq_nocase(name, VIEW("UID"))) {
+        imap_parse_space(&p);
+        name = imap_parse_atom(&p);
+    }
+    if (view_eq_nocase(name, VIEW("REPLACE"))) {
+        imap_parse_space(&p);
+        if (!imap_parse_try(&p, '*'))
+            (void)imap_parse_number(&p, 0, UINT32_MAX);
+    } else if (!view_eq_nocase(name, VIEW("APPEND")))
+        return false;
+    imap_parse_space(&p);
+    return imap_parse_ok(&p) && (imap_parse_peek(&p) != '{' || memchr(text.ptr, '\n', text.len) != NULL);
 }
 
 static enum imap_input_result begin_literal(struct imap_session *s, const struct imap_literal *literal)

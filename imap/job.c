@@ -65,6 +65,16 @@ struct imap_job *imap_job_new(struct imap_session *s, struct view text, struct i
     return job;
 }
 
+void imap_job_check(struct imap_job *job)
+{
+    const struct imap_session *s = job->s;
+
+    if (imap_session_uidonly(s) && !job->uid && (job->cmd->flags & (IMAP_CMD_UID | IMAP_CMD_NO_NUMBERS)) == IMAP_CMD_UID)
+        (void)imap_job_bad_code(job, "UIDREQUIRED", "Only the UID form can be used after ENABLE UIDONLY"); /* RFC 9586 3.1 */
+    else if ((job->cmd->flags & IMAP_CMD_WRITE) != 0 && s->view != NULL && s->examine)
+        (void)imap_job_no(job, "READ-ONLY", "Mailbox is read-only");
+}
+
 void imap_job_free(struct imap_job **job)
 {
     struct imap_job *j = *job;

@@ -209,10 +209,8 @@ static void take_command(struct imap_session *s, struct view text)
     imap_parse_end(&p);
     if (!imap_parse_ok(&p))
         (void)imap_job_bad_code(job, p.code, imap_parse_error(&p));
-    else if (imap_session_uidonly(s) && !job->uid && (job->cmd->flags & (IMAP_CMD_UID | IMAP_CMD_NO_NUMBERS)) == IMAP_CMD_UID)
-        (void)imap_job_bad_code(job, "UIDREQUIRED", "Only the UID form can be used after ENABLE UIDONLY"); /* RFC 9586 3.1 */
-    else if ((job->cmd->flags & IMAP_CMD_WRITE) != 0 && s->view != NULL && s->examine)
-        (void)imap_job_no(job, "READ-ONLY", "Mailbox is read-only");
+    else
+        imap_job_check(job);
     if (s->head != NULL && (job->cmd->flags & IMAP_CMD_STACK) == 0)
         s->held = job;
     else

@@ -167,6 +167,8 @@ char imap_separator(const struct imap_session *s);
 /* A job for the command in text, which is copied: tag, name and state are checked, p is set behind the name. NULL: answered BAD.
  */
 struct imap_job *imap_job_new(struct imap_session *s, struct view text, struct imap_parse *p);
+/* Sets the answer when the mailbox or what is enabled does not allow the command, whatever its arguments. */
+void imap_job_check(struct imap_job *job);
 /* Puts it to the queue and stages it at once when it can be. Takes the job. */
 void imap_job_queue(struct imap_session *s, struct imap_job **job);
 /* One turn of the job at the head of the queue; *done: it is answered and gone. */

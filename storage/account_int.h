@@ -315,7 +315,8 @@ struct txn {
     bool durable;    /* not flags only */
     bool applied;
     uint64_t bytes_staged, messages_staged;
-    struct buf folders; /* Maildir: made for it, each with its NUL */
+    struct buf folders;                   /* Maildir: made for it, each with its NUL */
+    uint64_t bytes_freed, messages_freed; /* what it removes makes room for what it adds afterwards */
     /* while it is committed */
     struct buf ops;
     struct iovec *iov;

@@ -125,9 +125,9 @@ static int reserve_quota(struct txn *t, uint64_t bytes, uint64_t messages)
     struct account *acc = t->acc;
     uint64_t used = acc->bytes + acc->bytes_staged, count = acc->messages + acc->messages_staged;
 
-    if (acc->params.quota_bytes != 0 && (bytes > acc->params.quota_bytes || used > acc->params.quota_bytes - bytes))
+    if (acc->params.quota_bytes != 0 && used + bytes > acc->params.quota_bytes + t->bytes_freed)
         return ERR_QUOTA;
-    if (acc->params.quota_messages != 0 && count + messages > acc->params.quota_messages)
+    if (acc->params.quota_messages != 0 && count + messages > acc->params.quota_messages + t->messages_freed)
         return ERR_QUOTA;
     t->bytes_staged += bytes;
     acc->bytes_staged += bytes;
@@ -379,20 +379,6 @@ int txn_flags(struct txn *t, struct mailbox *m, const struct uidset *uids, const
     return err;
 }
 
-int txn_expunge(struct txn *t, struct mailbox *m, const struct uidset *uids)
-{
-    struct stage *s;
-    int err = check_writable(t, m);
-
-    if (err != 0)
-        return err;
-    s = stage_new(OP_EXPUNGE);
-    s->op.mailbox = m->id;
-    copy_uids(&s->uids, uids);
-    stage_add(t, s);
-    return 0;
-}
-
 struct copy_need {
     uint64_t bytes, messages;
     struct keyword_set keywords;
@@ -414,6 +400,24 @@ static void measure_copy(const struct mailbox *m, const struct uidset *uids, str
                 need->keywords.bits[k] |= rec->keywords.bits[k];
         }
     }
+}
+
+int txn_expunge(struct txn *t, struct mailbox *m, const struct uidset *uids)
+{
+    struct copy_need freed = {0};
+    struct stage *s;
+    int err = check_writable(t, m);
+
+    if (err != 0)
+        return err;
+    measure_copy(m, uids, &freed);
+    t->bytes_freed += freed.bytes;
+    t->messages_freed += freed.messages;
+    s = stage_new(OP_EXPUNGE);
+    s->op.mailbox = m->id;
+    copy_uids(&s->uids, uids);
+    stage_add(t, s);
+    return 0;
 }
 
 int txn_copy(struct txn *t, struct mailbox *from, const struct uidset *uids, struct mailbox *to, bool move)

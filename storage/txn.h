@@ -71,7 +71,7 @@ struct flag_change {
     bool keep_keywords; /* so do the keywords */
 };
 MUST_CHECK int txn_flags(struct txn *t, struct mailbox *m, const struct uidset *uids, const struct flag_change *change);
-/* Removes these messages whatever their flags. */
+/* Removes these messages whatever their flags. Their quota is free for what the same transaction appends or copies after it. */
 MUST_CHECK int txn_expunge(struct txn *t, struct mailbox *m, const struct uidset *uids);
 /* By reference; flags, keywords and INTERNALDATE are kept. move: and removed from `from`. ERR_QUOTA (copy), ERR_LIMIT. */
 MUST_CHECK int txn_copy(struct txn *t, struct mailbox *from, const struct uidset *uids, struct mailbox *to, bool move);

@@ -358,6 +358,30 @@ static void test_quota(void **state)
     assert_int_equal(box_append(b, "INBOX", MSG1, 0), 0);
 }
 
+/* What a transaction removes makes room for what it adds. */
+static void test_quota_of_replacing(void **state)
+{
+    struct box *b = *state;
+    struct uidset uids;
+    struct txn *t;
+
+    account_close(&b->acc);
+    b->params.quota_bytes = strlen(MSG1) + 5;
+    b->params.quota_messages = 1;
+    assert_int_equal(box_open(b), 0);
+    assert_int_equal(box_append(b, "INBOX", MSG1, 0), 0);
+    uidset_init(&uids);
+    uidset_add(&uids, 1);
+    t = txn_begin(b->acc);
+    assert_int_equal(txn_expunge(t, account_find(b->acc, VIEW("INBOX")), &uids), 0);
+    assert_int_equal(box_stage_append(b, t, "INBOX", MSG1, 0), 0);
+    assert_int_equal(box_stage_append(b, t, "INBOX", MSG1, 0), ERR_QUOTA);
+    assert_int_equal(box_run(b, t), 0);
+    assert_int_equal(box_status(b, "INBOX").messages, 1);
+    assert_int_equal(box_append(b, "INBOX", MSG1, 0), ERR_QUOTA);
+    uidset_free(&uids);
+}
+
 static void path_of(const struct box *b, unsigned seg, char *out, size_t len)
 {
     snprintf(out, len, "%s/log.%08u", b->dir, seg);
@@ -509,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rename_inbox, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quota, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_quota_of_replacing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_torn_tail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_segments, setup, teardown),

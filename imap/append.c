@@ -1,0 +1,509 @@
+/*
+ * The input of APPEND and REPLACE: options, literals, parts, as they come.
+ *
+ * The messages are collected outside the log, small ones in memory and others in an unlinked spool file, and staged together when
+ * the command is complete: a client that stalls in mid-literal holds up nobody. Bare LF line ends become CRLF on the way, which
+ * is what the store keeps.
+ */
+#include "imap/append.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "imap/capability.h"
+#include "imap/command.h"
+#include "imap/names.h"
+#include "imap/respond.h"
+#include "imap/rights.h"
+
+#define MESSAGE_IN_MEMORY_MAX (256 * 1024)
+#define MEMORY_MAX (1024 * 1024) /* of all messages of one command */
+#define MESSAGES_MAX 1000
+#define PARTS_MAX 4000
+#define URL_MAX 8192
+
+/* A new element of an array in the pool; NULL: the limit is reached. */
+static void *grow(struct imap_job *job, void *array, size_t size, size_t *n, size_t *cap, size_t max)
+{
+    uint8_t *grown = array;
+
+    if (*n == max)
+        return NULL;
+    if (*n == *cap) {
+        size_t more = *cap == 0 ? 1 : *cap * 4;
+
+        grown = imap_pool_alloc(&job->pool, more * size);
+        if (grown == NULL)
+            return NULL;
+        if (*n > 0)
+            memcpy(grown, array, *n * size);
+        *cap = more;
+    }
+    ++*n;
+    return grown;
+}
+
+static struct append_message *add_message(struct imap_job *job, struct append_args *a)
+{
+    struct append_message *grown = grow(job, a->messages, sizeof(*grown), &a->n, &a->cap, MESSAGES_MAX);
+
+    if (grown == NULL)
+        return NULL;
+    a->messages = grown;
+    return &a->messages[a->n - 1];
+}
+
+static struct append_part *add_part(struct imap_parse *p, struct imap_job *job, struct append_args *a)
+{
+    struct append_part *grown = grow(job, a->parts, sizeof(*grown), &a->nparts, &a->cap_parts, PARTS_MAX);
+
+    if (grown == NULL) {
+        imap_parse_fail(p, "Too many parts");
+        return NULL;
+    }
+    a->parts = grown;
+    a->messages[a->n - 1].nparts++;
+    return &a->parts[a->nparts - 1];
+}
+
+/* A part that a URL names. One that is malformed fails the command when it is complete (RFC 4469 4.1), as others that cannot be
+ * had. */
+static void add_url(struct imap_parse *p, struct imap_job *job, struct view text)
+{
+    struct append_args *a = job->args;
+    const struct mailbox *m = job->s->view == NULL ? NULL : mailbox_view_mailbox(job->s->view);
+    struct append_part *part = add_part(p, job, a);
+    struct imap_url *url = imap_pool_alloc(&job->pool, sizeof(*url));
+    struct view selected = m == NULL ? (struct view){NULL, 0} : imap_pool_copy(&job->pool, mailbox_name(m));
+
+    if (part == NULL || url == NULL || text.ptr == NULL) {
+        imap_parse_fail(p, "Too many parts");
+        return;
+    }
+    part->url = url;
+    part->url_text = text;
+    if (imap_url_parse(text, selected, imap_separator(job->s), &job->pool, url) != 0 && a->bad_url.ptr == NULL)
+        a->bad_url = text;
+}
+
+/* cat-part *(SP cat-part) ")" up to the end or a literal's header. */
+static void parse_parts(struct imap_parse *p, struct imap_job *job)
+{
+    struct append_args *a = job->args;
+
+    while (imap_parse_ok(p)) {
+        if (imap_parse_try_word(p, "URL ")) {
+            a->url_literal = imap_parse_peek(p) == '{';
+            if (a->url_literal)
+                return;
+            add_url(p, job, imap_parse_astring(p));
+        } else if (imap_parse_try_word(p, "TEXT ")) {
+            a->literal8 = imap_parse_try(p, '~');
+            if (imap_parse_peek(p) != '{')
+                imap_parse_fail(p, "Missing message literal");
+            return;
+        } else
+            imap_parse_fail(p, "Expected TEXT or URL");
+        if (imap_parse_try(p, ')')) {
+            a->catenating = false;
+            return;
+        }
+        imap_parse_space(p);
+    }
+}
+
+/* append-message up to its end or the header of a literal. */
+static void parse_message(struct imap_parse *p, struct imap_job *job)
+{
+    struct append_args *a = job->args;
+    struct append_message *m = add_message(job, a);
+    struct imap_flags flags = {0};
+
+    if (m == NULL) {
+        imap_parse_fail(p, "Too many messages");
+        return;
+    }
+    m->first_part = a->nparts;
+    imap_parse_space(p);
+    if (imap_parse_peek(p) == '(') {
+        imap_parse_flags(p, false, &flags);
+        imap_parse_space(p);
+    }
+    if (imap_parse_peek(p) == '"') {
+        imap_parse_date_time(p, &m->options.date, &m->options.zone_minutes);
+        m->options.has_date = true;
+        imap_parse_space(p);
+    }
+    m->options.flags = flags.flags;
+    m->options.keywords = flags.keywords;
+    m->options.nkeywords = flags.nkeywords;
+    a->last = 0;
+    if (!imap_capability_disabled(job->s, "CATENATE") && imap_parse_try_word(p, "CATENATE (")) {
+        m->catenate = a->catenating = true;
+        parse_parts(p, job);
+        return;
+    }
+    a->utf8 = (job->s->enabled & IMAP_ENABLED_UTF8) != 0 && imap_parse_try_word(p, "UTF8 (");
+    a->literal8 = imap_parse_try(p, '~');
+    if (imap_parse_peek(p) != '{' || (a->utf8 && !a->literal8))
+        imap_parse_fail(p, "Missing message literal");
+}
+
+/* Goes on behind a literal, or behind the mailbox: true when the header of a literal is next. */
+static bool parse_more(struct imap_parse *p, struct imap_job *job)
+{
+    struct append_args *a = job->args;
+
+    if (a->utf8)
+        imap_parse_expect(p, ')', "Missing closing parenthesis");
+    a->utf8 = false;
+    if (a->catenating) {
+        if (imap_parse_try(p, ')'))
+            a->catenating = false;
+        else {
+            imap_parse_space(p);
+            parse_parts(p, job);
+        }
+    } else if (a->n == 0)
+        parse_message(p, job);
+    while (imap_parse_ok(p) && cursor_left(&p->c) > 0 && imap_parse_peek(p) != '{') {
+        if (job->cmd == &imap_cmd_replace)
+            imap_parse_fail(p, "Only one message can take the place of another");
+        else
+            parse_message(p, job);
+    }
+    return imap_parse_ok(p) && imap_parse_peek(p) == '{';
+}
+
+void imap_append_parse(struct imap_parse *p, struct imap_job *job)
+{
+    struct append_args *a = job->args;
+
+    if (job->cmd == &imap_cmd_replace)
+        imap_replace_parse(p, job);
+    imap_parse_space(p);
+    a->name = imap_parse_mailbox(p, job->s);
+    if (parse_more(p, job) || a->catenating)
+        imap_parse_fail(p, "Missing message literal");
+}
+
+static void open_spool(struct append_args *a, int dir)
+{
+    if (a->has_spool || a->err != 0)
+        return;
+    a->spool = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (a->spool < 0)
+        a->err = err_from_errno(errno);
+    else
+        a->has_spool = true;
+}
+
+void imap_append_spool(struct imap_session *s, struct append_args *a, struct view v)
+{
+    open_spool(a, s->host->spool_dir);
+    while (a->err == 0 && v.len > 0) {
+        ssize_t n = pwrite(a->spool, v.ptr, v.len, (off_t)a->spool_size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            a->err = n < 0 ? err_from_errno(errno) : ERR_IO;
+            return;
+        }
+        a->spool_size += (uint64_t)n;
+        v = view_sub(v, (size_t)n, v.len);
+    }
+}
+
+/* Where the bytes of the literal go. */
+static void prepare(struct imap_session *s, struct imap_job *job, uint64_t size)
+{
+    struct append_args *a = job->args;
+    struct append_message *m = &a->messages[a->n - 1];
+    bool spooled = size > MESSAGE_IN_MEMORY_MAX || buf_len(&a->memory) + size > MEMORY_MAX;
+    struct imap_parse none;
+
+    if (a->url_literal) {
+        buf_free(&a->url);
+        buf_init(&a->url, URL_MAX);
+        return;
+    }
+    if (a->memory.max == 0)
+        buf_init(&a->memory, 2 * MEMORY_MAX + MESSAGE_IN_MEMORY_MAX);
+    if (spooled)
+        open_spool(a, s->host->spool_dir);
+    if (m->catenate) {
+        struct append_part *part;
+
+        imap_parse_init(&none, (struct view){NULL, 0}, &job->pool);
+        part = add_part(&none, job, a);
+        if (part == NULL)
+            a->err = ERR_LIMIT;
+        else
+            *part = (struct append_part){.spooled = spooled, .offset = spooled ? a->spool_size : buf_len(&a->memory)};
+        return;
+    }
+    m->spooled = spooled;
+    m->offset = spooled ? a->spool_size : buf_len(&a->memory);
+}
+
+/* Reasons to refuse before a byte of the literal is read. DONE: refused. */
+static enum imap_step check(struct imap_job *job, const struct append_args *a, uint64_t size)
+{
+    const struct append_message *msg = &a->messages[a->n - 1];
+    struct imap_session *s = job->s;
+    const struct mailbox *m;
+    struct quota_usage q;
+
+    if (a->name.ptr == NULL)
+        return imap_job_fail(job, ERR_SYNTAX);
+    m = account_find(s->acc, a->name);
+    if (m == NULL)
+        return imap_job_no(job, "TRYCREATE", "No such mailbox");
+    if (!imap_may(m, ACL_INSERT))
+        return imap_job_noperm(job);
+    if (a->url_literal && size > URL_MAX)
+        return imap_job_no(job, "TOOBIG", "URL too large");
+    if (size == 0 && !msg->catenate)
+        return imap_job_no(job, NULL, "Empty message");
+    if (size > s->host->set->message_size_max || msg->size > s->host->set->message_size_max - size)
+        return imap_job_no(job, "TOOBIG", "Message too large");
+    account_quota(s->acc, &q);
+    if (job->cmd != &imap_cmd_replace && ((q.bytes_limit != 0 && q.bytes + size > q.bytes_limit) ||
+                                          (q.messages_limit != 0 && q.messages + a->n > q.messages_limit)))
+        return imap_job_fail(job, ERR_QUOTA);
+    if (a->err != 0)
+        return imap_job_fail(job, a->err);
+    if (a->bad_url.ptr != NULL)
+        return imap_bad_url(job, a->bad_url);
+    if (a->refused != NULL)
+        return imap_job_no(job, NULL, a->refused);
+    return IMAP_STEP_AGAIN;
+}
+
+/* Behind others that it may not be staged behind it waits for its turn. */
+static void enqueue(struct imap_session *s, struct imap_job **job)
+{
+    if (s->head != NULL && ((*job)->cmd->flags & IMAP_CMD_STACK) == 0) {
+        s->held = *job;
+        *job = NULL; /* transferred */
+    } else
+        imap_job_queue(s, job);
+}
+
+static struct imap_job *begin_command(struct imap_session *s, struct view text, struct imap_parse *p)
+{
+    struct imap_job *job = imap_job_new(s, text, p);
+
+    if (job == NULL)
+        return NULL;
+    imap_job_check(job);
+    if (job->cmd == &imap_cmd_replace)
+        imap_replace_parse(p, job);
+    imap_parse_space(p);
+    ((struct append_args *)job->args)->name = imap_parse_mailbox(p, s);
+    return job;
+}
+
+void imap_append_literal(struct imap_session *s, struct view text, const struct imap_literal *literal)
+{
+    struct imap_job *job = s->receiving;
+    struct imap_parse p;
+    struct view rest;
+
+    if (job == NULL) {
+        job = begin_command(s, text, &p);
+        if (job == NULL) {
+            imap_input_refuse(s, literal);
+            return;
+        }
+    } else
+        imap_parse_init(&p, imap_pool_copy(&job->pool, text), &job->pool);
+    s->receiving = NULL;
+    if (!parse_more(&p, job) && imap_parse_ok(&p))
+        imap_parse_fail(&p, "Missing message literal");
+    rest = cursor_rest(&p.c);
+    if (imap_parse_ok(&p) && view_find(rest, '}') + 1 != rest.len)
+        imap_parse_fail(&p, "Invalid literal");
+    if (!imap_parse_ok(&p))
+        (void)imap_job_bad_code(job, p.code, imap_parse_error(&p));
+    else if (job->answer_text == NULL && check(job, job->args, literal->size) == IMAP_STEP_AGAIN) {
+        prepare(s, job, literal->size);
+        s->receiving = job; /* transferred */
+        imap_input_accept(s, literal);
+        return;
+    }
+    enqueue(s, &job);
+    imap_input_refuse(s, literal);
+}
+
+static void put_piece(struct imap_session *s, struct append_args *a, struct view v)
+{
+    struct append_message *m = &a->messages[a->n - 1];
+    struct append_part *part = m->catenate ? &a->parts[a->nparts - 1] : NULL;
+
+    if (a->err != 0 || v.len == 0)
+        return;
+    m->size += v.len;
+    if (part != NULL)
+        part->size += v.len;
+    if (part != NULL ? part->spooled : m->spooled) {
+        imap_append_spool(s, a, v);
+        return;
+    }
+    buf_put_view(&a->memory, v);
+    if (!buf_ok(&a->memory))
+        a->err = ERR_LIMIT;
+}
+
+static void put_url(struct imap_job *job, struct view bytes)
+{
+    struct append_args *a = job->args;
+    struct imap_parse p;
+
+    buf_put_view(&a->url, bytes);
+    if (!imap_input_message_done(job->s))
+        return;
+    imap_parse_init(&p, (struct view){NULL, 0}, &job->pool);
+    add_url(&p, job, imap_pool_copy(&job->pool, buf_view(&a->url)));
+    if (!imap_parse_ok(&p))
+        a->err = ERR_LIMIT;
+    a->url_literal = false;
+}
+
+void imap_append_bytes(struct imap_session *s, struct view bytes)
+{
+    struct append_args *a = s->receiving->args;
+    size_t from = 0;
+
+    if (a->url_literal) {
+        struct view copy = imap_pool_copy(&s->receiving->pool, bytes);
+
+        imap_input_taken(s);
+        put_url(s->receiving, copy);
+        return;
+    }
+    if (memchr(bytes.ptr, '\0', bytes.len) != NULL)
+        a->refused = "Messages with NUL octets cannot be stored";
+    for (size_t i = 0; i < bytes.len;) {
+        size_t lf = i + view_find(view_sub(bytes, i, bytes.len), '\n');
+
+        if (lf == bytes.len)
+            break;
+        if ((lf > 0 ? bytes.ptr[lf - 1] : a->last) != '\r') {
+            put_piece(s, a, view_sub(bytes, from, lf - from));
+            put_piece(s, a, VIEW("\r"));
+            from = lf;
+        }
+        i = lf + 1;
+    }
+    put_piece(s, a, view_sub(bytes, from, bytes.len - from));
+    a->last = bytes.ptr[bytes.len - 1];
+    imap_input_taken(s);
+}
+
+void imap_append_end(struct imap_session *s, struct view text)
+{
+    struct imap_job *job = s->receiving;
+    struct imap_parse p;
+
+    imap_parse_init(&p, imap_pool_copy(&job->pool, text), &job->pool);
+    imap_input_taken(s);
+    if (parse_more(&p, job) || ((struct append_args *)job->args)->catenating)
+        imap_parse_fail(&p, "Missing message literal");
+    imap_parse_end(&p);
+    if (!imap_parse_ok(&p))
+        (void)imap_job_bad_code(job, p.code, imap_parse_error(&p));
+    s->receiving = NULL; /* transferred */
+    enqueue(s, &job);
+}
+
+static int stage_messages(struct append_args *a, struct txn *t, struct mailbox *m, const uint8_t *spool)
+{
+    unsigned rights = mailbox_own_rights(m);
+    int err = 0;
+
+    for (size_t i = 0; i < a->n && err == 0; i++) {
+        const struct append_message *msg = &a->messages[i];
+        struct append_options options = msg->options;
+        struct message_source src = {.fd = -1};
+
+        src.parts[0] = msg->spooled ? view_make(spool + msg->offset, (size_t)msg->size)
+                                    : view_sub(buf_view(&a->memory), (size_t)msg->offset, (size_t)msg->size);
+        options.flags &= imap_rights_flags(rights); /* RFC 4314 4: the others are not set, and that is no failure */
+        options.nkeywords = (rights & ACL_WRITE) != 0 ? options.nkeywords : 0;
+        err = txn_append(t, m, &src, &options);
+    }
+    return err;
+}
+
+/* Nothing of the messages is needed any more. */
+static void release(struct append_args *a)
+{
+    if (a->has_spool)
+        close(a->spool);
+    a->has_spool = false;
+    buf_free(&a->memory);
+}
+
+enum imap_step imap_append_stage(struct imap_job *job, struct append_args *a, struct txn *(*begin)(struct imap_job *job))
+{
+    struct imap_session *s = job->s;
+    struct mailbox *m;
+    void *spool = NULL;
+    struct txn *t;
+    enum imap_step r;
+    int err;
+
+    if (a->name.ptr == NULL)
+        return imap_job_fail(job, ERR_SYNTAX);
+    m = account_find(s->acc, a->name);
+    if (a->refused != NULL)
+        return a->literal8 ? imap_job_no(job, "UNKNOWN-CTE", a->refused) : imap_job_bad(job, a->refused);
+    if (m == NULL)
+        return imap_job_no(job, "TRYCREATE", "No such mailbox");
+    if (!imap_may(m, ACL_INSERT))
+        return imap_job_noperm(job);
+    if (a->bad_url.ptr != NULL)
+        return imap_bad_url(job, a->bad_url);
+    r = a->err != 0 ? imap_job_fail(job, a->err) : imap_catenate(job, a);
+    if (r != IMAP_STEP_COMMIT)
+        return r;
+    a->staged = true;
+    if (a->spool_size > 0) {
+        spool = mmap(NULL, (size_t)a->spool_size, PROT_READ, MAP_SHARED, a->spool, 0);
+        if (spool == MAP_FAILED)
+            return imap_job_fail(job, ERR_IO);
+    }
+    t = begin(job);
+    err = t == NULL ? ERR_NOTFOUND : stage_messages(a, t, m, spool);
+    if (err == 0)
+        imap_job_commit(job, &t);
+    else if (t != NULL)
+        txn_abort(&t);
+    if (spool != NULL)
+        munmap(spool, (size_t)a->spool_size);
+    release(a);
+    return err == 0 ? IMAP_STEP_COMMIT : job->answer_text != NULL ? IMAP_STEP_DONE : imap_job_fail(job, err);
+}
+
+void imap_append_code(struct buf *code, const struct txn_result *result)
+{
+    buf_put_str(code, "APPENDUID ");
+    buf_put_dec(code, result->append_uidvalidity);
+    buf_put_byte(code, ' ');
+    uidset_put(code, &result->append_uids);
+}
+
+void imap_append_drop(struct imap_job *job)
+{
+    struct append_args *a = job->args;
+
+    imap_message_close(&a->m);
+    mailbox_view_close(&a->view);
+    buf_free(&a->made);
+    buf_free(&a->url);
+    release(a);
+}
