@@ -31,7 +31,8 @@ struct attempt {
     struct auth_detail detail;
     struct verify verify;
     struct lookup lookup;
-    enum auth_fail code; /* the held answer */
+    enum auth_fail code; /* the held answer; */
+    bool passed;         /* or it is the other one */
 };
 
 void attempt_free(struct auth_conn *c)
@@ -167,6 +168,22 @@ static void attempt_pass(struct auth_conn *c, const struct user_entry *user)
     send_sasl(c, IPC_AUTH_PASS, view_make(NULL, 0));
 }
 
+/* A POP3 client that comes back too early waits. */
+static void attempt_found(struct auth_conn *c, const struct user_entry *user)
+{
+    uint64_t wait = 0;
+    if (c->protocol == PROTO_POP3)
+        wait = login_delay_take(c->server->login_delay, loop_now(c->server->loop), auth_name_view(&user->name));
+    if (wait == 0) {
+        attempt_pass(c, user);
+        return;
+    }
+    LOG_INFO(c->id, "log-in delayed", F_VIEW("user", auth_name_view(&user->name)), F_UINT("ms", wait));
+    c->attempt->passed = true; /* the entry stays in its look-up */
+    auth_conn_enter(c, CONN_HOLDING);
+    timer_arm(c->timer, wait);
+}
+
 /* --- the databases ------------------------------------------------------------------------------------------------------ */
 
 static void on_lookup(void *arg, enum userdb_result result, const struct user_entry *user)
@@ -174,7 +191,7 @@ static void on_lookup(void *arg, enum userdb_result result, const struct user_en
     struct auth_conn *c = arg;
     switch (result) {
     case USERDB_FOUND:
-        attempt_pass(c, user);
+        attempt_found(c, user);
         return;
     case USERDB_UNKNOWN:
         if (c->attempt->master) {
@@ -486,6 +503,8 @@ void attempt_on_timer(struct auth_conn *c)
 {
     if (c->state == CONN_WAITING)
         attempt_proceed(c);
+    else if (c->state == CONN_HOLDING && c->attempt->passed)
+        attempt_pass(c, &c->attempt->lookup.user);
     else if (c->state == CONN_HOLDING)
         send_fail(c, c->attempt->code, "");
 }

@@ -199,6 +199,7 @@ struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struc
     s->dbs.requests = s->requests;
     s->penalty = penalty_new(set->auth_failure_delay);
     s->cache = auth_cache_new(set->auth_cache_ttl, set->auth_cache_size);
+    s->login_delay = login_delay_new(login->pop3_login_delay, login->pop3_login_wait);
     s->stop_timer = timer_new(loop, on_stop_timer, s);
     randombytes_buf(s->hash_key, sizeof(s->hash_key));
     return s;
@@ -221,6 +222,7 @@ void auth_server_free(struct auth_server **server)
     auth_dbs_close(&s->dbs);
     penalty_free(&s->penalty);
     auth_cache_free(&s->cache);
+    login_delay_free(&s->login_delay);
     timer_free(&s->stop_timer);
     free(s);
 }

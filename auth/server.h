@@ -4,6 +4,7 @@
 
 #include "auth/cache.h"
 #include "auth/dbs.h"
+#include "auth/login_delay.h"
 #include "auth/penalty.h"
 #include "auth/request.h"
 #include "common/io/loop.h"
@@ -23,7 +24,8 @@ struct auth_server {
     struct auth_dbs dbs;
     struct auth_request_pool *requests;
     struct penalty *penalty;
-    struct auth_cache *cache; /* NULL: none */
+    struct auth_cache *cache;        /* NULL: none */
+    struct login_delay *login_delay; /* NULL: none */
     struct auth_parent *parents;
     struct auth_conn *conns[SERVER_CONN_BUCKETS];
     size_t nconns;

@@ -24,7 +24,7 @@ static uint32_t take_message(struct pop3_session *s, struct cursor *c)
 {
     uint64_t n = cursor_dec(c, 1, UINT32_MAX);
 
-    if (c->failed || n > mailbox_view_count(s->view) || pop3_is_deleted(s, (uint32_t)n)) {
+    if (c->failed || n > s->count || pop3_is_deleted(s, (uint32_t)n)) {
         bad(s, "-ERR There is no such message.");
         return 0;
     }
@@ -34,87 +34,76 @@ static uint32_t take_message(struct pop3_session *s, struct cursor *c)
 static uint32_t only_message(struct pop3_session *s, struct view arg)
 {
     struct cursor c = cursor_make(arg);
-    uint32_t seq = take_message(s, &c);
+    uint32_t n = take_message(s, &c);
 
-    if (seq != 0 && !cursor_done(&c)) {
+    if (n != 0 && !cursor_done(&c)) {
         bad(s, "-ERR One message number is expected.");
         return 0;
     }
-    return seq;
+    return n;
 }
 
 static void cmd_stat(struct pop3_session *s, struct view arg)
 {
     (void)arg;
-    put_ok_counts(s, mailbox_view_count(s->view) - s->ndeleted, s->total_size - s->deleted_size);
+    put_ok_counts(s, s->count - s->ndeleted, s->total_size - s->deleted_size);
 }
 
 static void start_listing(struct pop3_session *s, enum pop3_job job)
 {
     pop3_line(s, "+OK");
     s->job = job;
-    s->job_seq = 1;
+    s->job_n = 1;
     pop3_enter(s, POP3_SENDING);
 }
 
 static void cmd_list(struct pop3_session *s, struct view arg)
 {
     struct msg_info info;
-    uint32_t seq;
+    uint32_t n;
 
     if (arg.len == 0) {
         start_listing(s, POP3_JOB_LIST);
         return;
     }
-    seq = only_message(s, arg);
-    if (seq == 0)
+    n = only_message(s, arg);
+    if (n == 0)
         return;
-    mailbox_view_info(s->view, seq, &info);
-    put_ok_counts(s, seq, info.size);
-}
-
-void pop3_put_uidl(struct buf *out, const struct mailbox_view *v, uint32_t seq, uint32_t uidvalidity)
-{
-    struct view own = mailbox_view_uidl(v, seq);
-
-    if (own.len > 0)
-        buf_put_view(out, own);
-    else
-        buf_put_fmt(out, "%08x%08x", (unsigned)mailbox_view_uid(v, seq), (unsigned)uidvalidity);
+    mailbox_view_info(s->view, pop3_seq(s, n), &info);
+    put_ok_counts(s, n, pop3_size(&info));
 }
 
 static void cmd_uidl(struct pop3_session *s, struct view arg)
 {
     struct buf *out = outq_buf(s->host->out);
-    struct mailbox_status status;
-    uint32_t seq;
+    uint32_t n;
 
     if (arg.len == 0) {
         start_listing(s, POP3_JOB_UIDL);
         return;
     }
-    seq = only_message(s, arg);
-    if (seq == 0)
+    n = only_message(s, arg);
+    if (n == 0)
         return;
-    mailbox_status(mailbox_view_mailbox(s->view), &status);
-    buf_put_fmt(out, "+OK %u ", seq);
-    pop3_put_uidl(out, s->view, seq, status.uidvalidity);
+    buf_put_fmt(out, "+OK %u ", n);
+    pop3_put_uidl(s, out, n);
     buf_put_str(out, "\r\n");
 }
 
 /* \Seen for clients that read the same mailbox by IMAP. Not waited for: a flag that gets lost with a crash is read again. */
-static void mark_seen(struct pop3_session *s, uint32_t seq, const struct msg_info *info)
+static void mark_seen(struct pop3_session *s, const struct msg_info *info)
 {
     struct flag_change change = {.op = FLAGS_ADD, .flags = MSG_SEEN};
+    struct mailbox *m = mailbox_view_mailbox(s->view);
     struct uidset uids;
     struct txn *t;
 
-    if (!s->host->set->pop3_mark_seen || (info->flags & MSG_SEEN) != 0)
+    if (!s->host->set->pop3_mark_seen || m == NULL || (info->flags & MSG_SEEN) != 0)
         return;
     uidset_init(&uids);
-    uidset_add(&uids, mailbox_view_uid(s->view, seq));
+    uidset_add(&uids, info->uid);
     t = txn_begin(s->acc);
-    if (txn_flags(t, mailbox_view_mailbox(s->view), &uids, &change) == 0)
+    if (txn_flags(t, m, &uids, &change) == 0)
         txn_commit(&t, NULL, NULL);
     else
         txn_abort(&t);
@@ -123,51 +112,51 @@ static void mark_seen(struct pop3_session *s, uint32_t seq, const struct msg_inf
 
 static void cmd_retr(struct pop3_session *s, struct view arg)
 {
-    uint32_t seq = only_message(s, arg);
+    uint32_t n = only_message(s, arg);
     struct msg_info info;
 
-    if (seq == 0)
+    if (n == 0)
         return;
-    mailbox_view_info(s->view, seq, &info);
-    pop3_send_start(s, seq, UINT64_MAX);
+    mailbox_view_info(s->view, pop3_seq(s, n), &info);
+    pop3_send_start(s, n, UINT64_MAX);
     if (s->state == POP3_SENDING)
-        mark_seen(s, seq, &info);
+        mark_seen(s, &info);
 }
 
 static void cmd_top(struct pop3_session *s, struct view arg)
 {
     struct cursor c = cursor_make(arg);
-    uint32_t seq = take_message(s, &c);
+    uint32_t n = take_message(s, &c);
     uint64_t lines;
 
-    if (seq == 0)
+    if (n == 0)
         return;
     cursor_expect(&c, ' ');
     lines = cursor_dec(&c, 0, UINT32_MAX);
     if (!cursor_done(&c))
         bad(s, "-ERR TOP takes a message number and a number of lines.");
     else
-        pop3_send_start(s, seq, lines);
+        pop3_send_start(s, n, lines);
 }
 
 static void cmd_dele(struct pop3_session *s, struct view arg)
 {
-    uint32_t seq = only_message(s, arg);
+    uint32_t n = only_message(s, arg);
     struct msg_info info;
 
-    if (seq == 0)
+    if (n == 0)
         return;
-    mailbox_view_info(s->view, seq, &info);
-    s->deleted[(seq - 1) / 64] |= (uint64_t)1 << (seq - 1) % 64;
+    mailbox_view_info(s->view, pop3_seq(s, n), &info);
+    s->deleted[(n - 1) / 64] |= (uint64_t)1 << (n - 1) % 64;
     s->ndeleted++;
-    s->deleted_size += info.size;
+    s->deleted_size += pop3_size(&info);
     pop3_line(s, "+OK Marked to be deleted.");
 }
 
 static void cmd_rset(struct pop3_session *s, struct view arg)
 {
     (void)arg;
-    for (uint32_t i = 0; i <= mailbox_view_count(s->view) / 64; i++)
+    for (uint32_t i = 0; i <= s->count / 64; i++)
         s->deleted[i] = 0;
     s->ndeleted = 0;
     s->deleted_size = 0;
@@ -182,10 +171,24 @@ static void cmd_noop(struct pop3_session *s, struct view arg)
 
 static void cmd_capa(struct pop3_session *s, struct view arg)
 {
+    struct buf *out = outq_buf(s->host->out);
+
     (void)arg;
     pop3_line(s, "+OK Capability list follows");
-    pop3_put_capabilities(outq_buf(s->host->out));
+    pop3_put_capabilities(out, s->host->set);
+    for (const char *p = s->capa; *p != '\0'; p++) {
+        if (*p == ';')
+            buf_put_str(out, "\r\n");
+        else
+            buf_put_byte(out, (uint8_t)*p);
+    }
     pop3_line(s, ".");
+}
+
+static void cmd_lang(struct pop3_session *s, struct view arg)
+{
+    if (!pop3_put_language(outq_buf(s->host->out), arg))
+        s->bad_commands++;
 }
 
 static void updated(void *arg, int err, const struct txn_result *result)
@@ -195,6 +198,8 @@ static void updated(void *arg, int err, const struct txn_result *result)
     (void)result;
     if (err == 0)
         pop3_line(s, "+OK Logging out, messages deleted.");
+    else if (err == ERR_CLOSED)
+        pop3_line(s, "-ERR [SYS/PERM] The folder does not exist any more.");
     else
         pop3_line(s, "-ERR [SYS/TEMP] No message could be deleted.");
     pop3_enter(s, POP3_CLOSING);
@@ -204,7 +209,6 @@ static void updated(void *arg, int err, const struct txn_result *result)
 /* RFC 1939 6: everything marked goes in one transaction; the answer follows its commit. */
 static void cmd_quit(struct pop3_session *s, struct view arg)
 {
-    struct uidset uids;
     struct txn *t;
     int err;
 
@@ -214,14 +218,8 @@ static void cmd_quit(struct pop3_session *s, struct view arg)
         pop3_enter(s, POP3_CLOSING);
         return;
     }
-    uidset_init(&uids);
-    for (uint32_t seq = 1; seq <= mailbox_view_count(s->view); seq++) {
-        if (pop3_is_deleted(s, seq))
-            uidset_add(&uids, mailbox_view_uid(s->view, seq));
-    }
     t = txn_begin(s->acc);
-    err = txn_expunge(t, mailbox_view_mailbox(s->view), &uids);
-    uidset_free(&uids);
+    err = pop3_update(s, t);
     if (err != 0) {
         txn_abort(&t);
         updated(s, err, NULL);
@@ -238,7 +236,7 @@ static const struct {
 } commands[] = {
     {"STAT", cmd_stat, false}, {"LIST", cmd_list, true},  {"RETR", cmd_retr, true},  {"DELE", cmd_dele, true},
     {"NOOP", cmd_noop, false}, {"RSET", cmd_rset, false}, {"QUIT", cmd_quit, false}, {"TOP", cmd_top, true},
-    {"UIDL", cmd_uidl, true},  {"CAPA", cmd_capa, false},
+    {"UIDL", cmd_uidl, true},  {"CAPA", cmd_capa, false}, {"LANG", cmd_lang, true},
 };
 
 /* Only mistakes in a row count. */

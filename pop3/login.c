@@ -15,6 +15,7 @@ struct pop3_login {
     enum stage stage;
     struct buf user; /* of USER */
     bool has_user;
+    bool utf8; /* UTF8 was said (RFC 6856 2.1) */
 };
 
 static void put_line(struct login_conn *c, const char *text)
@@ -61,23 +62,21 @@ static void bad(struct login_conn *c, const char *text)
 
 /* --- commands --------------------------------------------------------------------------------------------------------- */
 
-static void cmd_capa(struct login_conn *c, struct pop3_login *s, struct view arg)
+/* The capabilities that depend on the connection, each ended by `end`. */
+static void put_own_capabilities(struct login_conn *c, struct buf *out, const char *end)
 {
-    struct buf *out = login_conn_out(c);
+    const struct set_login *set = login_conn_settings(c);
     const char *const *names;
     size_t n;
 
-    (void)s;
-    if (arg.len > 0) {
-        bad(c, "-ERR CAPA takes no arguments.");
-        return;
+    if (login_conn_can_starttls(c)) {
+        buf_put_str(out, "STLS");
+        buf_put_str(out, end);
     }
-    put_line(c, "+OK Capability list follows");
-    pop3_put_capabilities(out);
-    if (login_conn_can_starttls(c))
-        put_line(c, "STLS");
-    if (login_conn_may_password(c))
-        put_line(c, "USER");
+    if (login_conn_may_password(c)) {
+        buf_put_str(out, "USER");
+        buf_put_str(out, end);
+    }
     if (login_conn_may_auth(c)) {
         buf_put_str(out, "SASL");
         n = login_conn_mechanisms(c, &names);
@@ -85,16 +84,50 @@ static void cmd_capa(struct login_conn *c, struct pop3_login *s, struct view arg
             buf_put_byte(out, ' ');
             buf_put_str(out, names[i]);
         }
-        put_line(c, "");
+        buf_put_str(out, end);
     }
+    if (set->pop3_login_delay > 0) {
+        buf_put_fmt(out, "LOGIN-DELAY %llu", (unsigned long long)((set->pop3_login_delay + 999) / 1000));
+        buf_put_str(out, end);
+    }
+}
+
+static void cmd_capa(struct login_conn *c, struct pop3_login *s, struct view arg)
+{
+    (void)s;
+    if (arg.len > 0) {
+        bad(c, "-ERR CAPA takes no arguments.");
+        return;
+    }
+    put_line(c, "+OK Capability list follows");
+    pop3_put_capabilities(login_conn_out(c), login_conn_session_settings(c));
+    put_own_capabilities(c, login_conn_out(c), "\r\n");
     put_line(c, ".");
+}
+
+/* RFC 6856 2.1. What it changes, the session after log-in sees to. */
+static void cmd_utf8(struct login_conn *c, struct pop3_login *s, struct view arg)
+{
+    if (arg.len > 0) {
+        bad(c, "-ERR UTF8 takes no arguments.");
+        return;
+    }
+    s->utf8 = true;
+    put_line(c, "+OK UTF-8 is welcome.");
+}
+
+static void cmd_lang(struct login_conn *c, struct pop3_login *s, struct view arg)
+{
+    (void)s;
+    (void)pop3_put_language(login_conn_out(c), arg);
 }
 
 static void cmd_stls(struct login_conn *c, struct pop3_login *s, struct view arg)
 {
-    (void)s;
     if (arg.len > 0) {
         bad(c, "-ERR STLS takes no arguments.");
+    } else if (s->utf8) {
+        bad(c, "-ERR STLS comes before UTF8.");
     } else if (login_conn_tls(c)) {
         bad(c, "-ERR TLS is active already.");
     } else if (!login_conn_can_starttls(c)) {
@@ -204,7 +237,8 @@ static const struct command {
     const char *name;
     command_fn *run;
 } commands[] = {
-    {"CAPA", cmd_capa}, {"STLS", cmd_stls}, {"QUIT", cmd_quit}, {"USER", cmd_user}, {"PASS", cmd_pass}, {"AUTH", cmd_auth},
+    {"CAPA", cmd_capa}, {"STLS", cmd_stls}, {"QUIT", cmd_quit}, {"USER", cmd_user},
+    {"PASS", cmd_pass}, {"AUTH", cmd_auth}, {"UTF8", cmd_utf8}, {"LANG", cmd_lang},
 };
 
 /* --- lines ------------------------------------------------------------------------------------------------------------- */
@@ -318,8 +352,17 @@ static void auth_failed(struct login_conn *c, void *state, enum auth_fail code, 
 
 static void auth_passed(struct login_conn *c, void *state, struct view final)
 {
-    (void)state;
-    login_conn_take(c, view_make(NULL, 0), final);
+    struct pop3_login *s = state;
+    struct buf tag;
+
+    buf_init(&tag, PROTO_TAG_MAX);
+    if (s->utf8)
+        buf_put_str(&tag, POP3_TAG_UTF8 ";");
+    put_own_capabilities(c, &tag, ";");
+    if (!buf_ok(&tag)) /* too many mechanisms for it: they are not announced again */
+        buf_reset(&tag);
+    login_conn_take(c, buf_view(&tag), final);
+    buf_free(&tag);
 }
 
 static void take_failed(struct login_conn *c, void *state, enum take_fail code, struct view text)

@@ -28,18 +28,54 @@ static bool is_clean(struct view m)
     return true;
 }
 
-void pop3_send_start(struct pop3_session *s, uint32_t seq, uint64_t lines)
+/* RFC 6532: characters beyond ASCII in the header. */
+static bool header_is_8bit(struct view m)
 {
-    struct buf *out = outq_buf(s->host->out);
-    int err = mailbox_view_data(s->view, seq, &s->data);
+    struct view line;
+
+    for (size_t at = 0; at < m.len; at += line.len + 1) {
+        line = view_sub(m, at, m.len);
+        line.len = view_find(line, '\n');
+        if (line.len == 0 || (line.len == 1 && line.ptr[0] == '\r'))
+            return false;
+        for (size_t i = 0; i < line.len; i++) {
+            if (line.ptr[i] >= 0x80)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Opens the message; 0, or the answer was put. */
+static int open_message(struct pop3_session *s, uint32_t n)
+{
+    int err = mailbox_view_data(s->view, pop3_seq(s, n), &s->data);
 
     if (err != 0) {
-        pop3_line(s, "-ERR [SYS/TEMP] The message cannot be read.");
-        return;
+        pop3_line(s,
+                  err == ERR_CORRUPT ? "-ERR [SYS/PERM] The message is damaged." : "-ERR [SYS/TEMP] The message cannot be read.");
+        return err;
     }
-    buf_put_fmt(out, "+OK %llu octets\r\n", (unsigned long long)s->data.bytes.len);
+    if (!s->utf8 && s->host->set->pop3_8bit_headers == SET_POP3_8BIT_REFUSE && header_is_8bit(s->data.bytes)) {
+        msg_data_close(&s->data);
+        s->data = (struct msg_data){.fd = -1};
+        pop3_line(s, "-ERR [UTF8] The message has characters that need UTF8 before log-in.");
+        return ERR_DENIED;
+    }
+    return 0;
+}
+
+void pop3_send_start(struct pop3_session *s, uint32_t n, uint64_t lines)
+{
+    struct buf *out = outq_buf(s->host->out);
+    struct msg_info info;
+
+    if (open_message(s, n) != 0)
+        return;
+    mailbox_view_info(s->view, pop3_seq(s, n), &info);
+    buf_put_fmt(out, "+OK %llu octets\r\n", (unsigned long long)pop3_size(&info));
     s->job = POP3_JOB_MESSAGE;
-    s->job_seq = seq;
+    s->job_n = n;
     s->offset = 0;
     s->lines_left = lines;
     s->in_body = false;
@@ -62,19 +98,23 @@ static void end_job(struct pop3_session *s)
     s->job = POP3_JOB_NONE;
 }
 
-/* One line, or a slice of a very long one. */
+/* One line, or a slice of a very long one. The last line of a message may have no line end, and gets one. */
 static void send_line(struct pop3_session *s, struct view rest)
 {
     struct buf *out = outq_buf(s->host->out);
     struct view slice = view_sub(rest, 0, SLICE_OCTETS);
     size_t eol = view_find(slice, '\n');
-    bool whole = eol < slice.len || slice.len == rest.len;
+    bool ended = eol < slice.len, whole = ended || slice.len == rest.len;
     struct view line = view_sub(slice, 0, eol);
 
-    if (line.len > 1 && line.ptr[line.len - 1] == '\r') /* of the line end; a slice leaves it for the next one */
-        line.len--, eol -= whole ? 0 : 1;
-    else if (whole && eol < slice.len && line.len == 1 && line.ptr[0] == '\r')
-        line.len = 0;
+    if (line.len > 0 && line.ptr[line.len - 1] == '\r') {
+        if (ended) {
+            line.len--; /* of the line end */
+        } else if (!whole && line.len > 1) {
+            line.len--; /* maybe: the next slice will tell */
+            eol--;
+        }
+    }
     if (s->line_start && line.len > 0 && line.ptr[0] == '.')
         buf_put_byte(out, '.');
     buf_put_view(out, line);
@@ -85,7 +125,7 @@ static void send_line(struct pop3_session *s, struct view rest)
         if (s->line_start && line.len == 0)
             s->in_body = true;
         buf_put_str(out, "\r\n");
-        s->offset += eol < slice.len ? 1 : 0;
+        s->offset += ended ? 1 : 0;
     }
     s->line_start = whole;
 }
@@ -106,25 +146,22 @@ static bool message_step(struct pop3_session *s)
 static bool listing_step(struct pop3_session *s)
 {
     struct buf *out = outq_buf(s->host->out);
-    uint32_t count = mailbox_view_count(s->view);
-    struct mailbox_status status;
     struct msg_info info;
 
-    mailbox_status(mailbox_view_mailbox(s->view), &status);
-    for (unsigned i = 0; i < SLICE_ROWS && s->job_seq <= count; i++, s->job_seq++) {
-        if (pop3_is_deleted(s, s->job_seq))
+    for (unsigned i = 0; i < SLICE_ROWS && s->job_n <= s->count; i++, s->job_n++) {
+        if (pop3_is_deleted(s, s->job_n))
             continue;
-        buf_put_dec(out, s->job_seq);
+        buf_put_dec(out, s->job_n);
         buf_put_byte(out, ' ');
         if (s->job == POP3_JOB_LIST) {
-            mailbox_view_info(s->view, s->job_seq, &info);
-            buf_put_dec(out, info.size);
+            mailbox_view_info(s->view, pop3_seq(s, s->job_n), &info);
+            buf_put_dec(out, pop3_size(&info));
         } else {
-            pop3_put_uidl(out, s->view, s->job_seq, status.uidvalidity);
+            pop3_put_uidl(s, out, s->job_n);
         }
         buf_put_str(out, "\r\n");
     }
-    return s->job_seq > count;
+    return s->job_n > s->count;
 }
 
 bool pop3_send_step(struct pop3_session *s)

@@ -1,15 +1,14 @@
 /*
- * The life of a POP3 session: the maildrop is a view of INBOX, or of the folder that the name at log-in asked for, that is never
- * synchronised, so other sessions' changes do not reach it and messages that they expunge can still be read. Nothing is removed
- * before QUIT, and QUIT removes everything in one transaction.
+ * The life of a POP3 session. Nothing is removed before QUIT, and QUIT removes everything in one transaction (RFC 1939 6).
  */
 #include "pop3/session_int.h"
 
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "common/log/log.h"
 #include "common/text/text.h"
-#include "storage/detail.h"
+#include "pop3/login_capa.h"
 
 /* Commands of one run(), so that a pipelining client does not keep the tick. */
 #define COMMANDS_A_RUN 64
@@ -34,33 +33,36 @@ static void restart_timer(struct pop3_session *s)
 
 static void open_maildrop(struct pop3_session *s)
 {
-    struct view folder = s->host->detail;
-    struct mailbox *drop = folder.len > 0 ? account_find_detail(s->acc, folder, (char)s->host->set->hierarchy_separator)
-                                          : account_find(s->acc, VIEW("INBOX"));
-    struct mailbox_status status;
-
-    if (drop == NULL) {
-        /* Never another folder in its place: the client may delete what it has fetched. */
-        pop3_line(s,
-                  folder.len > 0 ? "-ERR [SYS/PERM] There is no such folder." : "-ERR [SYS/TEMP] The maildrop cannot be opened.");
-        pop3_enter(s, POP3_CLOSING);
+    if (pop3_open_maildrop(s)) {
+        pop3_line(s, "+OK Logged in.");
         return;
     }
-    mailbox_status(drop, &status);
-    s->view = mailbox_view_open(s->acc, drop, false);
-    s->deleted = xcalloc((size_t)mailbox_view_count(s->view) / 64 + 1, sizeof(*s->deleted));
-    s->total_size = status.size;
-    pop3_line(s, "+OK Logged in.");
+    /* Never another folder in its place: the client may delete what it has fetched. */
+    pop3_line(s, s->host->detail.len > 0 ? "-ERR [SYS/PERM] There is no such folder."
+                                         : "-ERR [SYS/TEMP] The maildrop cannot be opened.");
+    pop3_enter(s, POP3_CLOSING);
+}
+
+/* What the log-in service says of the client and of what it announced (login_capa.h). */
+static void read_tag(struct pop3_session *s, struct view tag)
+{
+    if (view_starts(tag, VIEW(POP3_TAG_UTF8 ";"))) {
+        s->utf8 = true;
+        tag = view_sub(tag, strlen(POP3_TAG_UTF8 ";"), tag.len);
+    }
+    s->capa = view_dup(tag);
 }
 
 struct pop3_session *pop3_session_new(struct session_host *host, struct account *acc, struct view tag, struct view final)
 {
     struct pop3_session *s = xcalloc(1, sizeof(*s));
 
-    (void)tag;
     s->host = host;
     s->acc = acc;
     s->data.fd = -1;
+    read_tag(s, tag);
+    if (uidl_format_parse(host->set->pop3_uidl_format, &s->uidl) != 0) /* the configuration's check has seen it */
+        PANIC("pop3_uidl_format");
     restart_timer(s);
     if (acc == NULL) {
         pop3_line(s, "-ERR [SYS/TEMP] Your mail is not available now, please try again later.");
@@ -86,6 +88,8 @@ void pop3_session_free(struct pop3_session **sp)
     if (s->view != NULL)
         mailbox_view_close(&s->view);
     free(s->deleted);
+    free(s->map);
+    free(s->capa);
     free(s);
 }
 

@@ -139,7 +139,7 @@ static void apply_append(const struct apply *a, const struct op *op)
 {
     struct mailbox *m = find_loaded(a, op->mailbox);
     struct msg_rec rec = {.uid = op->uid,
-                          .flags = (uint16_t)(op->flags & REC_FLAGS),
+                          .flags = (uint16_t)(op->flags & (REC_FLAGS | REC_OPEN_END)),
                           .zone = (int16_t)op->zone,
                           .size = op->size,
                           .date = op->date,
@@ -285,7 +285,7 @@ static void copy_one(const struct apply *a, struct mailbox *from, uint32_t idx, 
     uint32_t old_uid = rec.uid;
 
     rec.uid = uid;
-    rec.flags &= REC_FLAGS;
+    rec.flags &= REC_FLAGS | REC_OPEN_END;
     rec.savedate = op->savedate;
     rec.keywords = map_keywords(from, to, &rec.keywords);
     rec.modseq = mailbox_bump(to, a->t->seq);

@@ -12,6 +12,7 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 #include "storage/account_int.h"
+#include "storage/maildir_hooks_int.h"
 #include "storage/message/digest.h"
 
 #define CHANGES_SLACK 4096 /* changes kept for views that are behind, besides one a message */
@@ -400,8 +401,16 @@ void mailbox_view_info(const struct mailbox_view *v, uint32_t seq, struct msg_in
     out->zone_minutes = rec->zone;
     out->savedate = rec->savedate;
     memcpy(out->emailid, rec->emailid, sizeof(out->emailid));
+    out->open_end = (rec->flags & REC_OPEN_END) != 0;
     out->recent = v->recent.n > 0 && uidset_has(&v->recent, rec->uid);
     out->expunged = (rec->flags & REC_GONE) != 0 || v->m->gone;
+}
+
+struct view mailbox_view_file_name(const struct mailbox_view *v, uint32_t seq)
+{
+    const struct msg_rec *rec = view_rec(v, seq);
+
+    return rec->seg == 0 ? md_message_name(v->acc, rec) : view_make(NULL, 0);
 }
 
 int mailbox_view_data(struct mailbox_view *v, uint32_t seq, struct msg_data *out)

@@ -28,6 +28,8 @@ void mailbox_view_info(const struct mailbox_view *v, uint32_t seq, struct msg_in
 uint32_t mailbox_view_uid(const struct mailbox_view *v, uint32_t seq);
 /* The POP3 unique id that came with this message from elsewhere; empty: it has none of its own. Valid until the next commit. */
 struct view mailbox_view_uidl(const struct mailbox_view *v, uint32_t seq);
+/* Maildir: the base name of its file. Empty: it is in the log, or the file is gone. Valid until the next call on this account. */
+struct view mailbox_view_file_name(const struct mailbox_view *v, uint32_t seq);
 /* Sequence number of a UID, or 0. */
 uint32_t mailbox_view_seq(const struct mailbox_view *v, uint32_t uid);
 /* The first sequence number whose UID is >= uid, or count + 1. */

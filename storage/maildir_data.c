@@ -143,6 +143,15 @@ static void give_new_name(struct mailbox *m, struct md_file *f, int dirfd)
     free(name);
 }
 
+struct view md_message_name(struct account *acc, const struct msg_rec *rec)
+{
+    struct mailbox *m = account_find_id(acc, (uint32_t)rec->off);
+    const struct md_file *f = m != NULL ? md_box_file(m, rec->file) : NULL;
+    struct md_name n;
+
+    return f != NULL && md_name_parse(view_str(f->name), &n) ? n.base : view_make(NULL, 0);
+}
+
 int md_message_data(struct account *acc, const struct msg_rec *rec, struct msg_data *out)
 {
     struct mailbox *m = account_find_id(acc, (uint32_t)rec->off);

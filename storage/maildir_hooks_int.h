@@ -57,6 +57,8 @@ void md_note_clean(struct account *acc);
 void md_after_commit(struct account *acc);
 
 /* maildir_data.c */
+/* The base name of its file, or empty. */
+struct view md_message_name(struct account *acc, const struct msg_rec *rec);
 MUST_CHECK int md_message_data(struct account *acc, const struct msg_rec *rec, struct msg_data *out);
 
 #endif

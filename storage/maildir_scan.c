@@ -418,7 +418,7 @@ static int stage_file(struct scan *s, struct txn *t, const struct fresh *fresh, 
     memset(&st->message, 0, sizeof(st->message));
     st->op.kind = OP_APPEND_FILE;
     st->op.mailbox = s->m->id;
-    st->op.flags = n.flags;
+    st->op.flags |= n.flags;
     st->op.savedate = (int64_t)(account_now_ms(s->acc) / 1000);
     st->uid_given = fresh->uid != UINT32_MAX;
     st->op.uid = fresh->uid;

@@ -14,6 +14,7 @@ struct msg_info {
     int zone_minutes;
     int64_t savedate;    /* when it came into this mailbox (RFC 8514) */
     uint8_t emailid[16]; /* content id (RFC 8474 EMAILID) */
+    bool open_end;       /* the last line has no line end */
     bool recent;         /* \Recent in this view */
     bool expunged;       /* gone from the mailbox, but this view was not told yet; bytes stay readable */
 };

@@ -8,10 +8,11 @@
 #include "storage/account.h"
 #include "storage/blob.h"
 
-#define REC_GONE 0x8000u   /* expunged; stays in memory while views may know its index */
-#define REC_DIRTY 0x4000u  /* differs from the mapped snapshot */
-#define REC_RENAME 0x2000u /* Maildir: the name of its file does not show its flags yet, and does not count */
-#define REC_STALE 0x1000u  /* differs from the file that a snapshot in progress has written */
+#define REC_GONE 0x8000u     /* expunged; stays in memory while views may know its index */
+#define REC_DIRTY 0x4000u    /* differs from the mapped snapshot */
+#define REC_RENAME 0x2000u   /* Maildir: the name of its file does not show its flags yet, and does not count */
+#define REC_STALE 0x1000u    /* differs from the file that a snapshot in progress has written */
+#define REC_OPEN_END 0x0800u /* of its bytes, not of its state: the last line has no line end (POP3 will add one) */
 #define REC_FLAGS (MSG_SEEN | MSG_ANSWERED | MSG_FLAGGED | MSG_DELETED | MSG_DRAFT)
 
 struct msg_rec {

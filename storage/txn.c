@@ -249,6 +249,8 @@ static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m,
 void stage_message(struct stage *s)
 {
     s->op.size = s->message.bytes.len;
+    if (s->op.size > 0 && s->message.bytes.ptr[s->op.size - 1] != '\n')
+        s->op.flags |= REC_OPEN_END;
     blob_content_id(s->message.bytes, s->op.emailid);
     digest_build(s->message.bytes, &message_limits_default, &s->digest);
     /* A digest that is too large is left out: it can be made again from the message. */

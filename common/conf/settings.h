@@ -69,6 +69,8 @@ struct set_login {
     int tls_min;                      /* tls1.2, tls1.3 : 0x0303 / 0x0304 */
     const char *tls_ciphers;          /* TLS 1.2 cipher list */
     const char *greeting;             /* text of the greeting */
+    uint64_t pop3_login_delay;        /* ms between log-ins of one user; 0: none. auth sees to it */
+    uint64_t pop3_login_wait;         /* ms that a log-in before that may be held */
 };
 
 /* --- auth ------------------------------------------------------------------------------------------------ */
@@ -116,6 +118,8 @@ struct set_auth {
 };
 
 /* --- worker, storage, the protocols' sessions --------------------------------------------------------- */
+enum set_pop3_delete { SET_POP3_EXPUNGE, SET_POP3_HIDE };
+enum set_pop3_8bit { SET_POP3_8BIT_SEND, SET_POP3_8BIT_REFUSE };
 enum set_detail { SET_DETAIL_IGNORE, SET_DETAIL_EXISTING, SET_DETAIL_CREATE };
 enum set_quota_full { SET_QUOTA_FULL_REJECT, SET_QUOTA_FULL_DEFER };
 enum set_mail_format { SET_MAIL_CULVER, SET_MAIL_MAILDIR };
@@ -140,6 +144,11 @@ struct set_worker {
     const char *imap_server_admin;       /* "/shared/admin": a URI; "" = none */
     struct conf_list capability_disable; /* capabilities not to announce */
     bool pop3_mark_seen;                 /* RETR sets \Seen */
+    int pop3_delete;                     /* enum set_pop3_delete: what DELE and QUIT do */
+    const char *pop3_hidden_keyword;     /* of messages that pop3_delete = hide hides */
+    const char *pop3_uidl_format;        /* uidl_format.h */
+    int pop3_8bit_headers;               /* enum set_pop3_8bit: for clients without UTF8 */
+    uint64_t pop3_expire;                /* days announced; 0: NEVER */
     int detail_mailbox;                  /* enum set_detail: what user+folder in an address does */
     int quota_full;                      /* enum set_quota_full */
     uint64_t deliveries_per_user;        /* staged at once */

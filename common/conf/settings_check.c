@@ -10,6 +10,7 @@
 
 #include "common/base/cursor.h"
 #include "common/base/mem.h"
+#include "common/conf/uidl_format.h"
 #include "common/ipc/proto.h"
 
 #define SOCKET_PATH_MAX 107 /* sun_path less its NUL */
@@ -413,6 +414,21 @@ static bool is_uri(const char *v)
     return n > 0 && v[n] == ':' && is_printable_ascii(v);
 }
 
+static void check_pop3(struct check *c, const struct set_worker *w)
+{
+    struct uidl_format format;
+    int err = uidl_format_parse(w->pop3_uidl_format, &format);
+
+    if (err == ERR_SYNTAX)
+        found(c, "pop3_uidl_format: '%.64s' is not understood", w->pop3_uidl_format);
+    else if (err != 0)
+        found(c, "pop3_uidl_format: it must have %%u, or be %%f alone, and give %d characters at most", UIDL_MAX);
+    else if (uidl_format_has(&format, UIDL_FILE_NAME) && w->mail_format != SET_MAIL_MAILDIR)
+        found(c, "pop3_uidl_format: names of files need mail_format = maildir");
+    if (!is_printable_ascii(w->pop3_hidden_keyword) || strpbrk(w->pop3_hidden_keyword, " (){%*\"\\]") != NULL)
+        found(c, "pop3_hidden_keyword: '%.64s' is no keyword", w->pop3_hidden_keyword);
+}
+
 static void check_worker(struct check *c, const struct set_worker *w)
 {
     size_t i;
@@ -422,6 +438,7 @@ static void check_worker(struct check *c, const struct set_worker *w)
     check_imap_id(c, w);
     if (w->imap_server_admin[0] != '\0' && !is_uri(w->imap_server_admin))
         found(c, "imap_server_admin: '%.64s' is not a URI", w->imap_server_admin);
+    check_pop3(c, w);
     if (w->auto_mailboxes.n >= w->mailboxes_max)
         found(c, "mailboxes_max is too low for auto_mailboxes");
     if (w->message_size_max > w->worker_memory)

@@ -39,6 +39,11 @@ static const struct conf_setting settings[] = {
     {"tls_ciphers", CONF_STRING, AT(tls_ciphers), 1, 1024, "ECDHE+AESGCM:ECDHE+CHACHA20", NULL,
      "Ciphers for TLS 1.2, as OpenSSL writes them. TLS 1.3 has only good ones."},
     {"greeting", CONF_STRING, AT(greeting), 1, 200, "Culver ready.", NULL, "Text of the first line that a client sees."},
+    {"pop3_login_delay", CONF_TIME, AT(pop3_login_delay), 0, 86400000, "0", NULL,
+     "Time that a POP3 client is asked to leave between two log-ins (LOGIN-DELAY). One that comes earlier is served all the "
+     "same, "
+     "after a wait. 0: none."},
+    {"pop3_login_wait", CONF_TIME, AT(pop3_login_wait), 0, 10000, "3s", NULL, "The longest such wait."},
     {NULL, CONF_BOOL, 0, 0, 0, NULL, NULL, NULL},
 };
 

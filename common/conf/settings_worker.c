@@ -2,6 +2,8 @@
 #include "common/conf/settings.h"
 
 static const struct conf_word format_words[] = {{"culver", SET_MAIL_CULVER}, {"maildir", SET_MAIL_MAILDIR}, {NULL, 0}};
+static const struct conf_word delete_words[] = {{"expunge", SET_POP3_EXPUNGE}, {"hide", SET_POP3_HIDE}, {NULL, 0}};
+static const struct conf_word headers_words[] = {{"send", SET_POP3_8BIT_SEND}, {"refuse", SET_POP3_8BIT_REFUSE}, {NULL, 0}};
 static const struct conf_word detail_words[] = {
     {"ignore", SET_DETAIL_IGNORE}, {"existing", SET_DETAIL_EXISTING}, {"create", SET_DETAIL_CREATE}, {NULL, 0}};
 static const struct conf_word quota_full_words[] = {
@@ -53,6 +55,22 @@ static const struct conf_setting settings[] = {
      "A POP3 client that says nothing for so long is cut off (RFC 1939 wants 10 minutes or more)."},
     {"pop3_mark_seen", CONF_BOOL, AT(pop3_mark_seen), 0, 0, "no", NULL,
      "A message that a POP3 client fetched is marked as read."},
+    {"pop3_delete", CONF_ENUM, AT(pop3_delete), 0, 0, "expunge", delete_words,
+     "What becomes of messages that a POP3 client deletes: they go (expunge), or get pop3_hidden_keyword and are seen by IMAP "
+     "only (hide)."},
+    {"pop3_hidden_keyword", CONF_STRING, AT(pop3_hidden_keyword), 1, 64, "$POP3Deleted", NULL,
+     "The keyword of such messages, as Dovecot's pop3_deleted_flag."},
+    {"pop3_uidl_format", CONF_STRING, AT(pop3_uidl_format), 1, 128, "dovecot", NULL,
+     "How POP3 names messages that did not bring a unique id with them: dovecot, cyrus, courier, uid, file (mail_format = "
+     "maildir), "
+     "or a text with %u (UID), %v (UIDVALIDITY), %f, %g, as %08Xu or %{uid | hex(8)}. Choose once: clients fetch everything "
+     "again "
+     "after a change."},
+    {"pop3_8bit_headers", CONF_ENUM, AT(pop3_8bit_headers), 0, 0, "send", headers_words,
+     "Messages with unencoded non-ASCII characters in their header, for POP3 clients that have not said UTF8: sent as they are, "
+     "or refused with [UTF8] (RFC 6856)."},
+    {"pop3_expire", CONF_UINT, AT(pop3_expire), 0, 36500, "0", NULL,
+     "Days after which this site removes messages, as POP3 announces it (EXPIRE). 0: never. It is only announced."},
     {"detail_mailbox", CONF_ENUM, AT(detail_mailbox), 0, 0, "existing", detail_words,
      "Where mail for jo+lists goes (recipient_delimiter). ignore: into INBOX. existing: into the mailbox lists, if there is one. "
      "create: the mailbox is made where there is none; anybody can have mailboxes made that way."},

@@ -68,7 +68,10 @@ static int setup(void **state)
         txn_commit(&t, NULL, NULL);
         assert_int_equal(account_commit(f->acc), 0);
     }
-    f->set = (struct set_worker){.pop3_idle_timeout = 600000, .imap_bad_commands = 20};
+    f->set = (struct set_worker){.pop3_idle_timeout = 600000,
+                                 .imap_bad_commands = 20,
+                                 .pop3_uidl_format = "dovecot",
+                                 .pop3_hidden_keyword = "$POP3Deleted"};
     *state = f;
     return 0;
 }

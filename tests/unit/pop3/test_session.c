@@ -71,7 +71,11 @@ static int setup(void **state)
     assert_int_equal(vfs_posix_open(f->folder, &f->vfs), 0);
     params.vfs = f->vfs;
     assert_int_equal(account_open(&params, &f->acc), 0);
-    f->set = (struct set_worker){.pop3_idle_timeout = 600000, .imap_bad_commands = 20, .pop3_mark_seen = true};
+    f->set = (struct set_worker){.pop3_idle_timeout = 600000,
+                                 .imap_bad_commands = 20,
+                                 .pop3_uidl_format = "dovecot",
+                                 .pop3_hidden_keyword = "$POP3Deleted",
+                                 .pop3_mark_seen = true};
     *state = f;
     return 0;
 }
@@ -220,7 +224,129 @@ static void test_line_ends_are_repaired(void **state)
     append(f, "a: 1\n\n.\n.\r\nend");
     open_session(f);
     assert_string_equal(say(f, "RETR 1\r\n", 100, NULL),
-                        "+OK Logged in.\r\n+OK 14 octets\r\na: 1\r\n\r\n..\r\n..\r\nend\r\n.\r\n");
+                        "+OK Logged in.\r\n+OK 16 octets\r\na: 1\r\n\r\n..\r\n..\r\nend\r\n.\r\n");
+    close_session(f);
+}
+
+/* RFC 1939 11: the size is that of what is sent, before dot-stuffing; also where the last line has no line end. */
+static void test_sizes(void **state)
+{
+    static const char *const messages[] = {
+        "", "a", ".", ".\r", "a: 1\r\n\r\nx", "a: 1\r\n\r\n.x\r\n", "a: 1", "\r\n", "a: 1\r\n\r\n..\r\n."};
+    struct fixture *f = *state;
+    unsigned long long listed, sum = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(messages); i++)
+        append(f, messages[i]);
+    open_session(f);
+    say(f, "", 1, NULL);
+    for (unsigned n = 1; n <= ARRAY_LEN(messages); n++) {
+        char command[32], *body, *end;
+        size_t sent;
+
+        snprintf(command, sizeof(command), "LIST %u\r\n", n);
+        listed = strtoull(strrchr(say(f, command, 100, NULL), ' '), NULL, 10);
+        sum += listed;
+        snprintf(command, sizeof(command), "RETR %u\r\n", n);
+        (void)say(f, command, 100, NULL);
+        assert_int_equal(strtoull(f->answer + strlen("+OK "), NULL, 10), listed);
+        body = strchr(f->answer, '\n') + 1;
+        sent = strlen(body);
+        assert_true(sent >= 3 && strcmp(body + sent - 3, ".\r\n") == 0);
+        assert_true(sent == 3 || body[sent - 4] == '\n');
+        sent -= 3;
+        end = body + sent;
+        for (char *p = body; p < end; p++)
+            sent -= *p == '.' && (p == body || p[-1] == '\n');
+        assert_int_equal(sent, listed);
+    }
+    assert_int_equal(strtoull(strrchr(say(f, "STAT\r\n", 100, NULL), ' '), NULL, 10), sum);
+    close_session(f);
+}
+
+static void test_hide(void **state)
+{
+    struct fixture *f = *state;
+    struct mailbox_status status;
+
+    append(f, "a: 1\r\n\r\n");
+    append(f, "b: 2\r\n\r\n2");
+    append(f, "c: 3\r\n\r\n");
+    f->set.pop3_delete = SET_POP3_HIDE;
+    open_session(f);
+    (void)say(f, "DELE 1\r\nQUIT\r\n", 100, NULL);
+    close_session(f);
+    open_session(f);
+    assert_string_equal(say(f, "LIST\r\nDELE 2\r\nRETR 1\r\nRETR 3\r\nTOP 1 0\r\nUIDL\r\nQUIT\r\n", 100, NULL),
+                        "+OK Logged in.\r\n+OK\r\n1 11\r\n2 8\r\n.\r\n+OK Marked to be deleted.\r\n+OK 11 octets\r\nb: "
+                        "2\r\n\r\n2\r\n.\r\n-ERR There is no such message.\r\n+OK 11 octets\r\nb: 2\r\n\r\n.\r\n+OK\r\n1 "
+                        "000000026553f101\r\n.\r\n+OK Logging out, messages deleted.\r\n");
+    close_session(f);
+    mailbox_status(account_find(f->acc, VIEW("INBOX")), &status);
+    assert_int_equal(status.messages, 3);
+    f->set.pop3_delete = SET_POP3_EXPUNGE;
+    open_session(f);
+    assert_string_equal(say(f, "STAT\r\n", 100, NULL), "+OK Logged in.\r\n+OK 3 27\r\n");
+    close_session(f);
+}
+
+/* RFC 2449 6: CAPA is the same in both states; RFC 6856: UTF8 and LANG. */
+static void test_capabilities(void **state)
+{
+    struct fixture *f = *state;
+
+    append(f, "Subject: \xc3\xa4\r\n\r\n\xc3\xa4\r\n");
+    append(f, "Subject: a\r\n\r\n\xc3\xa4\r\n");
+    f->set.pop3_8bit_headers = SET_POP3_8BIT_REFUSE;
+    f->set.pop3_expire = 30;
+    open_session(f);
+    pop3_session_free(&f->s);
+    f->s = pop3_session_new(&f->host, f->acc, VIEW("STLS;SASL PLAIN LOGIN;LOGIN-DELAY 60;"), view_make(NULL, 0));
+    assert_non_null(
+        strstr(say(f, "CAPA\r\n", 100, NULL),
+               "UTF8\r\nLANG\r\nEXPIRE 30\r\nIMPLEMENTATION Culver\r\nSTLS\r\nSASL PLAIN LOGIN\r\nLOGIN-DELAY 60\r\n.\r\n"));
+    assert_non_null(strstr(say(f, "RETR 1\r\n", 100, NULL), "-ERR [UTF8] "));
+    assert_non_null(strstr(say(f, "TOP 1 0\r\n", 100, NULL), "-ERR [UTF8] "));
+    assert_non_null(strstr(say(f, "RETR 2\r\n", 100, NULL), "\xc3\xa4\r\n.\r\n"));
+    assert_non_null(strstr(say(f, "UTF8\r\n", 100, NULL), "-ERR"));
+    assert_non_null(strstr(say(f, "LANG\r\n", 100, NULL), "\r\nen English\r\n.\r\n"));
+    assert_non_null(strstr(say(f, "LANG *\r\n", 100, NULL), "+OK en "));
+    assert_non_null(strstr(say(f, "LANG EN-gb\r\n", 100, NULL), "+OK en "));
+    assert_non_null(strstr(say(f, "LANG de\r\n", 100, NULL), "-ERR"));
+    pop3_session_free(&f->s);
+    f->s = pop3_session_new(&f->host, f->acc, VIEW("utf8;USER;"), view_make(NULL, 0));
+    assert_non_null(strstr(say(f, "RETR 1\r\nCAPA\r\n", 100, NULL), "\xc3\xa4\r\n\r\n\xc3\xa4\r\n.\r\n"));
+    assert_non_null(strstr(f->answer, "Culver\r\nUSER\r\n.\r\n"));
+    close_session(f);
+}
+
+/* A folder that another session deletes meanwhile can be read to the end, and nothing else. */
+static void test_folder_goes_away(void **state)
+{
+    struct message_source src = {.parts = {VIEW("a: 1\r\n\r\n")}, .fd = -1};
+    struct append_options opt = {0};
+    struct fixture *f = *state;
+    struct txn *t = txn_begin(f->acc);
+
+    assert_int_equal(txn_create(t, VIEW("Work"), 0), 0);
+    txn_commit(&t, NULL, NULL);
+    assert_int_equal(account_commit(f->acc), 0);
+    t = txn_begin(f->acc);
+    assert_int_equal(txn_append(t, account_find(f->acc, VIEW("Work")), &src, &opt), 0);
+    txn_commit(&t, NULL, NULL);
+    assert_int_equal(account_commit(f->acc), 0);
+    f->set.hierarchy_separator = '/';
+    open_session(f);
+    pop3_session_free(&f->s);
+    f->host.detail = VIEW("work");
+    f->s = pop3_session_new(&f->host, f->acc, view_make(NULL, 0), view_make(NULL, 0));
+    t = txn_begin(f->acc);
+    assert_int_equal(txn_delete(t, VIEW("Work")), 0);
+    txn_commit(&t, NULL, NULL);
+    assert_int_equal(account_commit(f->acc), 0);
+    assert_non_null(strstr(say(f, "RETR 1\r\n", 100, NULL), "a: 1\r\n\r\n.\r\n"));
+    assert_non_null(strstr(say(f, "UIDL\r\nUIDL 1\r\nLIST\r\n", 100, NULL), "+OK 1 "));
+    assert_non_null(strstr(say(f, "DELE 1\r\nQUIT\r\n", 100, NULL), "-ERR [SYS/PERM] "));
     close_session(f);
 }
 
@@ -303,6 +429,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_breaking_off_deletes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fixed_maildrop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_line_ends_are_repaired, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hide, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_capabilities, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_folder_goes_away, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mistakes_in_a_row, setup, teardown),
         cmocka_unit_test_setup_teardown(test_final_message, setup, teardown),
