@@ -4,8 +4,7 @@
 #include "common/base/mem.h"
 #include "imap/command.h"
 #include "imap/respond.h"
-#include "imap/return.h"
-#include "imap/search.h"
+#include "imap/scan.h"
 #include "imap/sort.h"
 
 struct sort_args {
@@ -30,6 +29,7 @@ static void parse(struct imap_parse *p, struct imap_job *job)
         imap_parse_fail(p, "SAVE is for SEARCH");
     imap_parse_space(p);
     imap_sort_parse(p, &a->sorter);
+    a->program.acc = job->s->acc;
     imap_search_parse_sorted(p, &a->program);
 }
 
@@ -38,8 +38,8 @@ static enum imap_step begin(struct imap_job *job, struct sort_args *a)
     struct imap_session *s = job->s;
     uint32_t count = mailbox_view_count(s->view);
 
-    if (a->program.bad_charset)
-        return imap_job_no(job, "BADCHARSET (US-ASCII UTF-8)", "Charset is not supported");
+    if (imap_search_refuse(job, &a->program))
+        return IMAP_STEP_DONE;
     if (a->program.uses_modseq)
         imap_session_condstore(s);
     job->hold = a->program.uses_numbers;
@@ -152,9 +152,12 @@ static enum imap_step step(struct imap_job *job)
 
     if (!a->begun && begin(job, a) == IMAP_STEP_DONE)
         return IMAP_STEP_DONE;
-    r = scan(job, a);
-    if (r != IMAP_STEP_DONE || job->answer_text != NULL)
-        return r;
+    if (!a->written_head) {
+        imap_search_budget_begin(&a->program);
+        r = imap_search_slice_end(job, &a->program, scan(job, a));
+        if (r != IMAP_STEP_DONE || job->answer_text != NULL)
+            return r;
+    }
     if (!imap_sort_step(job->s, &a->sorter))
         return IMAP_STEP_AGAIN;
     if (!(a->extended ? write_extended(job, a) : write_basic(job->s, a)))

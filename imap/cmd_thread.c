@@ -1,13 +1,15 @@
-/* THREAD (RFC 5256 BASE.6.4): finds, threads (thread.h), answers. */
+/* THREAD (RFC 5256 BASE.6.4; REFS of draft-ietf-morg-inthread): finds, threads (thread.h), answers. */
 #include <time.h>
 
+#include "common/base/mem.h"
 #include "imap/command.h"
 #include "imap/respond.h"
-#include "imap/search.h"
+#include "imap/scan.h"
 #include "imap/thread.h"
 
 struct thread_args {
-    bool references, begun, made, written_head;
+    enum imap_thread_by by;
+    bool begun, made, written_head;
     struct imap_thread thread;
     struct imap_search_program program;
     struct imap_search_now now;
@@ -17,13 +19,17 @@ struct thread_args {
 static void parse(struct imap_parse *p, struct imap_job *job)
 {
     struct thread_args *a = job->args;
+    static const char *const names[] = {
+        [THREAD_ORDEREDSUBJECT] = "ORDEREDSUBJECT", [THREAD_REFERENCES] = "REFERENCES", [THREAD_REFS] = "REFS"};
     struct view algorithm;
 
     imap_parse_space(p);
     algorithm = imap_parse_atom(p);
-    a->references = view_eq_nocase(algorithm, VIEW("REFERENCES"));
-    if (!a->references && !view_eq_nocase(algorithm, VIEW("ORDEREDSUBJECT")))
+    while (a->by < ARRAY_LEN(names) && !view_eq_nocase(algorithm, view_str(names[a->by])))
+        a->by++;
+    if (a->by == ARRAY_LEN(names))
         imap_parse_fail(p, "Unknown threading algorithm");
+    a->program.acc = job->s->acc;
     imap_search_parse_sorted(p, &a->program);
 }
 
@@ -32,8 +38,8 @@ static enum imap_step begin(struct imap_job *job, struct thread_args *a)
     struct imap_session *s = job->s;
     uint32_t count = mailbox_view_count(s->view);
 
-    if (a->program.bad_charset)
-        return imap_job_no(job, "BADCHARSET (US-ASCII UTF-8)", "Charset is not supported");
+    if (imap_search_refuse(job, &a->program))
+        return IMAP_STEP_DONE;
     if (a->program.uses_modseq)
         imap_session_condstore(s);
     job->hold = a->program.uses_numbers;
@@ -55,7 +61,7 @@ static enum imap_step scan(struct imap_job *job, struct thread_args *a)
 
         imap_message_open(s, &m, ++a->scanned);
         if (!m.info.expunged && imap_search_match(s, &a->program, &a->now, &m))
-            err = imap_thread_add(s, &a->thread, &m, job->uid ? m.info.uid : m.seq, a->references);
+            err = imap_thread_add(s, &a->thread, &m, job->uid ? m.info.uid : m.seq, a->by);
         imap_message_close(&m);
         if (err != 0)
             return imap_job_fail(job, err);
@@ -63,6 +69,17 @@ static enum imap_step scan(struct imap_job *job, struct thread_args *a)
             return IMAP_STEP_AGAIN;
     }
     return IMAP_STEP_DONE;
+}
+
+static void make(struct thread_args *a)
+{
+    a->made = true;
+    if (a->by == THREAD_REFS)
+        imap_thread_by_refs(&a->thread);
+    else if (a->by == THREAD_REFERENCES)
+        imap_thread_by_references(&a->thread);
+    else
+        imap_thread_by_subject(&a->thread);
 }
 
 static enum imap_step step(struct imap_job *job)
@@ -73,14 +90,13 @@ static enum imap_step step(struct imap_job *job)
 
     if (!a->begun && begin(job, a) == IMAP_STEP_DONE)
         return IMAP_STEP_DONE;
-    r = scan(job, a);
-    if (r != IMAP_STEP_DONE || job->answer_text != NULL)
-        return r;
-    if (!a->made && a->references)
-        imap_thread_by_references(&a->thread);
-    else if (!a->made)
-        imap_thread_by_subject(&a->thread);
-    a->made = true;
+    if (!a->made) {
+        imap_search_budget_begin(&a->program);
+        r = imap_search_slice_end(job, &a->program, scan(job, a));
+        if (r != IMAP_STEP_DONE || job->answer_text != NULL)
+            return r;
+        make(a);
+    }
     if (!a->written_head)
         buf_put_str(imap_out(s), a->thread.n > 0 ? "* THREAD " : "* THREAD");
     a->written_head = s->mid_response = true;

@@ -106,6 +106,14 @@ bool imap_put_esearch(struct imap_job *job, const struct imap_esearch *e)
 
     buf_put_str(out, "* ESEARCH (TAG ");
     imap_put_string(job->s, out, job->tag);
+    if (e->mailbox != NULL) {
+        struct mailbox_status status;
+
+        mailbox_status(e->mailbox, &status);
+        buf_put_str(out, " MAILBOX ");
+        imap_put_mailbox(job->s, out, mailbox_name(e->mailbox));
+        put_number(out, " UIDVALIDITY ", status.uidvalidity);
+    }
     buf_put_str(out, e->uid ? ") UID" : ")");
     if ((ret & IMAP_RETURN_MIN) != 0 && e->n > 0)
         put_number(out, " MIN ", e->min);

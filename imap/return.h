@@ -39,9 +39,10 @@ void imap_partial_cut(const struct imap_partial *partial, const struct uidset *s
 struct imap_esearch {
     const struct imap_return *ret;
     bool uid;
-    uint64_t n;        /* results */
-    uint32_t min, max; /* the first and the last one */
-    uint64_t modseq;   /* 0: it is not to be told */
+    uint64_t n;                    /* results */
+    uint32_t min, max;             /* the first and the last one */
+    uint64_t modseq;               /* 0: it is not to be told */
+    const struct mailbox *mailbox; /* where they are (RFC 7377 2.1); NULL: in the selected one */
 };
 /* "* ESEARCH (TAG "a1") UID MIN 1 COUNT 3 ALL "; true when a list follows, then imap_put_esearch_end(). */
 bool imap_put_esearch(struct imap_job *job, const struct imap_esearch *e);

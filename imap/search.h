@@ -33,7 +33,8 @@ enum imap_search_op {
     SEARCH_ADDRESS,  /* find, number: enum imap_search_address */
     SEARCH_HEADER,   /* text: field name, number: digest_name_hash(), find */
     SEARCH_BODY,     /* find */
-    SEARCH_TEXT
+    SEARCH_TEXT,
+    SEARCH_FILTER /* while it is parsed */
 };
 enum imap_search_compare { SEARCH_BEFORE, SEARCH_ON, SEARCH_SINCE };
 enum imap_search_address { SEARCH_FROM, SEARCH_TO, SEARCH_CC, SEARCH_BCC };
@@ -59,7 +60,11 @@ struct imap_search_program {
     struct imap_find_work *find_work; /* of all texts that are looked for */
     struct buf text;                  /* decoded header fields */
     unsigned keys;
-    bool uses_modseq, bad_charset;
+    struct account *acc; /* whose filters may be used; NULL: none */
+    bool uses_modseq, bad_charset, uses_filter;
+    unsigned filter_depth;
+    struct view undefined_filter; /* ptr NULL: all could be had */
+    uint64_t budget_begin_us, used_us, allowed_us;
     bool uses_numbers; /* message numbers: they must not change meanwhile (RFC 9051 7.5.1) */
 };
 
@@ -70,6 +75,11 @@ void imap_search_parse_sorted(struct imap_parse *p, struct imap_search_program *
 /* Resolves the sets of the program; saved is what "$" stands for. */
 void imap_search_resolve(struct imap_search_program *prog, uint32_t count, uint32_t last_uid, const struct uidset *saved);
 void imap_search_free(struct imap_search_program *prog);
+
+/* Around each slice of matching: false when the program has used more time of the processor than the messages that it looked at
+ * are worth. */
+void imap_search_budget_begin(struct imap_search_program *prog);
+bool imap_search_budget_end(struct imap_search_program *prog);
 
 struct imap_search_now {
     int64_t now; /* seconds since 1970 */

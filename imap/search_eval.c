@@ -1,8 +1,14 @@
 /* Evaluation of a SEARCH program. A message whose digest or bytes cannot be read matches no key that needs them. Keys that look
  * for texts are in search_text.c. */
+#include <time.h>
+
 #include "common/text/text.h"
 #include "imap/search.h"
 
+/* What a search may use of the processor: some seconds, and for each message what it takes to look at it with a few keys. */
+#define BUDGET_US (10 * 1000000)
+#define BUDGET_MESSAGE_US 100
+#define BUDGET_OCTETS_US 50 /* octets in a microsecond */
 #define EMAILID_PREFIX 'M'
 #define THREADID_PREFIX 'T'
 
@@ -99,6 +105,7 @@ static bool match(const struct eval *e, struct imap_search_node *n)
     case SEARCH_ALL:
         return true;
     case SEARCH_NONE:
+    case SEARCH_FILTER:
         return false;
     case SEARCH_AND:
     case SEARCH_OR:
@@ -143,10 +150,30 @@ static bool match(const struct eval *e, struct imap_search_node *n)
     return false;
 }
 
+static uint64_t cpu_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+void imap_search_budget_begin(struct imap_search_program *prog)
+{
+    prog->budget_begin_us = cpu_us();
+}
+
+bool imap_search_budget_end(struct imap_search_program *prog)
+{
+    prog->used_us += cpu_us() - prog->budget_begin_us;
+    return prog->used_us <= BUDGET_US + prog->allowed_us;
+}
+
 bool imap_search_match(struct imap_session *s, struct imap_search_program *prog, const struct imap_search_now *now,
                        struct imap_message *m)
 {
     const struct eval e = {s, prog, now, m};
 
+    prog->allowed_us += BUDGET_MESSAGE_US + m->info.size / BUDGET_OCTETS_US;
     return match(&e, prog->root);
 }

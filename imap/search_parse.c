@@ -1,7 +1,10 @@
 /* search-key (RFC 9051 section 9). Parentheses are bounded by depth, everything by the number of keys, which bounds the recursion
  * of OR and NOT. */
 #include "common/base/mem.h"
+#include "common/text/text.h"
 #include "imap/search.h"
+
+#define FILTER_DEPTH_MAX 10 /* RFC 5466 3.1: at least 3 */
 
 enum argument { ARG_NONE, ARG_STRING, ARG_DATE, ARG_NUMBER, ARG_NUMBER64, ARG_SET, ARG_KEYWORD, ARG_SPECIAL };
 
@@ -21,6 +24,7 @@ static const struct key {
     {"DELETED", SEARCH_FLAG, ARG_NONE, MSG_DELETED, false},
     {"DRAFT", SEARCH_FLAG, ARG_NONE, MSG_DRAFT, false},
     {"EMAILID", SEARCH_EMAILID, ARG_KEYWORD, 0, false},
+    {"FILTER", SEARCH_FILTER, ARG_SPECIAL, 0, false},
     {"FLAGGED", SEARCH_FLAG, ARG_NONE, MSG_FLAGGED, false},
     {"FROM", SEARCH_ADDRESS, ARG_STRING, SEARCH_FROM, false},
     {"HEADER", SEARCH_HEADER, ARG_SPECIAL, 0, false},
@@ -59,6 +63,7 @@ static const struct key {
 };
 
 static struct imap_search_node *parse_key(struct imap_parse *p, struct imap_search_program *prog);
+static struct imap_search_node *parse_all(struct imap_parse *p, struct imap_search_program *prog);
 
 static struct imap_search_node *node_new(struct imap_parse *p, struct imap_search_program *prog, enum imap_search_op op)
 {
@@ -138,10 +143,67 @@ static void parse_modseq(struct imap_parse *p, struct imap_search_program *prog,
     prog->uses_modseq = true;
 }
 
+/* private before shared (RFC 5466 3.1). */
+static bool find_filter(const struct imap_search_program *prog, struct view name, struct view *value_out)
+{
+    static const char *const roots[] = {"/private/filters/values/", "/shared/filters/values/"};
+    bool found = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(roots) && prog->acc != NULL && !found; i++) {
+        struct buf entry;
+
+        buf_init(&entry, ANNOTATION_ENTRY_MAX);
+        buf_put_str(&entry, roots[i]);
+        for (size_t k = 0; k < name.len; k++)
+            buf_put_byte(&entry, ascii_lower(name.ptr[k]));
+        found = buf_ok(&entry) && account_annotation(prog->acc, buf_view(&entry), value_out);
+        buf_free(&entry);
+    }
+    return found;
+}
+
+/* FILTER name: the keys that are stored under that name, as if they stood here in parentheses (RFC 5466 3.1). They can name
+ * filters in turn; one that is nested too deep, in a circle for instance, counts as missing. */
+static struct imap_search_node *parse_filter(struct imap_parse *p, struct imap_search_program *prog)
+{
+    struct imap_parse inner;
+    struct imap_search_node *n;
+    struct view name, value;
+
+    imap_parse_space(p);
+    name = imap_parse_atom(p);
+    if (!imap_parse_ok(p) || view_find(name, '/') < name.len) {
+        imap_parse_fail(p, "Invalid filter name");
+        return NULL;
+    }
+    prog->uses_filter = true;
+    if (prog->undefined_filter.ptr != NULL)
+        return node_new(p, prog, SEARCH_NONE);
+    if (prog->filter_depth == FILTER_DEPTH_MAX || !find_filter(prog, name, &value)) {
+        prog->undefined_filter = name;
+        return node_new(p, prog, SEARCH_NONE);
+    }
+    imap_parse_init(&inner, imap_pool_copy(p->pool, value), p->pool);
+    inner.depth = p->depth;
+    inner.uidonly = p->uidonly;
+    prog->filter_depth++;
+    n = parse_all(&inner, prog);
+    prog->filter_depth--;
+    imap_parse_end(&inner);
+    if (!imap_parse_ok(&inner) && inner.code != NULL)
+        imap_parse_fail_code(p, inner.code, imap_parse_error(&inner));
+    else if (!imap_parse_ok(&inner) && prog->undefined_filter.ptr == NULL)
+        prog->undefined_filter = name;
+    return n;
+}
+
 static struct imap_search_node *parse_special(struct imap_parse *p, struct imap_search_program *prog, const struct key *key)
 {
-    struct imap_search_node *n = node_new(p, prog, key->op), *unseen;
+    struct imap_search_node *n, *unseen;
 
+    if (key->op == SEARCH_FILTER)
+        return parse_filter(p, prog);
+    n = node_new(p, prog, key->op);
     if (n == NULL)
         return NULL;
     switch (key->op) {
@@ -297,6 +359,7 @@ void imap_search_resolve(struct imap_search_program *prog, uint32_t count, uint3
     for (struct imap_search_node *n = prog->all; n != NULL; n = n->all) {
         if (n->op != SEARCH_SEQ && n->op != SEARCH_UID)
             continue;
+        uidset_free(&n->resolved); /* of the mailbox before */
         if (n->set.saved) {
             n->op = SEARCH_UID;
             for (size_t i = 0; i < saved->n; i++)

@@ -111,7 +111,8 @@ static size_t put_string(struct imap_thread *t, struct view v, size_t *len_out)
     return at;
 }
 
-int imap_thread_add(struct imap_session *s, struct imap_thread *t, struct imap_message *m, uint32_t number, bool references)
+int imap_thread_add(struct imap_session *s, struct imap_thread *t, struct imap_message *m, uint32_t number,
+                    enum imap_thread_by by)
 {
     struct digest d = {.sent_date = INT64_MIN};
     struct imap_thread_node *node;
@@ -119,18 +120,15 @@ int imap_thread_add(struct imap_session *s, struct imap_thread *t, struct imap_m
 
     if (t->strings.max == 0)
         buf_init(&t->strings, STRINGS_MAX);
-    if (references) {
-        if (imap_message_digest(s, m) == 0)
-            d = m->digest;
-        imap_thread_link(t, d.envelope.message_id, d.references, &index);
-    } else {
-        if (imap_message_summary(s, m, &d) != 0)
-            d = (struct digest){.sent_date = INT64_MIN};
+    if (imap_message_summary(s, m, &d) != 0)
+        d = (struct digest){.sent_date = INT64_MIN};
+    if (by == THREAD_ORDEREDSUBJECT)
         index = imap_thread_node_new(t);
-    }
+    else
+        imap_thread_link(t, d.envelope.message_id, d.references, &index);
     node = &t->nodes[index];
     node->number = number;
-    node->date = imap_sent_date(m, &d);
+    node->date = by == THREAD_REFS ? m->info.date : imap_sent_date(m, &d);
     node->reply = d.subject_is_reply;
     node->subject = put_string(t, d.base_subject, &node->subject_len);
     return buf_ok(&t->strings) && t->n < NODES_MAX ? 0 : ERR_LIMIT;

@@ -29,12 +29,15 @@ struct imap_thread {
     bool begun;
 };
 
-/* Adds a message, in the order of the mailbox. references: link it by its ids. ERR_LIMIT: too much to be threaded. */
+enum imap_thread_by { THREAD_ORDEREDSUBJECT, THREAD_REFERENCES, THREAD_REFS };
+/* Adds a message, in the order of the mailbox. ERR_LIMIT: too much to be threaded. */
 MUST_CHECK int imap_thread_add(struct imap_session *s, struct imap_thread *t, struct imap_message *m, uint32_t number,
-                               bool references);
+                               enum imap_thread_by by);
 /* All are added: makes the threads. nodes[0].child is the first one. */
 void imap_thread_by_subject(struct imap_thread *t);
 void imap_thread_by_references(struct imap_thread *t);
+/* As by references, but subjects do not count, and threads are in the order of their latest messages (THREAD=REFS). */
+void imap_thread_by_refs(struct imap_thread *t);
 /* Writes "(3 6 (4 23)(44 7 96))" in slices; true when all is written. */
 bool imap_thread_put(struct imap_session *s, struct imap_thread *t);
 void imap_thread_free(struct imap_thread *t);

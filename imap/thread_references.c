@@ -244,3 +244,37 @@ void imap_thread_by_references(struct imap_thread *t)
     date_heads(t);
     imap_thread_sort_children(t, 0);
 }
+
+/* Gives each head the date of the latest message below it. Goes down and up the tree by its links. */
+static void date_by_latest(struct imap_thread *t)
+{
+    for (uint32_t head = t->nodes[0].child; head != 0; head = t->nodes[head].next) {
+        int64_t latest = t->nodes[head].number != 0 ? t->nodes[head].date : INT64_MIN;
+        uint32_t at = head;
+
+        for (;;) {
+            if (t->nodes[at].child != 0)
+                at = t->nodes[at].child;
+            else {
+                while (at != head && t->nodes[at].next == 0)
+                    at = t->nodes[at].parent;
+                if (at == head)
+                    break;
+                at = t->nodes[at].next;
+            }
+            latest = MAX_OF(latest, t->nodes[at].date);
+        }
+        t->nodes[head].date = latest;
+    }
+}
+
+void imap_thread_by_refs(struct imap_thread *t)
+{
+    if (t->n == 0)
+        return;
+    make_children(t);
+    for (uint32_t i = 1; i < t->n; i++)
+        imap_thread_sort_children(t, i);
+    date_by_latest(t);
+    imap_thread_sort_children(t, 0);
+}

@@ -350,3 +350,297 @@ UIDONLY = [
         S: OK .*
     """),
 ]
+
+MULTISEARCH = [
+    case("RFC 7377 3", "named mailboxes and subtrees", r"""
+        C: CREATE folder1
+        S: OK .*
+        C: CREATE folder2/banana
+        S: OK .*
+        C: CREATE folder2/peach/pit
+        S: OK .*
+        C: CREATE folder2/salmon
+        S: OK .*
+        C: APPEND folder1 (\Seen) {msg m1}
+        S: OK .*
+        C: APPEND folder1 {msg m2}
+        S: OK .*
+        C: APPEND folder1 {msg m3}
+        S: OK \[APPENDUID (?P<v>\d+) 3\] .*
+        C: APPEND folder2/banana {msg m3}
+        S: OK \[APPENDUID (?P<b>\d+) 1\] .*
+        C: APPEND folder2/peach/pit {msg m3}
+        S: OK \[APPENDUID (?P<p>\d+) 1\] .*
+        C: ESEARCH IN (mailboxes "folder1" subtree "folder2") UNSEEN
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?folder1"? UIDVALIDITY <<v>>\) UID ALL 2:3
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?folder2/banana"? UIDVALIDITY <<b>>\) UID ALL 1
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?folder2/peach/pit"? UIDVALIDITY <<p>>\) UID ALL 1
+        S: OK .*
+        N: * ESEARCH .*salmon.*
+        C: ESEARCH IN (mailboxes folder1 subtree-one folder2) SUBJECT "message 3"
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?folder1"? UIDVALIDITY <<v>>\) UID ALL 3
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?folder2/banana"? UIDVALIDITY <<b>>\) UID ALL 1
+        S: OK .*
+        N: * ESEARCH .*pit.*
+        C: ESEARCH IN (mailboxes (folder1 folder2/banana none)) RETURN (COUNT MIN MAX) BODY "body of"
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?folder1"? UIDVALIDITY <<v>>\) UID MIN 1 MAX 3 COUNT 3
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?folder2/banana"? UIDVALIDITY <<b>>\) UID MIN 1 MAX 1 COUNT 1
+        S: OK .*
+    """),
+    case("RFC 7377 2.2", "the selected mailbox by default, which stays selected", r"""
+        C: CREATE other
+        S: OK .*
+        C: APPEND other {msg m5}
+        S: OK .*
+        I: m1 m2
+        C: ESEARCH RETURN () ALL
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?INBOX"? UIDVALIDITY \d+\) UID ALL 1:2
+        S: OK .*
+        C: ESEARCH UNSEEN
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?INBOX"? UIDVALIDITY \d+\) UID ALL 1:2
+        S: OK .*
+        C: ESEARCH IN (selected mailboxes other) RETURN (COUNT) ALL
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?INBOX"? UIDVALIDITY \d+\) UID COUNT 2
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?other"? UIDVALIDITY \d+\) UID COUNT 1
+        S: OK .*
+        C: ESEARCH IN (mailboxes other) ALL
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?other"? UIDVALIDITY \d+\) UID ALL 1
+        S: OK .*
+        C: FETCH 1:2 (UID)
+        S: * 1 FETCH \(UID 1\)
+        S: * 2 FETCH \(UID 2\)
+        S: OK .*
+    """),
+    case("RFC 7377 2.2", "personal, inboxes, subscribed; each mailbox once", r"""
+        C: CREATE one
+        S: OK .*
+        C: CREATE two
+        S: OK .*
+        C: SUBSCRIBE two
+        S: OK .*
+        C: APPEND one {msg m4}
+        S: OK .*
+        C: APPEND two {msg m4}
+        S: OK .*
+        C: ESEARCH IN (personal mailboxes one) SUBJECT "Message 4"
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?one"? UIDVALIDITY \d+\) UID ALL 1
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?two"? UIDVALIDITY \d+\) UID ALL 1
+        S: OK .*
+        C: ESEARCH IN (inboxes) SUBJECT "Message 4"
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?one"? UIDVALIDITY \d+\) UID ALL 1
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?two"? UIDVALIDITY \d+\) UID ALL 1
+        S: OK .*
+        C: ESEARCH IN (subscribed) SUBJECT "Message 4"
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?two"? UIDVALIDITY \d+\) UID ALL 1
+        S: OK .*
+        N: * ESEARCH .*one.*
+    """),
+    case("RFC 7377 2.1", "no response without results, whatever is to be returned", r"""
+        C: CREATE empty
+        S: OK .*
+        I: m1
+        C: ESEARCH IN (personal) RETURN (COUNT MIN MAX) DELETED
+        S: OK .*
+        N: * ESEARCH .*
+        C: ESEARCH IN (mailboxes nowhere) ALL
+        S: OK .*
+        N: * ESEARCH .*
+        C: ESEARCH 5:7
+        S: OK .*
+        N: * ESEARCH .*
+        C: ESEARCH IN (personal) RETURN (PARTIAL 5:9) ALL
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "?INBOX"? UIDVALIDITY \d+\) UID PARTIAL \(5:9 NIL\)
+        S: OK .*
+    """),
+    case("RFC 7377 2", "pipelined, and with numbers of each mailbox", r"""
+        C: CREATE b1
+        S: OK .*
+        C: APPEND b1 {msg m1}
+        S: OK .*
+        C: APPEND b1 {msg m2}
+        S: OK .*
+        I: m1 m2 m3
+        c: p1 ESEARCH IN (mailboxes b1 selected) 2:*{nl}p2 ESEARCH IN (mailboxes b1) RETURN (COUNT) TEXT m1@{nl}p3 NOOP
+        S: * ESEARCH \(TAG "p1" MAILBOX "?INBOX"? UIDVALIDITY \d+\) UID ALL 2:3
+        S: * ESEARCH \(TAG "p1" MAILBOX "?b1"? UIDVALIDITY \d+\) UID ALL 2
+        L: p1 OK ESEARCH completed
+        S: * ESEARCH \(TAG "p2" MAILBOX "?b1"? UIDVALIDITY \d+\) UID COUNT 1
+        L: p2 OK ESEARCH completed
+        L: p3 OK NOOP completed
+    """),
+    case("RFC 7377 2.2", "what is refused", r"""
+        C: ESEARCH UNSEEN
+        S: BAD .*
+        C: ESEARCH IN (selected) ALL
+        S: BAD .*
+        C: ESEARCH IN (selected-delayed) ALL
+        S: BAD .*
+        C: ESEARCH IN (personal) RETURN (SAVE) ALL
+        S: BAD .*
+        C: ESEARCH IN (personal (depth 3)) ALL
+        S: BAD .*
+        C: ESEARCH IN () ALL
+        S: BAD .*
+        C: ESEARCH IN (mailboxes) ALL
+        S: BAD .*
+        C: ESEARCH IN (mailboxes ()) ALL
+        S: BAD .*
+        C: ESEARCH IN (personal) CHARSET X-NO ALL
+        S: NO \[BADCHARSET .*\] .*
+        C: ESEARCH IN (personal)
+        S: BAD .*
+        I: m1
+        C: ESEARCH IN (selected personal) RETURN (SAVE) ALL
+        S: BAD .*
+        C: ESEARCH RETURN (SAVE) ALL
+        S: OK .*
+        C: SEARCH $
+        S: * SEARCH 1
+        S: OK .*
+    """),
+    case("RFC 9586", "ESEARCH with UIDONLY; names in UTF-8", r"""
+        C: ENABLE UTF8=ACCEPT UIDONLY
+        S: OK .*
+        C: CREATE "Grüße"
+        S: OK .*
+        C: APPEND "Grüße" {msg m1}
+        S: OK .*
+        C: ESEARCH IN (mailboxes "Grüße") ALL
+        S: * ESEARCH \(TAG "a\d+" MAILBOX "Grüße" UIDVALIDITY \d+\) UID ALL 1
+        S: OK .*
+        C: ESEARCH IN (personal) 1:5
+        S: BAD \[UIDREQUIRED\] .*
+    """),
+]
+
+FILTERS = [
+    case("RFC 5466 3.1", "a filter stands for its keys", r"""
+        I: m1 m2 m3
+        C: SETMETADATA "" ("/private/filters/values/on-the-road" "OR SUBJECT \"message 1\" FROM \"sender3\"")
+        S: OK .*
+        C: SEARCH FILTER on-the-road
+        S: * SEARCH 1 3
+        S: OK .*
+        C: SEARCH UID 2:900 FILTER On-The-Road SINCE 3-Dec-2002
+        S: * SEARCH 3
+        S: OK .*
+        C: SEARCH NOT FILTER on-the-road
+        S: * SEARCH 2
+        S: OK .*
+        C: SORT (REVERSE SUBJECT) UTF-8 FILTER on-the-road
+        S: * SORT 3 1
+        S: OK .*
+        C: ESEARCH IN (personal) FILTER on-the-road
+        S: * ESEARCH \(TAG .* MAILBOX "?INBOX"? UIDVALIDITY \d+\) UID ALL 1,3
+        S: OK .*
+    """),
+    case("RFC 5466 3.1", "a filter that is not there", r"""
+        I: m1
+        C: SEARCH FILTER nowhere
+        S: NO \[UNDEFINED-FILTER nowhere\] .*
+        C: SEARCH RETURN (COUNT) OR SEEN FILTER No
+        S: NO \[UNDEFINED-FILTER No\] .*
+        N: * ESEARCH .*
+        C: SEARCH FILTER
+        S: BAD .*
+        C: SEARCH FILTER a/b
+        S: BAD .*
+        C: SEARCH FILTER "x"
+        S: BAD .*
+    """),
+    case("RFC 5466 3.2", "changed and removed", r"""
+        I: m1 m2
+        C: SETMETADATA "" ("/private/filters/values/f" "UID 1")
+        S: OK .*
+        C: SEARCH FILTER f
+        S: * SEARCH 1
+        S: OK .*
+        C: SETMETADATA "" ("/private/filters/values/f" "UID 2")
+        S: OK .*
+        C: SEARCH FILTER f
+        S: * SEARCH 2
+        S: OK .*
+        C: SETMETADATA "" ("/private/filters/values/f" NIL)
+        S: OK .*
+        C: SEARCH FILTER f
+        S: NO \[UNDEFINED-FILTER f\] .*
+    """),
+    case("RFC 5466 3.1", "filters in filters, and circles", r"""
+        I: m1 m2 m3
+        C: SETMETADATA "" ("/private/filters/values/f1" "FILTER f2 UNSEEN" "/private/filters/values/f2" "OR FILTER f3 UID 3" "/private/filters/values/f3" "UID 1")
+        S: OK .*
+        C: SEARCH FILTER f1
+        S: * SEARCH 1 3
+        S: OK .*
+        C: SETMETADATA "" ("/private/filters/values/f3" "FILTER f1")
+        S: OK .*
+        C: SEARCH FILTER f1
+        S: NO \[UNDEFINED-FILTER f[123]\] .*
+        C: SETMETADATA "" ("/private/filters/values/f3" "NOT")
+        S: OK .*
+        C: SEARCH FILTER f3
+        S: NO \[UNDEFINED-FILTER f3\] .*
+    """),
+    case("RFC 5466 3.1", "FILTER is for UTF-8", r"""
+        I: m1 encoded
+        C: SETMETADATA "" ("/private/filters/values/u" {lit SUBJECT "K\xc3\xb6ln"})
+        S: OK .*
+        C: SEARCH FILTER u
+        S: * SEARCH 2
+        S: OK .*
+        C: SEARCH CHARSET UTF-8 FILTER u
+        S: * SEARCH 2
+        S: OK .*
+        C: SEARCH CHARSET ISO-8859-1 FILTER u
+        S: BAD \[BADCHARSET \(.*\)\] .*
+    """),
+]
+
+REFS = [
+    case("draft-ietf-morg-inthread", "by references alone, in the order of the latest message", r"""
+        C: APPEND INBOX "01-Jan-2021 00:00:00 +0000" {msg t1}
+        S: OK .*
+        C: APPEND INBOX "02-Jan-2021 00:00:00 +0000" {msg t3}
+        S: OK .*
+        C: APPEND INBOX "05-Jan-2021 00:00:00 +0000" {msg t4}
+        S: OK .*
+        C: APPEND INBOX "03-Jan-2021 00:00:00 +0000" {msg t6}
+        S: OK .*
+        C: APPEND INBOX "04-Jan-2021 00:00:00 +0000" {msg t5}
+        S: OK .*
+        C: SELECT INBOX
+        S: OK .*
+        C: THREAD REFS UTF-8 ALL
+        S: * THREAD \(2\)\(4\)\(1 \(5\)\(3\)\)
+        S: OK .*
+        C: UID THREAD REFS UTF-8 UID 1:2
+        S: * THREAD \(1\)\(2\)
+        S: OK .*
+        C: THREAD REFS UTF-8 DELETED
+        S: * THREAD
+        S: OK .*
+        C: THREAD REF UTF-8 ALL
+        S: BAD .*
+    """),
+]
+
+LIMITS = [
+    case("RFC 9051 6.4.4", "64 nested NOT, OR and parentheses; not more, nor more than 1024 keys", "\n".join((
+        "I: m1 m2", "C: SEARCH " + "NOT " * 64 + "UID 1", r"S: * SEARCH 1", "S: OK .*",
+        "C: SEARCH " + "OR SEEN " * 64 + "UID 2", r"S: * SEARCH 2", "S: OK .*",
+        "C: SEARCH " + "(" * 64 + "UID 2" + ")" * 64, r"S: * SEARCH 2", "S: OK .*",
+        "C: SEARCH " + "(" * 65 + "UID 2" + ")" * 65, "S: BAD .*",
+        "C: SEARCH" + " ALL" * 1000, r"S: * SEARCH 1 2", "S: OK .*",
+        "C: SEARCH" + " ALL" * 1025, "S: BAD .*"))),
+    case("RFC 9051 6.4.4", "an unknown charset", r"""
+        I: m1
+        C: SEARCH CHARSET X-UNKNOWN ALL
+        S: NO \[BADCHARSET \(US-ASCII UTF-8\)\] .*
+        C: SORT (DATE) X-UNKNOWN ALL
+        S: NO \[BADCHARSET \(US-ASCII UTF-8\)\] .*
+        C: THREAD REFS X-UNKNOWN ALL
+        S: NO \[BADCHARSET \(US-ASCII UTF-8\)\] .*
+        C: SEARCH CHARSET us-ascii CHARSET utf-8 ALL
+        S: BAD .*
+    """),
+]
