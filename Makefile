@@ -61,15 +61,23 @@ SRC_pop3login := $(filter-out %_main.c,$(sort $(wildcard pop3/login*.c)))
 SRC_imap := $(filter-out $(SRC_imaplogin),$(call src,imap))
 SRC_pop3 := $(filter-out $(SRC_pop3login),$(call src,pop3))
 SRC_auth := $(call src,auth)
+SRC_authdb := $(call src,auth/db)
+SRC_authsqlite := $(call src,auth/sqlite)
+SRC_authpgsql := $(call src,auth/pgsql)
+SRC_authldap := $(call src,auth/ldap)
 SRC_lmtp := $(call src,lmtp)
 SRC_worker := $(call src,worker)
 SRC_master := $(call src,master)
-ARCHIVES := common storage imaplogin pop3login imap pop3 auth lmtp worker master
+ARCHIVES := common storage imaplogin pop3login imap pop3 auth authdb lmtp worker master
 archive = $(patsubst %,$(O)/lib%.a,$(1))
+# The programs that speak to other servers are built where their libraries are: culver-auth-sqlite, -pgsql, -ldap.
+have = $(shell pkg-config --exists $(2) 2>/dev/null && echo $(1))
+AUTH_DBS := $(call have,sqlite,sqlite3) $(call have,pgsql,libpq) $(call have,ldap,ldap)
+ARCHIVES += $(addprefix auth,$(AUTH_DBS))
 
 # A program is main file + archives, in the only order in which arrows may point.
 PROGRAMS := culver culverctl culver-auth culver-auth-helper culver-keys culver-imap-login culver-pop3-login culver-lmtp \
-	culver-smtp-auth culver-worker culver-mailtool
+	culver-smtp-auth culver-worker culver-mailtool $(addprefix culver-auth-,$(AUTH_DBS))
 MAIN_culver := master/culver_main.c
 AR_culver := master common
 MAIN_culverctl := master/ctl_main.c
@@ -81,6 +89,16 @@ LIBS_culver-auth := $(LIBS_auth)
 MAIN_culver-auth-helper := auth/helper_main.c
 AR_culver-auth-helper := auth common
 LIBS_culver-auth-helper := $(LIBS_auth)
+define auth_db
+MAIN_culver-auth-$(1) := auth/$(1)/$(1)_main.c
+AR_culver-auth-$(1) := auth$(1) authdb common
+LIBS_culver-auth-$(1) := $(shell pkg-config --libs $(2) 2>/dev/null)
+endef
+$(eval $(call auth_db,sqlite,sqlite3))
+$(eval $(call auth_db,pgsql,libpq))
+$(eval $(call auth_db,ldap,ldap))
+# libpq's header is in a folder of its own.
+$(O)/auth/pgsql/%.o: CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
 MAIN_culver-keys := auth/keys_main.c
 AR_culver-keys := auth common
 MAIN_culver-smtp-auth := auth/smtp_main.c
@@ -181,7 +199,8 @@ fuzz-bins: $(FUZZ_BINS)
 # What a build needs, what the tests need besides, what lint, fuzz and bench need besides.
 PKG_BUILD := gcc make libc6-dev pkg-config libssl-dev libsodium-dev libpam0g-dev libcrypt-dev libseccomp-dev libxxhash-dev \
 	libutf8proc-dev zlib1g-dev openssl
-PKG_TEST := libcmocka-dev python3 python3-pytest python3-pytest-timeout postfix isync fetchmail mutt curl libpam-wrapper libpam-pwdfile \
+PKG_AUTH_DB := libsqlite3-dev libpq-dev libldap-dev
+PKG_TEST := $(PKG_AUTH_DB) postgresql sqlite3 slapd ldap-utils libcmocka-dev python3 python3-pytest python3-pytest-timeout postfix isync fetchmail mutt curl libpam-wrapper libpam-pwdfile \
 	libpam-modules util-linux procps iproute2 passwd strace e2fsprogs mount gsasl fail2ban \
 	dovecot-core dovecot-imapd libmail-imapclient-perl libio-socket-ssl-perl offlineimap3 neomutt \
 	$(if $(shell command -v npm),,nodejs npm)
@@ -191,7 +210,7 @@ PKG_BENCH := python3 dovecot-core dovecot-imapd dovecot-lmtpd
 NEED ?= build
 PKG_build := $(PKG_BUILD)
 PKG_check := $(PKG_BUILD) $(PKG_TEST)
-PKG_lint := $(PKG_BUILD) $(PKG_LINT)
+PKG_lint := $(PKG_BUILD) $(PKG_AUTH_DB) $(PKG_LINT)
 PKG_fuzz := $(PKG_BUILD) $(PKG_FUZZ)
 PKG_bench := $(PKG_BUILD) $(PKG_BENCH)
 PKG_all := $(PKG_BUILD) $(PKG_TEST) $(PKG_LINT) $(PKG_FUZZ) $(PKG_BENCH)

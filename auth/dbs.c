@@ -12,6 +12,7 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 #include "common/secret/password.h"
+#include "common/secret/secret.h"
 
 #define NSS_BUF 16384
 
@@ -42,9 +43,9 @@ static int id_resolve(const char *text, bool group, struct userdb_id *out)
 static int userdb_init(struct userdb *db, const struct set_userdb *set)
 {
     static const struct userdb_driver *const drivers[] = {
-        [SET_USERDB_FILE] = &userdb_file_driver,
-        [SET_USERDB_SYSTEM] = &userdb_system_driver,
-        [SET_USERDB_STATIC] = &userdb_static_driver,
+        [SET_USERDB_FILE] = &userdb_file_driver,     [SET_USERDB_SYSTEM] = &userdb_system_driver,
+        [SET_USERDB_STATIC] = &userdb_static_driver, [SET_USERDB_SQL] = &userdb_db_driver,
+        [SET_USERDB_LDAP] = &userdb_db_driver,
     };
     db->driver = drivers[set->driver];
     db->set = set;
@@ -66,10 +67,13 @@ static int passdb_init(struct passdb *db, const struct set_passdb *set, bool all
     static const struct passdb_driver *const drivers[] = {
         [SET_PASSDB_FILE] = &passdb_file_driver,
         [SET_PASSDB_PAM] = &passdb_pam_driver,
+        [SET_PASSDB_SQL] = &passdb_db_driver,
+        [SET_PASSDB_LDAP] = &passdb_db_driver,
     };
     db->driver = drivers[set->driver];
     db->set = set;
-    if (set->driver == SET_PASSDB_FILE && password_scheme_check(view_str(set->scheme), allow_weak) != 0) {
+    db->sample = xcalloc(1, sizeof(*db->sample));
+    if (set->driver != SET_PASSDB_PAM && password_scheme_check(view_str(set->scheme), allow_weak) != 0) {
         LOG_ERROR(0, "scheme of passdb is unknown or not allowed", F_STR("passdb", set->name), F_STR("scheme", set->scheme));
         return ERR_UNSUPPORTED;
     }
@@ -124,6 +128,25 @@ int auth_dbs_open(struct auth_dbs *dbs)
     return err;
 }
 
+static struct db_pool *pool_find(const struct auth_dbs *dbs, const char *database)
+{
+    size_t i = 0;
+    while (i < dbs->set->ndatabases && strcmp(dbs->set->databases[i].name, database) != 0)
+        i++;
+    return i < dbs->set->ndatabases ? dbs->pools[i] : NULL;
+}
+
+void auth_dbs_connect(struct auth_dbs *dbs, struct loop *loop, struct ipc *master)
+{
+    dbs->pools = xcalloc(dbs->set->ndatabases + 1, sizeof(struct db_pool *));
+    for (size_t i = 0; i < dbs->set->ndatabases; i++)
+        dbs->pools[i] = db_pool_new(loop, master, &dbs->set->databases[i]);
+    for (size_t i = 0; i < dbs->set->npassdbs; i++)
+        dbs->passdbs[i].pool = pool_find(dbs, dbs->set->passdbs[i].ask.database);
+    for (size_t i = 0; i < dbs->set->nuserdbs; i++)
+        dbs->userdbs[i].pool = pool_find(dbs, dbs->set->userdbs[i].ask.database);
+}
+
 uint64_t auth_dbs_generation(const struct auth_dbs *dbs)
 {
     uint64_t sum = 0;
@@ -136,6 +159,14 @@ void auth_dbs_close(struct auth_dbs *dbs)
 {
     for (size_t i = 0; i < dbs->nfiles; i++)
         passwd_file_close(&dbs->files[i]);
+    for (size_t i = 0; dbs->pools != NULL && i < dbs->set->ndatabases; i++)
+        db_pool_free(&dbs->pools[i]);
+    for (size_t i = 0; dbs->passdbs != NULL && i < dbs->set->npassdbs; i++) {
+        if (dbs->passdbs[i].sample != NULL)
+            secret_wipe(dbs->passdbs[i].sample, sizeof(*dbs->passdbs[i].sample));
+        free(dbs->passdbs[i].sample);
+    }
+    free(dbs->pools);
     free(dbs->files);
     free(dbs->passdbs);
     free(dbs->userdbs);

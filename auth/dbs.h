@@ -3,6 +3,7 @@
 #ifndef CULVER_AUTH_DBS_H
 #define CULVER_AUTH_DBS_H
 
+#include "auth/db_pool.h"
 #include "auth/passwd_file.h"
 #include "auth/request.h"
 #include "common/conf/settings.h"
@@ -10,10 +11,18 @@
 struct passdb_driver;
 struct userdb_driver;
 
+/* A stored hash, whoever's: checked for users who have none, so that they take as long. */
+struct passdb_sample {
+    uint8_t hash[1024];
+    size_t len; /* 0: none was seen yet */
+};
+
 struct passdb {
     const struct passdb_driver *driver;
     const struct set_passdb *set;
-    struct passwd_file *file; /* passwd-file; owned by the struct auth_dbs */
+    struct passwd_file *file; /* passwd-file; this and what follows is owned by the struct auth_dbs */
+    struct db_pool *pool;     /* sql, ldap */
+    struct passdb_sample *sample;
 };
 
 /* What a configured uid or gid means. */
@@ -26,6 +35,7 @@ struct userdb {
     const struct userdb_driver *driver;
     const struct set_userdb *set;
     struct passwd_file *file;
+    struct db_pool *pool;
     struct userdb_id uid, gid; /* static, and passwd-file for lines without one */
 };
 
@@ -36,6 +46,7 @@ struct auth_dbs {
     struct userdb *userdbs;
     struct passwd_file **files;
     size_t nfiles;
+    struct db_pool **pools; /* one for each database section; from auth_dbs_connect on */
     uint8_t feign_key[32]; /* of what is shown for users who have no SCRAM keys */
 };
 
@@ -43,6 +54,8 @@ struct auth_dbs {
 MUST_CHECK int auth_dbs_init(struct auth_dbs *dbs, const struct set_auth *set);
 /* In the sandbox: reads the files. Anything but 0 was logged. The owner sets dbs->requests before the first look-up. */
 MUST_CHECK int auth_dbs_open(struct auth_dbs *dbs);
+/* Sets up the connections to database servers, which are made when they are needed. */
+void auth_dbs_connect(struct auth_dbs *dbs, struct loop *loop, struct ipc *master);
 /* Another number whenever a file of the databases may say something else than before. */
 uint64_t auth_dbs_generation(const struct auth_dbs *dbs);
 void auth_dbs_close(struct auth_dbs *dbs);

@@ -60,32 +60,75 @@ static void verify_pretend(struct verify *v, const char *reason)
     verify_end(v, PASSDB_WRONG);
 }
 
-/* No database said yes. */
+/* No database had the last word. */
 static void verify_exhausted(struct verify *v)
 {
-    if (v->failed) {
+    if (v->good) {
+        verify_end(v, PASSDB_MATCH);
+    } else if (v->failed) {
         v->reason = "a database cannot say";
         verify_end(v, PASSDB_TEMPORARY);
     } else if (v->wrong) {
-        v->reason = "wrong password";
         verify_end(v, PASSDB_WRONG);
     } else {
         verify_pretend(v, "unknown user");
     }
 }
 
-/* Whether the next database is to be asked after this result of the one at v->index. What a refusal was made to cost (discard) is
- * no result. */
-static bool verify_passes_on(struct verify *v, enum passdb_result result)
+static void verify_so_far(struct verify *v, bool good)
+{
+    v->good = good;
+    v->wrong = !good;
+}
+
+/* What the passdb section makes of a result: true: the next database is asked; false: *result is the last word. */
+static bool verify_act(struct verify *v, int action, enum passdb_result *result)
+{
+    switch ((enum set_passdb_result)action) {
+    case SET_PASSDB_RETURN_OK:
+        return false;
+    case SET_PASSDB_RETURN_FAIL:
+        if (*result == PASSDB_MATCH) {
+            v->reason = "this database lets nobody in";
+            *result = PASSDB_WRONG;
+        }
+        return false;
+    case SET_PASSDB_RETURN:
+        if (v->good)
+            *result = PASSDB_MATCH;
+        else if (*result == PASSDB_MATCH)
+            *result = v->failed ? PASSDB_TEMPORARY : PASSDB_WRONG;
+        return false;
+    case SET_PASSDB_CONTINUE_OK:
+        verify_so_far(v, true);
+        return true;
+    case SET_PASSDB_CONTINUE_FAIL:
+        verify_so_far(v, false);
+        return true;
+    case SET_PASSDB_CONTINUE:
+        v->wrong |= *result != PASSDB_TEMPORARY;
+        return true;
+    }
+    return false;
+}
+
+/* Whether the next database is to be asked after *result of the one at v->index. What a refusal was made to cost (discard) is no
+ * result; who may not log in (disabled) may not by another database's word either. */
+static bool verify_passes_on(struct verify *v, enum passdb_result *result)
 {
     const struct set_passdb *set = v->dbs->passdbs[v->index].set;
+    bool on = *result == PASSDB_UNKNOWN;
     if (v->discard)
         return false;
-    if (result == PASSDB_WRONG && set->result_failure == SET_PASSDB_CONTINUE)
-        v->wrong = true;
-    else if (result == PASSDB_TEMPORARY && set->result_internalfail == SET_PASSDB_CONTINUE)
-        v->failed = true;
-    else if (result != PASSDB_UNKNOWN)
+    if (*result == PASSDB_MATCH && !v->disabled)
+        on = verify_act(v, set->result_success, result);
+    else if (*result == PASSDB_WRONG)
+        on = verify_act(v, set->result_failure, result);
+    else if (*result == PASSDB_TEMPORARY) {
+        on = verify_act(v, set->result_internalfail, result);
+        v->failed |= on;
+    }
+    if (!on)
         return false;
     v->disabled = false;
     v->reason = NULL;
@@ -102,7 +145,7 @@ static void verify_ask(struct verify *v)
         enum passdb_result result = db->driver->check(v, db);
         if (result == PASSDB_PENDING)
             return;
-        if (!verify_passes_on(v, result)) {
+        if (!verify_passes_on(v, &result)) {
             verify_end(v, result);
             return;
         }
@@ -115,7 +158,7 @@ static void verify_go_on(struct verify *v, enum passdb_result result)
 {
     if (result == PASSDB_PENDING)
         return;
-    if (!verify_passes_on(v, result)) {
+    if (!verify_passes_on(v, &result)) {
         verify_end(v, result);
         return;
     }
@@ -129,6 +172,27 @@ static void on_answer(void *arg, const struct msg_helper_result *answer)
     const struct passdb *db = &v->dbs->passdbs[v->index];
     v->request = NULL;
     verify_go_on(v, db->driver->answered(v, db, answer));
+}
+
+static void on_told(void *arg, const struct msg_helper_db *answer)
+{
+    struct verify *v = arg;
+    const struct passdb *db = &v->dbs->passdbs[v->index];
+    v->question = NULL;
+    verify_go_on(v, db->driver->told(v, db, answer));
+}
+
+enum passdb_result verify_ask_db(struct verify *v, enum ask_db what, struct view password)
+{
+    const struct passdb *db = &v->dbs->passdbs[v->index];
+    const struct msg_ask_db msg = {
+        .what = what, .section = view_str(db->set->name), .user = auth_name_view(v->name), .password = password};
+    int err = db->pool == NULL ? ERR_NOTFOUND : db_pool_ask(db->pool, &msg, v->sid, on_told, v, &v->question);
+    if (err == 0)
+        return PASSDB_PENDING;
+    LOG_ERROR(v->sid, "database cannot be asked", F_STR("passdb", db->set->name), F_ERR(err));
+    v->reason = "too many questions to a database";
+    return PASSDB_TEMPORARY;
 }
 
 enum passdb_result verify_request(struct verify *v, enum ipc_kind kind, struct buf *body)
@@ -162,5 +226,6 @@ void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct aut
 void verify_cancel(struct verify *v)
 {
     auth_request_cancel(&v->request);
+    db_pool_cancel(&v->question);
     v->done = NULL;
 }

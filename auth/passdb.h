@@ -1,7 +1,7 @@
 /*
- * Checking a password against the databases in their order: unknown user: the next one; wrong password: refused at once; a
- * database that cannot say: a temporary failure, never a wrong password (both unless result_failure and result_internalfail say
- * otherwise). Databases that deny come before all others; those of master users are asked for master users, and nothing else is.
+ * Checking a password against the databases in their order: unknown user: the next one; right password: good; wrong password:
+ * refused at once; a database that cannot say: a temporary failure, never a wrong password (unless result_success, result_failure
+ * and result_internalfail say otherwise). Databases that deny come before all others; those of master users are asked for master users, and nothing else is.
  * Where no database knows the user, a check is made against somebody else's hash and thrown away, so that an unknown user costs
  * what a known one costs.
  */
@@ -34,10 +34,12 @@ struct verify { /* owned by the caller; set up by verify_start, which never read
     bool master;   /* the databases of master users are asked, and no others */
     bool discard;  /* whatever comes out, the answer is no */
     bool disabled; /* a match means PASSDB_DISABLED */
-    bool wrong;    /* a database that is not the last word said no */
+    bool good;     /* the result so far, where no database has the last word */
+    bool wrong;    /* the same: one said no */
     bool failed;   /* one could not say */
     const char *reason;
     struct auth_request *request;
+    struct db_question *question;
     verify_done_fn *done;
     void *arg;
 };
@@ -49,12 +51,15 @@ struct passdb_driver {
      */
     enum passdb_result (*check)(struct verify *v, const struct passdb *db);
     enum passdb_result (*answered)(struct verify *v, const struct passdb *db, const struct msg_helper_result *answer);
+    /* The same with v->question, for drivers that call verify_ask_db. */
+    enum passdb_result (*told)(struct verify *v, const struct passdb *db, const struct msg_helper_db *answer);
     /* A check of equal cost for a user that nobody knows; results are thrown away. NULL: none is needed. */
     enum passdb_result (*pretend)(struct verify *v, const struct passdb *db);
 };
 
 extern const struct passdb_driver passdb_file_driver;
 extern const struct passdb_driver passdb_pam_driver;
+extern const struct passdb_driver passdb_db_driver; /* sql, ldap */
 
 /* Calls done exactly once, possibly before it returns, unless verify_cancel comes first. An empty name: what was tried is no
  * possible name, and fails as an unknown one does. */
@@ -65,6 +70,14 @@ void verify_cancel(struct verify *v);
 
 /* For the drivers: asks a helper; body is taken over. */
 enum passdb_result verify_request(struct verify *v, enum ipc_kind kind, struct buf *body);
+/* For the drivers: asks the database of the passdb at v->index. */
+enum passdb_result verify_ask_db(struct verify *v, enum ask_db what, struct view password);
+/* For the drivers: the password against the record of the user; what may limit it (networks, locks, nologin) is heeded. */
+enum passdb_result passdb_check_line(struct verify *v, const struct passdb *db, const struct passwd_line *line);
+enum passdb_result passdb_hash_check(struct verify *v, const struct passdb *db, struct view hash);
+enum passdb_result passdb_hash_answered(struct verify *v, const struct passdb *db, const struct msg_helper_result *answer);
+/* Keeps this hash for users who have none, unless it is one that nothing matches. */
+void sample_remember(struct passdb_sample *sample, struct view hash);
 /* The line of this user: the whole name first, in the default domain also the local part alone. As passwd_file_find. */
 MUST_CHECK int passdb_file_find(const struct auth_dbs *dbs, struct passwd_file *file, const struct auth_name *name,
                                 struct passwd_line *out);

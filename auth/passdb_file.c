@@ -16,7 +16,7 @@ static enum passdb_result hash_error(struct verify *v, const struct passdb *db, 
     return PASSDB_TEMPORARY;
 }
 
-static enum passdb_result hash_check(struct verify *v, const struct passdb *db, struct view hash)
+enum passdb_result passdb_hash_check(struct verify *v, const struct passdb *db, struct view hash)
 {
     struct view scheme = view_str(db->set->scheme);
     bool weak = v->dbs->set->auth_allow_weak_schemes, slow;
@@ -42,13 +42,13 @@ static enum passdb_result file_pretend(struct verify *v, const struct passdb *db
     v->discard = true;
     if (passwd_file_pick(db->file, auth_name_view(v->name), NULL, NULL, &line) != 0 || password_locked(line.password))
         return PASSDB_UNKNOWN;
-    return hash_check(v, db, line.password);
+    return passdb_hash_check(v, db, line.password);
 }
 
-static enum passdb_result file_refuse(struct verify *v, const struct passdb *db, const char *reason)
+static enum passdb_result line_refuse(struct verify *v, const struct passdb *db, const char *reason)
 {
     v->reason = reason;
-    enum passdb_result r = file_pretend(v, db);
+    enum passdb_result r = db->driver->pretend(v, db);
     return r == PASSDB_UNKNOWN ? PASSDB_WRONG : r;
 }
 
@@ -61,6 +61,16 @@ int passdb_file_find(const struct auth_dbs *dbs, struct passwd_file *file, const
     return err;
 }
 
+enum passdb_result passdb_check_line(struct verify *v, const struct passdb *db, const struct passwd_line *line)
+{
+    if (line->has_allow_nets && !passwd_nets_match(line->allow_nets, &v->peer))
+        return line_refuse(v, db, "address not allowed for this user");
+    if (password_locked(line->password))
+        return line_refuse(v, db, "no password or locked");
+    v->disabled = line->nologin;
+    return passdb_hash_check(v, db, line->password);
+}
+
 static enum passdb_result file_check(struct verify *v, const struct passdb *db)
 {
     struct passwd_line line;
@@ -71,15 +81,10 @@ static enum passdb_result file_check(struct verify *v, const struct passdb *db)
         v->reason = "passwd-file cannot be read";
         return PASSDB_TEMPORARY;
     }
-    if (line.has_allow_nets && !passwd_nets_match(line.allow_nets, &v->peer))
-        return file_refuse(v, db, "address not allowed for this user");
-    if (password_locked(line.password))
-        return file_refuse(v, db, "no password or locked");
-    v->disabled = line.nologin;
-    return hash_check(v, db, line.password);
+    return passdb_check_line(v, db, &line);
 }
 
-static enum passdb_result file_answered(struct verify *v, const struct passdb *db, const struct msg_helper_result *answer)
+enum passdb_result passdb_hash_answered(struct verify *v, const struct passdb *db, const struct msg_helper_result *answer)
 {
     switch (answer->result) {
     case HELPER_OK:
@@ -116,6 +121,6 @@ int passdb_files_know(const struct auth_dbs *dbs, const struct auth_name *name)
 const struct passdb_driver passdb_file_driver = {
     .name = "passwd-file",
     .check = file_check,
-    .answered = file_answered,
+    .answered = passdb_hash_answered,
     .pretend = file_pretend,
 };

@@ -16,7 +16,7 @@ static struct view field_next(struct view *rest)
     return field;
 }
 
-static bool id_parse(struct view v, struct passwd_id *out)
+bool passwd_id_parse(struct view v, struct passwd_id *out)
 {
     *out = (struct passwd_id){.given = v.len > 0, .text = v};
     if (v.len == 0 || v.ptr[0] < '0' || v.ptr[0] > '9')
@@ -59,8 +59,7 @@ static bool quota_number(struct view v, bool storage, uint64_t *out)
     return cursor_done(&c) && n <= (uint64_t)INT64_MAX >> shift;
 }
 
-/* "*:storage=1G:messages=1000". Rules for single mailboxes, percentages and the like are not for us. */
-static void quota_rule(struct view v, struct passwd_line *out)
+void passwd_quota_rule(struct view v, struct passwd_line *out)
 {
     uint64_t n;
     if (!view_eq(field_next(&v), VIEW("*")))
@@ -87,15 +86,15 @@ static bool extra_field(struct view field, struct passwd_line *out)
     size_t eq = view_find(field, '=');
     struct view key = view_sub(field, 0, eq), value = view_sub(field, eq + 1, field.len);
     if (view_eq(key, VIEW("userdb_uid")))
-        return id_parse(value, &out->uid);
+        return passwd_id_parse(value, &out->uid);
     if (view_eq(key, VIEW("userdb_gid")))
-        return id_parse(value, &out->gid);
+        return passwd_id_parse(value, &out->gid);
     if (view_eq(key, VIEW("userdb_home")))
         out->home = value;
     else if (view_eq(key, VIEW("userdb_mail")))
         out->mail = value;
     else if (view_eq(key, VIEW("userdb_quota_rule")))
-        quota_rule(value, out);
+        passwd_quota_rule(value, out);
     else if (view_eq(key, VIEW("nologin")))
         out->nologin = true;
     else if (view_eq(key, VIEW("allow_nets"))) {
@@ -139,7 +138,7 @@ enum passwd_line_kind passwd_line_parse(struct view line, struct passwd_line *ou
     field_next(&rest); /* shell */
     if (l.user.len == 0 || l.user.len > PROTO_NAME_MAX)
         *why_out = "no usable user name";
-    else if (!id_parse(uid, &l.uid) || !id_parse(gid, &l.gid))
+    else if (!passwd_id_parse(uid, &l.uid) || !passwd_id_parse(gid, &l.gid))
         *why_out = "uid or gid is not a number";
     else if (!extra_fields(rest, &l))
         *why_out = "userdb_uid or userdb_gid is not a number";

@@ -36,6 +36,11 @@ enum passwd_line_kind { PASSWD_LINE_EMPTY, PASSWD_LINE_USER, PASSWD_LINE_BROKEN 
 /* line: without its LF. PASSWD_LINE_BROKEN sets *why_out to a constant text. *out is set for PASSWD_LINE_USER only. */
 enum passwd_line_kind passwd_line_parse(struct view line, struct passwd_line *out, const char **why_out);
 
+/* For other sources of the same values. A number, or the name of an account; false: neither. */
+bool passwd_id_parse(struct view v, struct passwd_id *out);
+/* "*:storage=1G:messages=1000". Rules for single mailboxes, percentages and the like are not for us. */
+void passwd_quota_rule(struct view v, struct passwd_line *out);
+
 /* True when peer is in the comma-separated networks ("192.0.2.0/24,2001:db8::/32,local"). What cannot be read matches nothing. */
 bool passwd_nets_match(struct view nets, const struct net_addr *peer);
 

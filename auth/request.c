@@ -146,7 +146,7 @@ static int request_run(struct auth_request *r)
     int err = ipc_pair(fds);
     if (err != 0)
         return err;
-    buf_init(&body, 16);
+    buf_init(&body, 128);
     msg_helper_encode(&body, &msg);
     err = ipc_send(pool->master, IPC_AUTH_HELPER, &body, &fds[1], 1);
     buf_free(&body);

@@ -197,6 +197,7 @@ struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struc
     *dbs = (struct auth_dbs){0}; /* transferred */
     s->requests = auth_request_pool_new(loop, master, (unsigned)set->auth_helpers_max, set->auth_helper_timeout);
     s->dbs.requests = s->requests;
+    auth_dbs_connect(&s->dbs, loop, master);
     s->penalty = penalty_new(set->auth_failure_delay);
     s->cache = auth_cache_new(set->auth_cache_ttl, set->auth_cache_size);
     s->login_delay = login_delay_new(login->pop3_login_delay, login->pop3_login_wait);

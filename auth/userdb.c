@@ -75,6 +75,7 @@ void lookup_start(struct lookup *l, const struct auth_dbs *dbs, const struct aut
 void lookup_cancel(struct lookup *l)
 {
     auth_request_cancel(&l->request);
+    db_pool_cancel(&l->question);
     l->done = NULL;
 }
 
@@ -88,6 +89,24 @@ enum userdb_result lookup_request_nss(struct lookup *l)
     if (err == 0)
         return USERDB_PENDING;
     LOG_ERROR(l->sid, "no auth helper for a user look-up", F_STR("userdb", l->dbs->userdbs[l->index].set->name), F_ERR(err));
+    return USERDB_TEMPORARY;
+}
+
+static void on_told(void *arg, const struct msg_helper_db *answer)
+{
+    struct lookup *l = arg;
+    const struct userdb *db = &l->dbs->userdbs[l->index];
+    l->question = NULL;
+    lookup_go_on(l, db->driver->told(l, db, answer));
+}
+
+enum userdb_result lookup_ask_db(struct lookup *l, struct db_pool *pool, enum ask_db what, const char *section)
+{
+    const struct msg_ask_db msg = {.what = what, .section = view_str(section), .user = auth_name_view(&l->user.name)};
+    int err = pool == NULL ? ERR_NOTFOUND : db_pool_ask(pool, &msg, l->sid, on_told, l, &l->question);
+    if (err == 0)
+        return USERDB_PENDING;
+    LOG_ERROR(l->sid, "database cannot be asked", F_STR("userdb", l->dbs->userdbs[l->index].set->name), F_ERR(err));
     return USERDB_TEMPORARY;
 }
 

@@ -35,6 +35,8 @@ struct lookup { /* owned by the caller */
     size_t index;
     struct user_entry user; /* in the making; user.name is who is looked up */
     struct auth_request *request;
+    struct db_question *question;
+    size_t passdb; /* static: the password database that is asked for the user */
     lookup_done_fn *done;
     void *arg;
 };
@@ -42,12 +44,16 @@ struct lookup { /* owned by the caller */
 struct userdb_driver {
     const char *name;
     enum userdb_result (*find)(struct lookup *l, const struct userdb *db);
+    /* For drivers that call lookup_ask_db. */
+    enum userdb_result (*told)(struct lookup *l, const struct userdb *db, const struct msg_helper_db *answer);
+    /* For those that call lookup_request_nss. */
     enum userdb_result (*answered)(struct lookup *l, const struct userdb *db, const struct msg_helper_result *answer);
 };
 
 extern const struct userdb_driver userdb_file_driver;
 extern const struct userdb_driver userdb_system_driver;
 extern const struct userdb_driver userdb_static_driver;
+extern const struct userdb_driver userdb_db_driver; /* sql, ldap */
 
 /* Calls done exactly once, possibly before it returns, unless lookup_cancel comes first. */
 void lookup_start(struct lookup *l, const struct auth_dbs *dbs, const struct auth_name *name, bool recipient, uint64_t sid,
@@ -57,6 +63,10 @@ void lookup_cancel(struct lookup *l);
 
 /* --- for the drivers ---------------------------------------------------------------------------------- */
 enum userdb_result lookup_request_nss(struct lookup *l);
+/* section: of the passdb (ASK_DB_PASSDB) or userdb whose question it is. */
+enum userdb_result lookup_ask_db(struct lookup *l, struct db_pool *pool, enum ask_db what, const char *section);
+/* Takes ids, home, mail and quota from the record of a user, and from the section what it leaves out. */
+enum userdb_result lookup_take_line(struct lookup *l, const struct userdb *db, const struct passwd_line *line);
 /* Logs why the record of this user cannot be used. Always USERDB_TEMPORARY. */
 enum userdb_result lookup_unusable(const struct lookup *l, const struct userdb *db, const char *reason);
 /* Sets the user's home from the configured template; nothing when it is empty. */

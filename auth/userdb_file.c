@@ -30,7 +30,7 @@ static struct view mail_location(const struct lookup *l, struct view mail)
     return view_make(mail.ptr, 0);
 }
 
-static enum userdb_result file_take(struct lookup *l, const struct userdb *db, const struct passwd_line *line)
+enum userdb_result lookup_take_line(struct lookup *l, const struct userdb *db, const struct passwd_line *line)
 {
     struct userdb_id uid, gid;
     enum userdb_result result = USERDB_FOUND;
@@ -61,7 +61,7 @@ static enum userdb_result file_find(struct lookup *l, const struct userdb *db)
         err = passwd_file_find(db->file, account, &line);
     if (err == ERR_NOTFOUND)
         return USERDB_UNKNOWN;
-    return err != 0 ? USERDB_TEMPORARY : file_take(l, db, &line);
+    return err != 0 ? USERDB_TEMPORARY : lookup_take_line(l, db, &line);
 }
 
 const struct userdb_driver userdb_file_driver = {.name = "passwd-file", .find = file_find};

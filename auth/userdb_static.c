@@ -1,6 +1,6 @@
 /*
  * The same rules for every user. At log-in a password database has just known the user; for a recipient somebody must be asked:
- * the passwd-files among the password databases, and, where PAM is one, the system's accounts.
+ * the passwd-files among the password databases, then those behind helpers, and, where PAM is one, the system's accounts.
  */
 #include "auth/passdb.h"
 #include "auth/userdb.h"
@@ -23,6 +23,17 @@ static bool has_pam(const struct set_auth *set)
     return false;
 }
 
+/* The databases that only a helper can ask, from l->passdb on, and PAM's accounts at last. */
+static enum userdb_result static_ask(struct lookup *l)
+{
+    for (; l->passdb < l->dbs->set->npassdbs; l->passdb++) {
+        const struct passdb *p = &l->dbs->passdbs[l->passdb];
+        if (p->pool != NULL && !p->set->master)
+            return lookup_ask_db(l, p->pool, ASK_DB_PASSDB, p->set->name);
+    }
+    return has_pam(l->dbs->set) ? lookup_request_nss(l) : USERDB_UNKNOWN;
+}
+
 static enum userdb_result static_find(struct lookup *l, const struct userdb *db)
 {
     if (!l->recipient)
@@ -30,9 +41,18 @@ static enum userdb_result static_find(struct lookup *l, const struct userdb *db)
     int err = passdb_files_know(l->dbs, &l->user.name);
     if (err == 0)
         return static_take(l, db);
-    if (err != ERR_NOTFOUND)
+    l->passdb = 0;
+    return err != ERR_NOTFOUND ? USERDB_TEMPORARY : static_ask(l);
+}
+
+static enum userdb_result static_told(struct lookup *l, const struct userdb *db, const struct msg_helper_db *answer)
+{
+    if (answer->result == HELPER_OK)
+        return static_take(l, db);
+    if (answer->result != HELPER_UNKNOWN)
         return USERDB_TEMPORARY;
-    return has_pam(l->dbs->set) ? lookup_request_nss(l) : USERDB_UNKNOWN;
+    l->passdb++;
+    return static_ask(l);
 }
 
 static enum userdb_result static_answered(struct lookup *l, const struct userdb *db, const struct msg_helper_result *answer)
@@ -41,4 +61,5 @@ static enum userdb_result static_answered(struct lookup *l, const struct userdb 
     return static_take(l, db);
 }
 
-const struct userdb_driver userdb_static_driver = {.name = "static", .find = static_find, .answered = static_answered};
+const struct userdb_driver userdb_static_driver = {
+    .name = "static", .find = static_find, .told = static_told, .answered = static_answered};

@@ -9,7 +9,33 @@
 #define OVERTIME_MS 1000
 /* auth keeps to auth_helpers_max itself, and starts the next helper when the last one has closed its channel, which is a moment
  * before we reap it; and an auth that is leaving after a reload may still have some. This bound is for an auth that does not. */
-#define HELPERS_MAX(m) (2 * (m)->setup->auth->auth_helpers_max + 8)
+#define HELPERS_MAX(m) (2 * ((m)->setup->auth->auth_helpers_max + connections_max((m)->setup->auth)) + 8)
+
+static size_t connections_max(const struct set_auth *set)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < set->ndatabases; i++)
+        n += set->databases[i].connections;
+    return n;
+}
+
+static const struct role *role_of(enum helper_kind kind)
+{
+    switch (kind) {
+    case HELPER_SQLITE:
+        return role_get(ROLE_ID_SQLITE);
+    case HELPER_PGSQL:
+        return role_get(ROLE_ID_PGSQL);
+    case HELPER_LDAP:
+        return role_get(ROLE_ID_LDAP);
+    case HELPER_PAM:
+    case HELPER_HASH:
+    case HELPER_NSS:
+        break;
+    }
+    return role_get(ROLE_ID_HELPER);
+}
 
 struct helper {
     struct helper *next;
@@ -17,6 +43,7 @@ struct helper {
     pid_t pid;
     struct ipc *ch;
     struct timer *timer;
+    bool stays; /* holds a connection for auth */
 };
 
 struct helpers {
@@ -75,7 +102,7 @@ static void exited(void *arg, pid_t pid, int status)
     bool bad;
     struct log_field how = supervise_status(status, &bad);
 
-    if (bad)
+    if (bad && !h->m->stopping)
         LOG_WARN(0, "auth helper ended", F_INT("child", pid), how);
     helper_remove(h);
 }
@@ -102,28 +129,29 @@ static void on_closed(void *arg, struct ipc *ch, int err)
         supervise_kill(h->m, h->pid, SIGKILL);
 }
 
-static int send_start(struct helper *h, enum helper_kind kind, int auth_fd, struct ids ids)
+static int send_start(struct helper *h, const struct msg_helper *m, int auth_fd, struct ids ids)
 {
-    struct msg_helper m = {kind};
     struct buf body;
-    int rc = process_send_config(h->m, h->ch, role_get(ROLE_ID_HELPER), ids);
+    int rc = process_send_config(h->m, h->ch, role_of(m->kind), ids);
 
     if (rc != 0)
         return rc;
     buf_init(&body, IPC_MAX_BODY);
-    msg_helper_encode(&body, &m);
+    msg_helper_encode(&body, m);
     rc = ipc_send(h->ch, IPC_MASTER_HELPER, &body, &auth_fd, 1);
     buf_free(&body);
     return rc == 0 ? ipc_send(h->ch, IPC_MASTER_GO, NULL, NULL, 0) : rc;
 }
 
-/* PAM modules need root (shadow, set-id programs); a hash or a name look-up needs nothing. */
-static void start(struct master *m, enum helper_kind kind, int auth_fd)
+/* PAM modules need root (shadow, set-id programs); a hash or a name look-up needs nothing. A helper that holds a connection stays
+ * until auth closes its channel. */
+static void start(struct master *m, const struct msg_helper *msg, int auth_fd)
 {
-    bool pam = kind == HELPER_PAM;
+    const struct role *role = role_of(msg->kind);
+    bool pam = msg->kind == HELPER_PAM;
     struct ids ids = pam && !m->rootless ? (struct ids){0, 0} : m->setup->ids[ROLE_ID_AUTH];
     struct helper *h = xcalloc(1, sizeof(*h));
-    struct process_spec spec = {.role = role_get(ROLE_ID_HELPER),
+    struct process_spec spec = {.role = role,
                                 .may_gain = pam,
                                 .pam_environment = pam && m->rootless,
                                 .handler = on_message,
@@ -140,15 +168,24 @@ static void start(struct master *m, enum helper_kind kind, int auth_fd)
         return;
     }
     h->timer = timer_new(m->loop, on_late, h);
-    timer_arm(h->timer, m->setup->auth->auth_helper_timeout + OVERTIME_MS);
+    h->stays = role->id != ROLE_ID_HELPER;
+    if (!h->stays)
+        timer_arm(h->timer, m->setup->auth->auth_helper_timeout + OVERTIME_MS);
     h->next = m->helpers->first;
     m->helpers->first = h;
     m->helpers->n++;
-    rc = send_start(h, kind, auth_fd, ids);
+    rc = send_start(h, msg, auth_fd, ids);
     if (rc != 0) {
         LOG_ERROR(0, "cannot start auth helper", F_INT("child", h->pid), F_ERR(rc));
         supervise_kill(m, h->pid, SIGKILL);
     }
+}
+
+void helpers_send_log(struct master *m, int fd)
+{
+    for (struct helper *h = m->helpers->first; h != NULL; h = h->next)
+        if (h->stays && h->ch != NULL && ipc_send(h->ch, IPC_MASTER_LOG, NULL, &fd, 1) != 0)
+            LOG_WARN(0, "auth helper keeps its old log", F_INT("child", h->pid));
 }
 
 int helpers_start(struct master *m, struct ipc_msg *msg)
@@ -163,6 +200,6 @@ int helpers_start(struct master *m, struct ipc_msg *msg)
         LOG_WARN(0, "too many auth helpers", F_UINT("auth_helpers_max", m->setup->auth->auth_helpers_max));
         return 0;
     }
-    start(m, h.kind, msg->fds[0]);
+    start(m, &h, msg->fds[0]);
     return 0;
 }

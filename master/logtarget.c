@@ -1,4 +1,5 @@
 #include "master/logtarget.h"
+#include "master/helpers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +106,7 @@ void logtarget_install(struct master *m, struct logtarget *t)
     if (same_sink) {
         services_send_log(m, t->fd);
         workers_send_log(m, t->fd);
+        helpers_send_log(m, t->fd);
     }
 }
 

@@ -80,6 +80,18 @@ static const struct role roles[ROLE_ID_COUNT] = {
                         .runs_as = "root for PAM, else as auth",
                         .components = {&set_auth_component},
                         .job = "one request to PAM, to a slow hash or to the system's user database"},
+#define DATABASE(role_id, which, what)                \
+    [role_id] = {.id = (role_id),                     \
+                 .name = "auth-" which,               \
+                 .program = "culver-auth-" which,     \
+                 .ipc_role = ROLE_HELPER,             \
+                 .runs_as = "as auth",                \
+                 .components = {&set_auth_component}, \
+                 .job = "holds one connection to " what " that auth asks about users"}
+    DATABASE(ROLE_ID_SQLITE, "sqlite", "an SQLite file"),
+    DATABASE(ROLE_ID_PGSQL, "pgsql", "a PostgreSQL server"),
+    DATABASE(ROLE_ID_LDAP, "ldap", "a directory"),
+#undef DATABASE
 };
 
 const struct role *role_get(enum role_id id)

@@ -19,6 +19,9 @@ enum role_id {
     ROLE_ID_SERVICES, /* the above run all the time; the following are started for one user or one request */
     ROLE_ID_WORKER = ROLE_ID_SERVICES,
     ROLE_ID_HELPER,
+    ROLE_ID_SQLITE,
+    ROLE_ID_PGSQL,
+    ROLE_ID_LDAP,
     ROLE_ID_COUNT
 };
 

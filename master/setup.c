@@ -138,6 +138,28 @@ static int ids_find(struct setup *s, struct buf *errors)
     return bad;
 }
 
+/* The programs that ask databases are not on every host. */
+static int databases_check(const struct setup *s, struct buf *errors)
+{
+    static const enum role_id roles[] = {
+        [SET_DATABASE_SQLITE] = ROLE_ID_SQLITE, [SET_DATABASE_PGSQL] = ROLE_ID_PGSQL, [SET_DATABASE_LDAP] = ROLE_ID_LDAP};
+    int rc = 0;
+
+    for (size_t i = 0; i < s->auth->ndatabases; i++) {
+        const char *program = role_get(roles[s->auth->databases[i].driver])->program;
+        struct buf path;
+        buf_init(&path, 2 * PROTO_PATH_MAX);
+        buf_put_fmt(&path, "%s/%s", s->libexec, program);
+        buf_put_byte(&path, '\0');
+        if (!buf_ok(&path) || access((const char *)path.data, X_OK) != 0) {
+            buf_put_fmt(errors, "database %s: %s is not installed in %s\n", s->auth->databases[i].name, program, s->libexec);
+            rc = ERR_NOTFOUND;
+        }
+        buf_free(&path);
+    }
+    return rc;
+}
+
 static void setup_point(struct setup *s)
 {
     s->general = conf_get(s->conf, &set_general_component);
@@ -167,6 +189,8 @@ int setup_load(const struct setup_params *p, struct setup **out, struct buf *err
             buf_free(&path);
         }
         rc = ids_find(s, errors);
+        if (databases_check(s, errors) != 0)
+            rc = ERR_SYNTAX;
     }
     if (rc != 0) {
         setup_free(&s);

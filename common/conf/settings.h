@@ -74,27 +74,58 @@ struct set_login {
 };
 
 /* --- auth ------------------------------------------------------------------------------------------------ */
-enum set_passdb_driver { SET_PASSDB_FILE, SET_PASSDB_PAM };
-enum set_userdb_driver { SET_USERDB_FILE, SET_USERDB_SYSTEM, SET_USERDB_STATIC };
-enum set_passdb_result { SET_PASSDB_RETURN_FAIL, SET_PASSDB_CONTINUE };
+enum set_database_driver { SET_DATABASE_SQLITE, SET_DATABASE_PGSQL, SET_DATABASE_LDAP };
+enum set_passdb_driver { SET_PASSDB_FILE, SET_PASSDB_PAM, SET_PASSDB_SQL, SET_PASSDB_LDAP };
+enum set_userdb_driver { SET_USERDB_FILE, SET_USERDB_SYSTEM, SET_USERDB_STATIC, SET_USERDB_SQL, SET_USERDB_LDAP };
+enum set_passdb_result {
+    SET_PASSDB_RETURN_OK,
+    SET_PASSDB_RETURN_FAIL,
+    SET_PASSDB_RETURN,
+    SET_PASSDB_CONTINUE,
+    SET_PASSDB_CONTINUE_OK,
+    SET_PASSDB_CONTINUE_FAIL
+};
+/* A server or file that passdb and userdb sections ask, through helpers that hold connections to it. */
+struct set_database {
+    const char *name;
+    int driver;                /* sqlite, pgsql, ldap */
+    const char *file;          /* sqlite */
+    const char *connect;       /* pgsql: libpq's connection string; ldap: URIs */
+    const char *password_file; /* pgsql, ldap; "" = none */
+    uint64_t connections;      /* at most, 4 */
+    uint64_t timeout;          /* ms for one answer */
+    const char *bind_dn;       /* ldap; "" = anonymous */
+    bool start_tls;
+    const char *ca_file; /* ldap; "" = the system's */
+};
+/* What is asked of a database: sql has a query, ldap the rest. */
+struct set_ask {
+    const char *database;
+    const char *query;
+    const char *base, *filter;
+    struct conf_list attributes; /* "uidNumber=uid" */
+};
 struct set_passdb {
-    const char *name;                        /* label; tried in the order of the file */
-    int driver;                              /* passwd-file, pam */
-    const char *file;                        /* passwd-file: path */
-    const char *scheme;                      /* default scheme of hashes without {SCHEME} */
-    const char *service;                     /* pam: service name, default culver */
-    bool deny;                               /* passwd-file: its users may not log in; asked before all others */
-    bool master;                             /* of users who may log in as others; for nothing else */
-    struct conf_list allow_nets;             /* clients for whom it is asked; none: all */
-    int result_failure, result_internalfail; /* enum set_passdb_result */
+    const char *name;                                        /* label; tried in the order of the file */
+    int driver;                                              /* passwd-file, pam, sql, ldap */
+    const char *file;                                        /* passwd-file: path */
+    const char *scheme;                                      /* default scheme of hashes without {SCHEME} */
+    const char *service;                                     /* pam: service name, default culver */
+    bool deny;                                               /* passwd-file: its users may not log in; asked before all others */
+    bool master;                                             /* of users who may log in as others; for nothing else */
+    struct conf_list allow_nets;                             /* clients for whom it is asked; none: all */
+    int result_success, result_failure, result_internalfail; /* enum set_passdb_result */
+    struct set_ask ask;                                      /* sql, ldap */
+    bool bind;                                               /* ldap: the directory checks the password */
 };
 struct set_userdb {
     const char *name;
-    int driver; /* passwd-file, system, static */
+    int driver; /* passwd-file, system, static, sql, ldap */
     const char *file;
     const char *uid, *gid; /* static: number, name or "virtual" */
     const char *home;      /* template */
     const char *mail_path; /* template; "" = the general mail_path */
+    struct set_ask ask;
 };
 struct set_auth {
     const char *auth_default_domain;   /* appended to names without one; "" = none */
@@ -111,6 +142,8 @@ struct set_auth {
     uint64_t auth_cache_size;             /* users */
     bool auth_allow_weak_schemes;         /* PLAIN, MD5-CRYPT, DES-CRYPT … */
     uint64_t quota_bytes, quota_messages; /* defaults for users without their own; 0 = none */
+    struct set_database *databases;
+    size_t ndatabases;
     struct set_passdb *passdbs;
     size_t npassdbs;
     struct set_userdb *userdbs;
@@ -180,6 +213,8 @@ uint16_t set_listener_port(const struct set_listener *listener);
 bool set_listener_is_path(const struct set_listener *listener);
 /* The permissions of its socket, from socket_mode and socket_group. */
 unsigned set_listener_mode(const struct set_listener *listener);
+/* settings_check_db.c: the part of set_check about databases. Returns the number of lines added. */
+unsigned set_check_databases(const struct set_auth *a, struct buf *errors);
 /* Checks what one setting's bounds cannot say (keys without certificates, no listener …); adds lines to errors: ERR_SYNTAX.
  * Components that the conf does not have are not checked. */
 MUST_CHECK int set_check(const struct conf *conf, struct buf *errors);

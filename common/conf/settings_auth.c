@@ -1,14 +1,36 @@
 /* Who the users are: mechanisms, password databases, user databases. */
 #include "common/conf/settings.h"
 
-static const struct conf_word passdb_words[] = {{"passwd-file", SET_PASSDB_FILE}, {"pam", SET_PASSDB_PAM}, {NULL, 0}};
-static const struct conf_word result_words[] = {
-    {"return-fail", SET_PASSDB_RETURN_FAIL}, {"continue", SET_PASSDB_CONTINUE}, {NULL, 0}};
-static const struct conf_word userdb_words[] = {
-    {"passwd-file", SET_USERDB_FILE},
-    {"system", SET_USERDB_SYSTEM},
-    {"static", SET_USERDB_STATIC},
+static const struct conf_word database_words[] = {
+    {"sqlite", SET_DATABASE_SQLITE},
+    {"pgsql", SET_DATABASE_PGSQL},
+    {"ldap", SET_DATABASE_LDAP},
     {NULL, 0},
+};
+static const struct conf_word passdb_words[] = {
+    {"passwd-file", SET_PASSDB_FILE}, {"pam", SET_PASSDB_PAM}, {"sql", SET_PASSDB_SQL}, {"ldap", SET_PASSDB_LDAP}, {NULL, 0},
+};
+/* What a wrong password or a database that cannot say is turned into is never a success: that word comes last and is for
+ * result_success only. */
+static const struct conf_word success_words[] = {
+    {"return-ok", SET_PASSDB_RETURN_OK},
+    {"return-fail", SET_PASSDB_RETURN_FAIL},
+    {"return", SET_PASSDB_RETURN},
+    {"continue", SET_PASSDB_CONTINUE},
+    {"continue-ok", SET_PASSDB_CONTINUE_OK},
+    {"continue-fail", SET_PASSDB_CONTINUE_FAIL},
+    {NULL, 0},
+};
+static const struct conf_word failure_words[] = {
+    {"return-fail", SET_PASSDB_RETURN_FAIL},
+    {"return", SET_PASSDB_RETURN},
+    {"continue", SET_PASSDB_CONTINUE},
+    {"continue-fail", SET_PASSDB_CONTINUE_FAIL},
+    {NULL, 0},
+};
+static const struct conf_word userdb_words[] = {
+    {"passwd-file", SET_USERDB_FILE}, {"system", SET_USERDB_SYSTEM}, {"static", SET_USERDB_STATIC},
+    {"sql", SET_USERDB_SQL},          {"ldap", SET_USERDB_LDAP},     {NULL, 0},
 };
 
 #define END                                        \
@@ -16,13 +38,57 @@ static const struct conf_word userdb_words[] = {
         NULL, CONF_BOOL, 0, 0, 0, NULL, NULL, NULL \
     }
 
+#define AT(field) offsetof(struct set_database, field)
+static const struct conf_setting database_settings[] = {
+    {"driver", CONF_ENUM, AT(driver), 0, 0, "sqlite", database_words,
+     "sqlite: a file. pgsql: a PostgreSQL server. ldap: a directory. Each needs its program beside the others: "
+     "culver-auth-sqlite, "
+     "culver-auth-pgsql, culver-auth-ldap."},
+    {"file", CONF_PATH, AT(file), 0, 1024, "", NULL, "sqlite: the file. It is only read."},
+    {"connect", CONF_STRING, AT(connect), 0, 1024, "", NULL,
+     "pgsql: a connection string, such as host=/run/postgresql dbname=mail. ldap: one or more URIs, ldaps://, ldap:// or "
+     "ldapi://, tried in their order."},
+    {"password_file", CONF_PATH, AT(password_file), 0, 1024, "", NULL,
+     "pgsql, ldap: a file whose first line is the password of our own account there. It is read as root."},
+    {"connections", CONF_UINT, AT(connections), 1, 64, "4", NULL,
+     "Connections at the same time, each held by a process of its own."},
+    {"timeout", CONF_TIME, AT(timeout), 500, 60000, "5s", NULL,
+     "Time for an answer, connecting included. After it the log-in fails for now."},
+    {"bind_dn", CONF_STRING, AT(bind_dn), 0, 1024, "", NULL, "ldap: as whom users are searched. Empty: anonymously."},
+    {"start_tls", CONF_BOOL, AT(start_tls), 0, 0, "no", NULL,
+     "ldap: protect ldap:// connections with StartTLS. Without it they are possible to this host only."},
+    {"ca_file", CONF_PATH, AT(ca_file), 0, 1024, "", NULL,
+     "ldap: the certification authorities (PEM) one of which the server's certificate must come from. Empty: the system's."},
+    END,
+};
+#undef AT
+
+/* Of passdb and userdb alike. */
+#define ASK_SETTINGS                                                                                                          \
+    {"database", CONF_STRING, AT(ask.database), 0, 64, "", NULL, "sql, ldap: the label of a database section."},              \
+        {"query",                                                                                                             \
+         CONF_STRING,                                                                                                         \
+         AT(ask.query),                                                                                                       \
+         0,                                                                                                                   \
+         4096,                                                                                                                \
+         "",                                                                                                                  \
+         NULL,                                                                                                                \
+         "sql: one SELECT. :user is the whole name, :name the part before the @, :domain what is behind it; each is a bound " \
+         "parameter, never text. The columns' names say what they are: see the manual."},                                     \
+        {"base", CONF_STRING, AT(ask.base), 0,                                                                                \
+         1024,   "",          NULL,         "ldap: where the search begins. :user, :name and :domain as above."},             \
+        {"filter", CONF_STRING, AT(ask.filter), 0, 1024, "(uid=:name)", NULL, "ldap: the search filter, in the same way."},   \
+    {                                                                                                                         \
+        "attributes", CONF_LIST, AT(ask.attributes), 0, 64, "", NULL,                                                         \
+            "ldap: attributes and what they are to us, such as userPassword=password homeDirectory=home."                     \
+    }
+
 #define AT(field) offsetof(struct set_passdb, field)
 static const struct conf_setting passdb_settings[] = {
     {"driver", CONF_ENUM, AT(driver), 0, 0, "passwd-file", passdb_words,
-     "passwd-file: a file with a line for each user, in Dovecot's format. pam: the system's PAM."},
+     "passwd-file: a file with a line for each user, in Dovecot's format. pam: the system's PAM. sql, ldap: a database section."},
     {"file", CONF_PATH, AT(file), 0, 1024, "", NULL, "passwd-file: the file. It is read again when it changes."},
-    {"scheme", CONF_STRING, AT(scheme), 1, 32, "CRYPT", NULL,
-     "passwd-file: the scheme of hashes that do not begin with {SCHEME}."},
+    {"scheme", CONF_STRING, AT(scheme), 1, 32, "CRYPT", NULL, "The scheme of hashes that do not begin with {SCHEME}."},
     {"service", CONF_STRING, AT(service), 1, 64, "culver", NULL, "pam: the name of the service, a file in /etc/pam.d."},
     {"deny", CONF_BOOL, AT(deny), 0, 0, "no", NULL,
      "passwd-file: the users in this file may not log in, whatever other databases say. Only the names in it count."},
@@ -30,11 +96,20 @@ static const struct conf_setting passdb_settings[] = {
      "The users in this database may log in as other users, and as those only: see auth_master_separator."},
     {"allow_nets", CONF_LIST, AT(allow_nets), 0, 64, "", NULL,
      "Networks of the clients for whom this database is asked; for others it is not there. Empty: all."},
-    {"result_failure", CONF_ENUM, AT(result_failure), 0, 0, "return-fail", result_words,
-     "After a wrong password. return-fail: the log-in fails. continue: the next database is asked."},
-    {"result_internalfail", CONF_ENUM, AT(result_internalfail), 0, 0, "return-fail", result_words,
+    {"result_success", CONF_ENUM, AT(result_success), 0, 0, "return-ok", success_words,
+     "After a right password. return-ok: the log-in is good. return-fail: it fails. return: it is what the databases before this "
+     "one left. continue-ok, continue-fail, continue: the next database is asked, and where none decides it is good, or fails, "
+     "or "
+     "is as it was before."},
+    {"result_failure", CONF_ENUM, AT(result_failure), 0, 0, "return-fail", failure_words,
+     "After a wrong password, in the same words."},
+    {"result_internalfail", CONF_ENUM, AT(result_internalfail), 0, 0, "return-fail", failure_words,
      "When the database cannot say. return-fail: the log-in fails for now. continue: the next database is asked; where none says "
      "yes, it fails for now all the same."},
+    ASK_SETTINGS,
+    {"bind", CONF_BOOL, AT(bind), 0, 0, "no", NULL,
+     "ldap: the directory checks the password, by a bind as the user who was found. Otherwise the attribute that is our password "
+     "is read and compared."},
     END,
 };
 #undef AT
@@ -42,24 +117,28 @@ static const struct conf_setting passdb_settings[] = {
 #define AT(field) offsetof(struct set_userdb, field)
 static const struct conf_setting userdb_settings[] = {
     {"driver", CONF_ENUM, AT(driver), 0, 0, "system", userdb_words,
-     "system: accounts of this host (NSS). passwd-file: the fields of a file in Dovecot's format. static: the same rules for "
-     "every "
-     "user that a password database knows."},
+     "system: accounts of this host (NSS). passwd-file: the fields of a file in Dovecot's format. sql, ldap: a database section. "
+     "static: the same rules for every user that a password database knows."},
     {"file", CONF_PATH, AT(file), 0, 1024, "", NULL, "passwd-file: the file. It is read again when it changes."},
     {"uid", CONF_STRING, AT(uid), 0, 64, "virtual", NULL,
-     "static, and passwd-file for lines without one: a number, the name of a system account, or virtual for a uid each from the "
+     "For users for whom the database says nothing: a number, the name of a system account, or virtual for a uid each from the "
      "configured range."},
     {"gid", CONF_STRING, AT(gid), 0, 64, "virtual", NULL, "The group, in the same way."},
     {"home", CONF_STRING, AT(home), 0, 1024, "", NULL,
-     "static, and passwd-file for lines without one: the home folder. %u is the whole name, %n the part before the @, %d the "
+     "The same for the home folder. %u is the whole name, %n the part before the @, %d the "
      "domain."},
     {"mail_path", CONF_STRING, AT(mail_path), 0, 1024, "", NULL,
      "Where the mail of this database's users is. Empty: the general mail_path."},
+    ASK_SETTINGS,
     END,
 };
 #undef AT
 
 static const struct conf_section sections[] = {
+    {"database", true, database_settings, sizeof(struct set_database), offsetof(struct set_database, name),
+     offsetof(struct set_auth, databases), offsetof(struct set_auth, ndatabases), 16,
+     "A server or a file that sections passdb and userdb with driver = sql or ldap ask.",
+     "database accounts {\n    driver = pgsql\n    connect = host=/run/postgresql dbname=mail\n}\n"},
     {"passdb", true, passdb_settings, sizeof(struct set_passdb), offsetof(struct set_passdb, name),
      offsetof(struct set_auth, passdbs), offsetof(struct set_auth, npassdbs), 16,
      "A database that checks passwords. They are asked in the order in which they stand here until one knows the user.",

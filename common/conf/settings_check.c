@@ -343,6 +343,7 @@ static void check_auth(struct check *c, const struct set_auth *a, const struct s
         found(c, "no userdb: nobody has mail; add a section 'userdb'");
     for (i = 0; i < a->npassdbs; i++)
         check_passdb(c, &a->passdbs[i]);
+    c->n += set_check_databases(a, c->errors);
     for (i = 0; i < a->nuserdbs; i++)
         check_userdb(c, &a->userdbs[i], m != NULL ? m->first_valid_uid : 1);
     check_template(c, "", "mail_path", a->mail_path);

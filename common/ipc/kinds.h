@@ -5,7 +5,7 @@
 enum ipc_role {
     ROLE_MASTER,
     ROLE_AUTH,
-    ROLE_HELPER, /* auth helper: one request */
+    ROLE_HELPER, /* auth helper: one request, or a connection to a database */
     ROLE_KEYS,
     ROLE_LOGIN, /* parent of a login service: accepts, never reads from a client */
     ROLE_CONN,  /* one client connection before log-in (a child of ROLE_LOGIN) */
@@ -72,6 +72,8 @@ enum ipc_kind {
     IPC_AUTH_CHECK_HASH,
     IPC_AUTH_LOOKUP_NSS,
     IPC_HELPER_RESULT,
+    IPC_AUTH_ASK_DB, /* to a helper that holds a connection to a database: any number, one after the other */
+    IPC_HELPER_DB,   /* the answer */
 
     /* connection <-> master */
     IPC_CONN_TAKE, /* +fd: hand this client over to its worker */

@@ -27,6 +27,9 @@
 #define PROTO_LINE_MAX 4096   /* one line of culverctl's output */
 #define PROTO_BINDING_MAX 64  /* channel binding data */
 #define PROTO_TBS_MAX 256     /* bytes to be signed: a digest, or the TLS 1.3 input for Ed25519 */
+#define PROTO_RECORD_MAX 8192 /* a user's record as a database has it */
+#define PROTO_LABEL_MAX 64    /* of a section of the configuration */
+#define PROTO_VALUE_MAX 1024  /* a value in it */
 
 /* What the table says of one kind; NULL for an unknown one. */
 struct ipc_rule {
@@ -187,9 +190,10 @@ struct msg_user {
     struct user_record user;
 };
 /* IPC_AUTH_HELPER */
-enum helper_kind { HELPER_PAM = 1, HELPER_HASH, HELPER_NSS };
+enum helper_kind { HELPER_PAM = 1, HELPER_HASH, HELPER_NSS, HELPER_SQLITE, HELPER_PGSQL, HELPER_LDAP };
 struct msg_helper {
     enum helper_kind kind;
+    struct view database; /* the section of the configuration, for the kinds that hold a connection to one; else empty */
 };
 /* IPC_AUTH_CHECK_PAM */
 struct msg_check_pam {
@@ -215,6 +219,19 @@ struct msg_helper_result {
     uint32_t uid, gid; /* of an NSS look-up */
     struct view name;  /* canonical name (PAM may change it, NSS gives pw_name) */
     struct view home;
+};
+/* IPC_AUTH_ASK_DB */
+enum ask_db { ASK_DB_PASSDB = 1, ASK_DB_BIND, ASK_DB_USERDB };
+struct msg_ask_db {
+    enum ask_db what;     /* the record of a passdb, the same and a check of the password by the database, that of a userdb */
+    struct view section;  /* the passdb or userdb of the configuration; 1..PROTO_LABEL_MAX */
+    struct view user;     /* normalised; 1..PROTO_NAME_MAX */
+    struct view password; /* of ASK_DB_BIND, never empty there; else empty; <= 1024, no NUL */
+};
+/* IPC_HELPER_DB */
+struct msg_helper_db {
+    enum helper_result result;
+    struct view record; /* HELPER_OK only: fields, see db_field_put; <= PROTO_RECORD_MAX */
 };
 /* IPC_CONN_TAKE */
 struct msg_take {
@@ -317,6 +334,8 @@ PROTO_CODEC(check_pam);
 PROTO_CODEC(check_hash);
 PROTO_CODEC(lookup_nss);
 PROTO_CODEC(helper_result);
+PROTO_CODEC(ask_db);
+PROTO_CODEC(helper_db);
 PROTO_CODEC(take);
 PROTO_CODEC(take_fail);
 PROTO_CODEC(session);
@@ -327,6 +346,11 @@ PROTO_CODEC(signed);
 PROTO_CODEC(ctl_request);
 PROTO_CODEC(ctl_line);
 PROTO_CODEC(ctl_end);
+
+/* The fields of a record, each a name (letters, digits, _ and -; 1..32) and a value (no NUL; <= PROTO_VALUE_MAX). What is no field
+ * marks the buffer as failed. db_field_next: false at the end; a record that came through msg_helper_db_decode has nothing else. */
+void db_field_put(struct buf *record, struct view name, struct view value);
+bool db_field_next(struct cursor *record, struct view *name_out, struct view *value_out);
 
 /* "192.0.2.1", "2001:db8::1" or "local"; at least 46 bytes. */
 void net_addr_format(const struct net_addr *a, char out[static 46]);

@@ -160,14 +160,16 @@ int msg_found_decode(struct view body, struct msg_found *out)
 
 void msg_helper_encode(struct buf *out, const struct msg_helper *m)
 {
-    field_put_enum(out, m->kind, HELPER_PAM, HELPER_NSS);
+    field_put_enum(out, m->kind, HELPER_PAM, HELPER_LDAP);
+    field_put_view(out, m->database, FIELD_TEXT, 0, PROTO_LABEL_MAX);
 }
 
 int msg_helper_decode(struct view body, struct msg_helper *out)
 {
     struct cursor c = cursor_make(body);
     struct msg_helper m = {0};
-    m.kind = (enum helper_kind)field_get_enum(&c, HELPER_PAM, HELPER_NSS);
+    m.kind = (enum helper_kind)field_get_enum(&c, HELPER_PAM, HELPER_LDAP);
+    m.database = field_get_view(&c, FIELD_TEXT, 0, PROTO_LABEL_MAX);
     FIELD_END(&c, m, out);
 }
 

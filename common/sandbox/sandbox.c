@@ -31,6 +31,8 @@ static const struct sandbox_profile_def profiles[SANDBOX_PROFILE_COUNT] = {
     [SANDBOX_AUTH] = {"auth", SANDBOX_FS_PATHS, {512 * MIB, 0, 0, false}, false},
     [SANDBOX_HELPER_HASH] = {"helper-hash", SANDBOX_FS_PATHS, {1 * GIB, 0, 16, false}, false},
     [SANDBOX_HELPER_NSS] = {"helper-nss", SANDBOX_FS_READ_ALL, {256 * MIB, 0, 256, true}, false},
+    [SANDBOX_HELPER_SQLITE] = {"helper-sqlite", SANDBOX_FS_PATHS, {256 * MIB, 0, 64, false}, false},
+    [SANDBOX_HELPER_PEER] = {"helper-peer", SANDBOX_FS_READ_ALL, {256 * MIB, 0, 64, true}, false},
     [SANDBOX_HELPER_PAM] = {"helper-pam", SANDBOX_FS_OPEN, {512 * MIB, RLIM_INFINITY, 256, true}, false},
     [SANDBOX_LMTP] = {"lmtp", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 0, true}, false},
     [SANDBOX_LMTP_CONN] = {"lmtp-conn", SANDBOX_FS_PATHS, {64 * MIB, 2 * GIB, 0, false}, true},
@@ -123,7 +125,8 @@ static bool params_are_valid(const struct sandbox_params *params)
 
     if (sandbox_profile_def(params->profile) == NULL)
         return false;
-    if (params->npaths > 0 && params->profile != SANDBOX_AUTH && !profile_writes(params->profile))
+    if (params->npaths > 0 && params->profile != SANDBOX_AUTH && params->profile != SANDBOX_HELPER_SQLITE &&
+        !profile_writes(params->profile))
         return false;
     for (i = 0; i < params->npaths; i++)
         if (params->paths[i].write && !profile_writes(params->profile))

@@ -22,6 +22,8 @@ enum sandbox_profile {
     SANDBOX_AUTH,
     SANDBOX_HELPER_HASH,
     SANDBOX_HELPER_NSS, /* may read files, use sockets; no exec */
+    SANDBOX_HELPER_SQLITE, /* reads beneath its paths, with the locks that SQLite takes */
+    SANDBOX_HELPER_PEER,   /* a client of another server: may read files, use sockets; no exec */
     SANDBOX_HELPER_PAM, /* runs as root with what PAM needs: rlimits and a deny-list only */
     SANDBOX_LMTP,       /* accepts and forks; its children enter SANDBOX_LMTP_CONN on top */
     SANDBOX_LMTP_CONN,
@@ -38,7 +40,7 @@ struct sandbox_path {
 
 struct sandbox_params {
     enum sandbox_profile profile;
-    const struct sandbox_path *paths; /* only AUTH, WORKER and TOOL may have any */
+    const struct sandbox_path *paths; /* only AUTH, HELPER_SQLITE, WORKER and TOOL may have any */
     size_t npaths;
     uint64_t memory_max; /* RLIMIT_DATA; 0 = the profile's default */
     uint64_t file_max;   /* RLIMIT_FSIZE; 0 = the profile's default */

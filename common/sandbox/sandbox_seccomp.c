@@ -44,6 +44,7 @@ enum group {
     GROUP_READS = 1 << 8,    /* opening files for reading, inotify */
     GROUP_MAIL = 1 << 9,     /* everything that keeping mail takes */
     GROUP_SELF_SIGNAL = 1 << 10,
+    GROUP_LOCKS = 1 << 12,   /* locks on ranges of files, and how a library looks at the path of one */
     GROUP_TRUNCATE = 1 << 11 /* changing the size of files and memory files, the log's excepted */
 };
 
@@ -67,6 +68,8 @@ static const struct filter filters[SANDBOX_PROFILE_COUNT] = {
     [SANDBOX_AUTH] = {SCMP_ACT_ERRNO(EPERM), GROUP_BASE | GROUP_READS | GROUP_PAIRS | GROUP_LOCKED | GROUP_SELF_SIGNAL},
     [SANDBOX_HELPER_HASH] = {SCMP_ACT_KILL_PROCESS, GROUP_BASE | GROUP_NO_FILES | GROUP_LOCKED | GROUP_SELF_SIGNAL},
     [SANDBOX_HELPER_NSS] = {SCMP_ACT_ALLOW, DENY_LIST},
+    [SANDBOX_HELPER_SQLITE] = {SCMP_ACT_ERRNO(EPERM), GROUP_BASE | GROUP_READS | GROUP_LOCKS | GROUP_LOCKED | GROUP_SELF_SIGNAL},
+    [SANDBOX_HELPER_PEER] = {SCMP_ACT_ALLOW, DENY_LIST},
     [SANDBOX_HELPER_PAM] = {SCMP_ACT_ALLOW, DENY_LIST},
     [SANDBOX_LMTP] = {SCMP_ACT_KILL_PROCESS,
                       GROUP_BASE | GROUP_NO_FILES | GROUP_LISTENS | GROUP_FORKS | GROUP_PAIRS | GROUP_SOCKOPTS | GROUP_MEMFD},
@@ -166,6 +169,7 @@ static const int memfd_calls[] = {
     C(memfd_create), C(pread64), C(pwrite64), C(preadv), C(pwritev), C(fstat), C(sendfile), END_OF_CALLS,
 };
 static const int locked_calls[] = {C(mlock), C(mlock2), C(munlock), C(memfd_secret), END_OF_CALLS};
+static const int lock_calls[] = {C(getcwd), C(readlink), C(readlinkat), C(setitimer), END_OF_CALLS};
 static const int read_calls[] = {
     C(pread64),
     C(preadv),
@@ -452,6 +456,17 @@ static int add_reads(scmp_filter_ctx ctx, unsigned groups)
     return err;
 }
 
+static int add_locks(scmp_filter_ctx ctx)
+{
+    static const int commands[] = {F_SETLK, F_GETLK, F_OFD_SETLK, F_OFD_GETLK};
+    int err = add_calls(ctx, SCMP_ACT_ALLOW, lock_calls);
+    size_t i;
+
+    for (i = 0; err == 0 && i < ARRAY_LEN(commands); i++)
+        err = allow_if(ctx, SCMP_SYS(fcntl), arg_is(1, (unsigned)commands[i]));
+    return err;
+}
+
 static int add_groups(scmp_filter_ctx ctx, unsigned groups)
 {
     int err = add_base(ctx, groups);
@@ -472,6 +487,8 @@ static int add_groups(scmp_filter_ctx ctx, unsigned groups)
         err = add_calls(ctx, SCMP_ACT_ALLOW, locked_calls);
     if (err == 0 && (groups & GROUP_READS))
         err = add_reads(ctx, groups);
+    if (err == 0 && (groups & GROUP_LOCKS))
+        err = add_locks(ctx);
     if (err == 0 && (groups & GROUP_MAIL))
         err = add_calls(ctx, SCMP_ACT_ALLOW, mail_calls);
     if (err == 0 && (groups & GROUP_TRUNCATE))
@@ -518,7 +535,7 @@ int sandbox_seccomp_enter(enum sandbox_profile profile)
     if (err == 0) /* a tree in place of a chain of comparisons */
         err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (err == 0)
-        err = f->groups != DENY_LIST ? add_groups(ctx, f->groups) : add_denials(ctx, profile == SANDBOX_HELPER_NSS);
+        err = f->groups != DENY_LIST ? add_groups(ctx, f->groups) : add_denials(ctx, profile != SANDBOX_HELPER_PAM);
     if (err == 0)
         err = seccomp_load(ctx);
     if (ctx != NULL)

@@ -408,10 +408,11 @@ static long try_linger(const struct stage *st)
 
 #define P(profile) (1u << SANDBOX_##profile)
 #define PAM P(HELPER_PAM)
-#define LOOK_UP (P(HELPER_PAM) | P(HELPER_NSS))
+#define LOOK_UP (P(HELPER_PAM) | P(HELPER_NSS) | P(HELPER_PEER))
 #define FORKING (P(LOGIN) | P(LMTP))
 /* They cannot change any file, by whatever descriptor. */
-#define NO_FILES (P(LOGIN) | P(LOGIN_CONN) | P(LOGIN_SHARED) | P(AUTH) | P(HELPER_HASH) | P(LMTP) | P(LMTP_CONN) | P(SMTP))
+#define NO_FILES \
+    (P(LOGIN) | P(LOGIN_CONN) | P(LOGIN_SHARED) | P(AUTH) | P(HELPER_HASH) | P(HELPER_SQLITE) | P(LMTP) | P(LMTP_CONN) | P(SMTP))
 
 static const struct {
     const char *name;

@@ -41,6 +41,8 @@ AGAIN(check_pam)
 AGAIN(check_hash)
 AGAIN(lookup_nss)
 AGAIN(helper_result)
+AGAIN(ask_db)
+AGAIN(helper_db)
 AGAIN(take)
 AGAIN(take_fail)
 AGAIN(session)
@@ -80,6 +82,8 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_AUTH_CHECK_HASH] = again_check_hash,
     [IPC_AUTH_LOOKUP_NSS] = again_lookup_nss,
     [IPC_HELPER_RESULT] = again_helper_result,
+    [IPC_AUTH_ASK_DB] = again_ask_db,
+    [IPC_HELPER_DB] = again_helper_db,
     [IPC_CONN_TAKE] = again_take,
     [IPC_MASTER_TAKE_FAIL] = again_take_fail,
     [IPC_LCONN_DELIVER] = again_deliver,

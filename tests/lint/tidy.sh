@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.."
 good=${B:-build}/tidy
 mkdir -p "$good"
-flags="-std=c11 -D_GNU_SOURCE -I. -DCULVER_SANITIZED=0"
+flags="-std=c11 -D_GNU_SOURCE -I. -DCULVER_SANITIZED=0 $(pkg-config --cflags libpq 2>/dev/null)"
 for name in VERSION LIBEXECDIR SYSCONFDIR STATEDIR RUNDIR; do
     flags+=" -DCULVER_$name=\"/tidy\""
 done

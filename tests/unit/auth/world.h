@@ -28,6 +28,14 @@ struct fake_helper {
     struct ipc *ch;
 };
 
+/* What the fake database says to a question of this passdb or userdb. */
+struct db_script {
+    const char *section;
+    enum helper_result result;
+    uint8_t record[512];
+    size_t len;
+};
+
 struct conn {
     uint64_t id;
     struct ipc *ch;
@@ -51,6 +59,8 @@ static struct {
     enum helper_mode mode;
     struct msg_helper_result answer;
     struct fake_helper helpers[HELPERS];
+    struct db_script scripts[8];
+    unsigned nscripts;
     unsigned nhelpers, living;
     enum ipc_kind asked;
     char asked_user[256], asked_rhost[64], asked_hash[256];
@@ -101,13 +111,35 @@ static inline void helper_note(struct ipc_msg *msg)
     }
 }
 
+static inline void db_answer(struct ipc *ch, struct view question)
+{
+    struct msg_ask_db ask;
+    struct msg_helper_db answer = {.result = HELPER_UNKNOWN};
+    struct buf body;
+    assert_int_equal(msg_ask_db_decode(question, &ask), 0);
+    for (unsigned i = 0; i < w.nscripts; i++) {
+        const struct db_script *s = &w.scripts[i];
+        if (view_eq(view_str(s->section), ask.section))
+            answer = (struct msg_helper_db){s->result, view_make(s->record, s->len)};
+    }
+    buf_init(&body, IPC_MAX_BODY);
+    msg_helper_db_encode(&body, &answer);
+    assert_int_equal(ipc_send(ch, IPC_HELPER_DB, &body, NULL, 0), 0);
+    buf_free(&body);
+}
+
 static inline void on_helper(void *arg, struct ipc *ch, struct ipc_msg *msg)
 {
     struct fake_helper *h = arg;
     struct buf body;
-    helper_note(msg);
+    if (msg->kind != IPC_AUTH_ASK_DB)
+        helper_note(msg);
     if (w.mode == MODE_HANG)
         return;
+    if (msg->kind == IPC_AUTH_ASK_DB && w.mode == MODE_ANSWER) {
+        db_answer(ch, msg->body);
+        return;
+    }
     if (w.mode == MODE_ANSWER) {
         buf_init(&body, IPC_MAX_BODY);
         msg_helper_result_encode(&body, &w.answer);

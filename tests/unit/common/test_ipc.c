@@ -143,13 +143,13 @@ static void test_round_trip(void **state)
     (void)state;
     unsigned before = open_fds();
     channel(ROLE_MASTER, ROLE_AUTH, IPC_STATE_READY);
-    struct buf b = body_of(1);
+    struct buf b = body_of(3);
     assert_int_equal(ipc_send_wait(raw[1], ROLE_AUTH, ROLE_MASTER, IPC_AUTH_HELPER, &b, &logs[0], 1, 100), 0);
     seen.take = true;
     turns(2);
     assert_int_equal(seen.messages, 1);
     assert_int_equal(seen.kind, IPC_AUTH_HELPER);
-    assert_int_equal(seen.len, 1);
+    assert_int_equal(seen.len, 3);
     assert_int_equal(fcntl(seen.taken, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
     close(seen.taken);
     /* Not taken: closed. */
@@ -195,7 +195,7 @@ static void test_refused(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(fds); i++)
         fds[i] = logs[0];
     static uint8_t big[IPC_MAX_MSG + 1];
-    const uint8_t helper[] = {IPC_AUTH_HELPER, 0, 0, 0, 1};
+    const uint8_t helper[] = {IPC_AUTH_HELPER, 0, 0, 0, 1, 0, 0};
     big[0] = IPC_AUTH_GRANT;
     refused("\1", 1, NULL, 0);
     refused("\1\0\0", 3, NULL, 0);
@@ -210,7 +210,7 @@ static void test_refused(void **state)
     refused(helper, sizeof(helper), fds, 3);
     refused(helper, sizeof(helper), fds, 60);
     refused(helper, 4, fds, 1);
-    const uint8_t flags[] = {IPC_AUTH_HELPER, 0, 1, 0, 1};
+    const uint8_t flags[] = {IPC_AUTH_HELPER, 0, 1, 0, 1, 0, 0};
     refused(flags, sizeof(flags), fds, 1);
     const uint8_t foreign[] = {IPC_WORKER_IDLE, 0, 0, 0};
     refused(foreign, sizeof(foreign), NULL, 0);
@@ -239,7 +239,7 @@ static void test_sender_is_checked(void **state)
 {
     (void)state;
     channel(ROLE_AUTH, ROLE_MASTER, IPC_STATE_READY);
-    struct buf b = body_of(1);
+    struct buf b = body_of(3);
     assert_int_equal(ipc_send(ch, IPC_AUTH_HELPER, &b, NULL, 0), ERR_PROTO);
     assert_int_equal(ipc_send(ch, IPC_AUTH_HELPER, NULL, &logs[0], 1), ERR_PROTO);
     assert_int_equal(ipc_send(ch, IPC_MASTER_STOP, NULL, NULL, 0), ERR_PROTO);
@@ -300,7 +300,7 @@ static void test_queued_descriptors(void **state)
     (void)state;
     unsigned before = open_fds();
     channel(ROLE_AUTH, ROLE_MASTER, IPC_STATE_READY);
-    struct buf b = body_of(1);
+    struct buf b = body_of(3);
     unsigned sent = 0;
     while (ipc_send(ch, IPC_AUTH_HELPER, &b, &logs[0], 1) == 0)
         sent++;

@@ -99,6 +99,21 @@ static void encode_extreme_session(unsigned kind, size_t n)
     }
 }
 
+/* A record of exactly this length. */
+static struct view fill_record(size_t len)
+{
+    static struct buf record;
+    buf_free(&record);
+    buf_init(&record, PROTO_RECORD_MAX);
+    while (len > 0) {
+        size_t n = MIN_OF(len - 5, (size_t)PROTO_VALUE_MAX);
+        db_field_put(&record, VIEW("a"), fill(n));
+        len -= 5 + n;
+    }
+    assert_true(buf_ok(&record));
+    return buf_view(&record);
+}
+
 /* The least or the greatest message of each kind that has a body. */
 static void encode_extreme(unsigned kind, bool big)
 {
@@ -125,7 +140,7 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_MASTER_HELPER:
     case IPC_AUTH_HELPER:
-        ENCODE(helper, .kind = HELPER_NSS);
+        ENCODE(helper, .kind = HELPER_LDAP, .database = fill(n * PROTO_LABEL_MAX));
         break;
     case IPC_LOGIN_CONN:
         ENCODE(conn, .conn_id = 1, .protocol = PROTO_IMAP, .peer = v6(), .local = v6());
@@ -176,6 +191,13 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_AUTH_LOOKUP_NSS:
         ENCODE(lookup_nss, .user = fill(big ? PROTO_NAME_MAX : 1));
+        break;
+    case IPC_AUTH_ASK_DB:
+        ENCODE(ask_db, .what = big ? ASK_DB_BIND : ASK_DB_USERDB, .section = fill(big ? PROTO_LABEL_MAX : 1),
+               .user = fill(big ? PROTO_NAME_MAX : 1), .password = fill(n * 1024));
+        break;
+    case IPC_HELPER_DB:
+        ENCODE(helper_db, .result = HELPER_OK, .record = fill_record(n * PROTO_RECORD_MAX));
         break;
     case IPC_HELPER_RESULT:
         ENCODE(helper_result, .result = HELPER_TEMPORARY, .name = fill(n * PROTO_NAME_MAX),

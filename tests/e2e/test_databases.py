@@ -1,0 +1,437 @@
+"""Users in SQLite, PostgreSQL and LDAP: log-ins, recipients, hostile names and passwords, servers that stop, die and come back."""
+
+import base64
+import os
+import shutil
+import signal
+import sqlite3
+import threading
+import time
+
+import pytest
+
+from dbservers import Postgres, Slapd
+from harness import ROOT, ROOTLESS_UID, Raw, Server, make_certificate, wait_for
+
+# What may go wrong when text becomes part of a query, a filter or a name.
+HOSTILE = ["' OR '1'='1", "alice'--", "alice' UNION SELECT '{PLAIN}x'--", '"; DROP TABLE users; --', "*", "a*", "(uid=*)", "alice)(uid=*",
+           "alice)(|(uid=*", "\\2a", "$1", ":user", "%s", "alice\\", "al\x01ice", "alice\x7f", "ålice"]
+
+TABLE = """CREATE TABLE users (name text primary key, domain text, password text, uid bigint, gid bigint, home text, mail text,
+ quota_bytes bigint, nologin boolean, allow_nets text)"""
+QUERY = "SELECT password, nologin, allow_nets FROM users WHERE name = :name"
+USER_QUERY = "SELECT uid, gid, home, mail, quota_bytes FROM users WHERE name = :name"
+
+
+def plain(server, user, password, authzid=b""):
+    """The tagged answer to AUTHENTICATE PLAIN, which carries any octets."""
+    with Raw(server.ports["imap"]) as c:
+        c.line()
+        c.send("t AUTHENTICATE PLAIN\r\n")
+        c.line()
+        c.send(base64.b64encode(authzid + b"\0" + user.encode() + b"\0" + (password if isinstance(password, bytes) else password.encode())) + b"\r\n")
+        return c.until(b"^t ")[-1]
+
+
+def good(server, user, password):
+    return plain(server, user, password).startswith(b"t OK")
+
+
+def wrong(server, user, password):
+    return plain(server, user, password).startswith(b"t NO [AUTHENTICATIONFAILED]")
+
+
+def down(server, user, password):
+    return plain(server, user, password).startswith(b"t NO [UNAVAILABLE]")
+
+
+def sections(database, ask="sql", passdb="", userdb="", static=False):
+    users = "driver = static" if static else f"driver = {ask}\n    database = db\n    {userdb or f'query = {USER_QUERY}'}"
+    return (f"database db {{\n{database}\n}}\npassdb db {{\n    driver = {ask}\n    database = db\n    {passdb or f'query = {QUERY}'}\n}}\n",
+            f"userdb db {{\n    {users}\n    uid = virtual\n    gid = virtual\n    mail_path = /tmp/culver-none/%u\n}}\n")
+
+
+def serve(parts, folder=None, **more):
+    passdbs, userdbs = parts
+    server = Server(users=[], passdbs=passdbs, userdbs="userdb x {\n    driver = static\n}\n", folder=folder, **more)
+    server.userdbs = userdbs.replace("/tmp/culver-none", f"{server.folder}/mail")
+    server.write_conf()
+    if server.rootless and ROOT:
+        os.chown(server.conf, ROOTLESS_UID, ROOTLESS_UID)
+    return server
+
+
+def readable(server, path):
+    """For the account of culver-auth, whichever that is."""
+    os.chmod(path, 0o644)
+
+
+def fill(run, user="alice", **values):
+    row = {"name": user, "password": f"{{PLAIN}}pw-{user}", **values}
+    marks = ", ".join("'" + str(v).replace("'", "''") + "'" for v in row.values())
+    run(f"INSERT INTO users ({', '.join(row)}) VALUES ({marks})")
+
+
+class SqliteFile:
+    def __init__(self, path):
+        self.path = path
+        self.run(TABLE)
+
+    def run(self, text):
+        db = sqlite3.connect(self.path)
+        with db:
+            db.execute(text)
+        db.close()
+        os.chmod(self.path, 0o644)
+
+
+@pytest.fixture
+def sqlite_server():
+    server = serve(sections("    driver = sqlite\n    file = accounts/users.db"))
+    (server.folder / "etc/accounts").mkdir()
+    server.db = SqliteFile(server.folder / "etc/accounts/users.db")
+    fill(server.db.run)
+    yield server
+    server.close()
+
+
+def test_sqlite(sqlite_server):
+    server = sqlite_server
+    fill(server.db.run, "bob", nologin=1)
+    fill(server.db.run, "carol", allow_nets="192.0.2.0/24")
+    fill(server.db.run, "dave", password="")
+    fill(server.db.run, "erin", password=server.ctl("hash-password", input="slow\n").stdout.strip().splitlines()[-1])
+    fill(server.db.run, "frank", mail=f"{server.folder}/mail/elsewhere", quota_bytes=100000)
+    with server:
+        assert good(server, "alice", "pw-alice") and wrong(server, "alice", "pw-Alice") and wrong(server, "nobody", "x")
+        assert not good(server, "bob", "pw-bob") and wrong(server, "bob", "x")
+        assert wrong(server, "carol", "pw-carol") and wrong(server, "dave", "") and wrong(server, "dave", "x")
+        assert good(server, "erin", "slow") and wrong(server, "erin", "fast")
+        with server.lmtp() as c:
+            c.ehlo("x")
+            c.mail("a@b")
+            assert c.rcpt("alice")[0] == 250 and c.rcpt("nobody")[0] == 550
+        assert good(server, "frank", "pw-frank") and (server.folder / "mail/elsewhere").is_dir()
+        with Raw(server.ports["imap"]) as c:
+            c.line()
+            c.ask("LOGIN frank pw-frank")
+            c.send("t APPEND INBOX {120000+}\r\n" + "x" * 120000 + "\r\n")
+            assert c.until(b"^t ")[-1].startswith(b"t NO [OVERQUOTA]"), "quota of the database"
+        # culver-auth itself knows no database's code.
+        for pid in server.pids_of("culver-auth"):
+            assert not ROOT or "sqlite" not in open(f"/proc/{pid}/maps").read()
+        assert len(server.pids_of("culver-auth-sqlite")) in range(1, 5)
+
+
+def test_sqlite_changes(sqlite_server):
+    server = sqlite_server
+    with server:
+        assert good(server, "alice", "pw-alice")
+        server.db.run("UPDATE users SET password = '{PLAIN}new' WHERE name = 'alice'")
+        assert wrong(server, "alice", "pw-alice") and good(server, "alice", "new")
+        # Another file in its place.
+        other = SqliteFile(server.folder / "etc/accounts/other.db")
+        fill(other.run, "alice", password="{PLAIN}other")
+        os.rename(other.path, server.db.path)
+        assert wrong(server, "alice", "new") and good(server, "alice", "other")
+        # Gone, and no database: for now, never a wrong password. Back again.
+        os.rename(server.db.path, server.folder / "etc/away")
+        assert down(server, "alice", "other") and down(server, "alice", "wrong")
+        with server.lmtp() as c:
+            c.ehlo("x")
+            c.mail("a@b")
+            assert c.rcpt("alice")[0] == 451
+        with Raw(server.ports["pop3"]) as c:
+            c.line()
+            c.send("USER alice\r\n")
+            c.line()
+            c.send("PASS other\r\n")
+            assert c.line().startswith(b"-ERR [SYS/TEMP]")
+        os.rename(server.folder / "etc/away", server.db.path)
+        wait_for(lambda: good(server, "alice", "other"), what="the database again")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "pgsql", "ldap", "ldap-bind"])
+def test_hostile_names(kind, request, any_chars="auth_name_chars = \"!#$&'()+,-.0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\\\]^_`abcdefghijklmnopqrstuvwxyz{|}~\\\"\"\n"):
+    """Also where the administrator allows nearly every character in a name."""
+    server = request.getfixturevalue({"sqlite": "sqlite_server", "pgsql": "pg_server", "ldap": "ldap_server", "ldap-bind": "bind_server"}[kind])
+    server.extra += any_chars
+    server.write_conf()
+    with server:
+        for text in HOSTILE:
+            assert wrong(server, text, "pw-alice"), text
+            assert wrong(server, "alice", text), text
+        # No NUL in a password, and RFC 4616 has none in a name.
+        assert not good(server, "alice", b"pw-alice\0x") and not good(server, "ali\0ce", "pw-alice")
+        assert wrong(server, "alice", "") and wrong(server, "alice", "x" * 1100)
+        assert good(server, "alice", "pw-alice")
+
+
+# --- PostgreSQL ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with Postgres() as pg:
+        pg.sql("CREATE USER culver PASSWORD 'db secret'")
+        pg.sql(TABLE + "; GRANT SELECT ON users TO culver")
+        fill(pg.sql)
+        fill(pg.sql, "bob", nologin="true")
+        yield pg
+
+
+@pytest.fixture
+def pg_server(postgres):
+    if postgres.proc is None:
+        postgres.start()
+    server = serve(sections(f"    driver = pgsql\n    connect = host=127.0.0.1 port={postgres.port} dbname=postgres user=culver\n"
+                            "    password_file = db.secret\n    connections = 3\n    timeout = 1s"))
+    secret = server.folder / "etc/db.secret"
+    secret.write_text("db secret\n")
+    os.chmod(secret, 0o600)
+    if server.rootless and ROOT:
+        os.chown(secret, ROOTLESS_UID, ROOTLESS_UID)
+    yield server
+    server.close()
+
+
+def test_pgsql(postgres, pg_server):
+    server = pg_server
+    with server:
+        assert good(server, "alice", "pw-alice") and wrong(server, "alice", "x") and wrong(server, "nobody", "x")
+        assert not good(server, "bob", "pw-bob")
+        # More at once than connections: they wait for one another.
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(good(server, "alice", "pw-alice"))) for _ in range(12)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert answers == [True] * 12
+        assert 1 <= len(server.pids_of("culver-auth-pgsql")) <= 3
+        assert "db secret" not in server.log_text() and "pw-alice" not in server.log_text()
+
+
+def test_pgsql_dies_and_comes_back(postgres, pg_server):
+    server = pg_server
+    with server:
+        assert good(server, "alice", "pw-alice")
+        # Idle connections that the server has closed are made again within the log-in.
+        postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'culver'")
+        assert good(server, "alice", "pw-alice")
+        postgres.kill()
+        for password in ("pw-alice", "wrong"):
+            assert down(server, "alice", password)
+        with server.lmtp() as c:
+            c.ehlo("x")
+            c.mail("a@b")
+            assert c.rcpt("alice")[0] == 451
+        postgres.start()
+        wait_for(lambda: good(server, "alice", "pw-alice"), 20, "recovery")
+        assert wrong(server, "alice", "wrong")
+
+
+def test_pgsql_stops(postgres, pg_server):
+    """A server that neither answers nor closes."""
+    server = pg_server
+    with server:
+        assert good(server, "alice", "pw-alice")
+        auth = server.pids_of("culver-auth")
+        postgres.signal_all(signal.SIGSTOP)
+        try:
+            assert down(server, "alice", "pw-alice") and down(server, "alice", "wrong")
+        finally:
+            postgres.signal_all(signal.SIGCONT)
+        wait_for(lambda: good(server, "alice", "pw-alice"), 20, "recovery")
+        # A helper that is killed, and one that stops, cost their own question.
+        for sig in (signal.SIGKILL, signal.SIGSTOP):
+            helpers = server.pids_of("culver-auth-pgsql")
+            for pid in helpers:
+                os.kill(pid, sig)
+            wait_for(lambda: good(server, "alice", "pw-alice"), 30, "recovery")
+            for pid in helpers:
+                try:
+                    os.kill(pid, signal.SIGCONT)
+                except ProcessLookupError:
+                    pass
+        assert server.pids_of("culver-auth") == auth
+
+
+# --- LDAP ------------------------------------------------------------------------------------------------------------------
+
+PEOPLE = """dn: dc=test
+objectClass: domain
+dc: test
+
+dn: ou=people,dc=test
+objectClass: organizationalUnit
+ou: people
+
+dn: uid=alice,ou=people,dc=test
+objectClass: inetOrgPerson
+objectClass: posixAccount
+cn: Alice
+sn: A
+uid: alice
+uidNumber: 63001
+gidNumber: 63001
+homeDirectory: /home/alice
+userPassword: pw-alice
+description: {PLAIN}pw-alice
+
+dn: uid=bob,ou=people,dc=test
+objectClass: inetOrgPerson
+cn: Bob
+sn: B
+uid: bob
+uid: bobby
+description: {PLAIN}pw-bob
+
+dn: uid=twin1,ou=people,dc=test
+objectClass: inetOrgPerson
+cn: Twin
+sn: T
+uid: twin1
+uid: twin
+userPassword: pw-twin
+description: {PLAIN}pw-twin
+
+dn: uid=twin2,ou=people,dc=test
+objectClass: inetOrgPerson
+cn: Twin
+sn: T
+uid: twin2
+uid: twin
+userPassword: pw-twin
+description: {PLAIN}pw-twin
+"""
+SEARCH = "base = ou=people,dc=test\n    filter = (&(objectClass=inetOrgPerson)(uid=:name))\n    "
+
+
+@pytest.fixture(scope="module")
+def slapd(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ldaptls")
+    with Slapd(make_certificate(folder)) as s:
+        s.folder_tls = folder
+        s.add(PEOPLE)
+        yield s
+
+
+def ldap_sections(slapd, connect, bind, more="", folder=None):
+    who = f"    bind_dn = {Slapd.ADMIN}\n    password_file = ldap.secret\n" if not bind else ""
+    return sections(f"    driver = ldap\n    connect = {connect}\n{who}    timeout = 1s\n    connections = 2\n{more}", "ldap",
+                    SEARCH + ("bind = yes" if bind else "attributes = description=password"),
+                    SEARCH + "attributes = uid=user homeDirectory=home")
+
+
+def ldap_serve(slapd, bind, connect=None, more=""):
+    if slapd.proc is None:
+        slapd.start()
+    server = serve(ldap_sections(slapd, connect or f"ldap://127.0.0.1:{slapd.port}", bind, more))
+    (server.folder / "etc/ldap.secret").write_text("admin-secret\n")
+    shutil.copy(slapd.folder_tls / "tls.crt", server.folder / "etc/ca.pem")
+    readable(server, server.folder / "etc/ca.pem")
+    if server.rootless and ROOT:
+        os.chown(server.folder / "etc/ldap.secret", ROOTLESS_UID, ROOTLESS_UID)
+    return server
+
+
+@pytest.fixture
+def ldap_server(slapd):
+    server = ldap_serve(slapd, False)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def bind_server(slapd):
+    server = ldap_serve(slapd, True)
+    yield server
+    server.close()
+
+
+def test_ldap_compare(ldap_server):
+    with ldap_server as server:
+        assert good(server, "alice", "pw-alice") and wrong(server, "alice", "x") and wrong(server, "nobody", "x")
+        # The directory's name for the user is who it is.
+        assert good(server, "bobby", "pw-bob")
+        assert " user=bob " in server.log_text() and not (server.folder / "mail/bobby").exists()
+        # Two entries: neither may be taken.
+        assert down(server, "twin", "pw-twin")
+
+
+def test_ldap_bind(bind_server):
+    with bind_server as server:
+        for _ in range(3):
+            assert good(server, "alice", "pw-alice") and wrong(server, "alice", "x") and wrong(server, "nobody", "pw-alice")
+        # An entry without a password, and a bind that would be anonymous.
+        assert wrong(server, "bob", "pw-bob") and wrong(server, "alice", "") and wrong(server, "bob", "")
+        assert down(server, "twin", "pw-twin")
+        with server.lmtp() as c:
+            c.ehlo("x")
+            c.mail("a@b")
+            assert c.rcpt("alice")[0] == 250 and c.rcpt("nobody")[0] == 550
+
+
+@pytest.mark.parametrize("way", ["ldaps", "starttls"])
+def test_ldap_tls(slapd, way):
+    connect = f"ldaps://127.0.0.1:{slapd.tls_port}" if way == "ldaps" else f"ldap://127.0.0.1:{slapd.port}"
+    start = "    start_tls = yes\n" if way == "starttls" else ""
+    server = ldap_serve(slapd, True, connect, start + "    ca_file = ca.pem\n")
+    with server:
+        assert good(server, "alice", "pw-alice") and wrong(server, "alice", "x")
+    # A certificate of nobody that is trusted: no log-in, and no password sent.
+    server = ldap_serve(slapd, True, connect, start)
+    with server:
+        assert down(server, "alice", "pw-alice")
+
+
+def test_ldap_dies_and_stops(slapd, bind_server):
+    with bind_server as server:
+        assert good(server, "alice", "pw-alice")
+        slapd.kill()
+        assert down(server, "alice", "pw-alice") and down(server, "alice", "wrong")
+        slapd.start()
+        wait_for(lambda: good(server, "alice", "pw-alice"), 20, "recovery")
+        slapd.proc.send_signal(signal.SIGSTOP)
+        assert down(server, "alice", "pw-alice") and down(server, "alice", "wrong")
+        slapd.proc.send_signal(signal.SIGCONT)
+        wait_for(lambda: good(server, "alice", "pw-alice"), 20, "recovery")
+        assert wrong(server, "alice", "wrong")
+
+
+# --- several ---------------------------------------------------------------------------------------------------------------
+
+
+def test_order_and_results(sqlite_server):
+    """A database that is down never makes another one's no the answer; who says yes after it may be heard where so configured."""
+    server = sqlite_server
+    (server.folder / "etc/users2").write_text("alice:{PLAIN}second::::::\nzoe:{PLAIN}pw-zoe::::::\n")
+    readable(server, server.folder / "etc/users2")
+    second = "passdb second {\n    driver = passwd-file\n    file = users2\n}\n"
+    first = server.passdbs
+    table = [  # settings of the first, then (password of alice; the file there?; answer)
+        ("", [("pw-alice", True, "good"), ("second", True, "wrong"), ("second", False, "down")]),
+        ("result_failure = continue", [("pw-alice", True, "good"), ("second", True, "good"), ("x", True, "wrong"), ("second", False, "down")]),
+        ("result_internalfail = continue", [("second", False, "good"), ("second", True, "wrong"), ("pw-alice", False, "wrong")]),
+        ("result_failure = continue\n    result_internalfail = continue", [("second", False, "good"), ("second", True, "good")]),
+        ("result_success = continue\n    result_failure = continue", [("second", True, "good"), ("pw-alice", True, "wrong")]),
+        ("result_success = return-fail", [("pw-alice", True, "wrong"), ("x", True, "wrong")]),
+    ]
+    away = server.folder / "etc/away"
+    for settings, rows in table:
+        server.passdbs = first.rstrip().rstrip("}") + f"    {settings}\n}}\n" + second
+        server.write_conf()
+        server.start()
+        for password, there, answer in rows:
+            if there == away.exists():
+                os.rename(away if there else server.db.path, server.db.path if there else away)
+            # Users come from the same database: where it is down, the password is what is looked at.
+            check = {"good": good, "wrong": wrong, "down": down}[answer]
+            if answer == "good" and not there:
+                assert down(server, "alice", password) and "user look-up failed" in server.log_text(), (settings, password)
+            else:
+                wait_for(lambda: check(server, "alice", password), 10, f"{answer} of {settings} {password} {there}")
+        server.stop()
+        if away.exists():
+            os.rename(away, server.db.path)
