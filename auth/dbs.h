@@ -47,7 +47,7 @@ struct auth_dbs {
     struct passwd_file **files;
     size_t nfiles;
     struct db_pool **pools; /* one for each database section; from auth_dbs_connect on */
-    uint8_t feign_key[32]; /* of what is shown for users who have no SCRAM keys */
+    uint8_t feign_key[32];  /* of what is shown for users who have no SCRAM keys */
 };
 
 /* Before the sandbox: account names in the configuration become numbers (NSS). set must outlive dbs. ERR_NOTFOUND, logged. */

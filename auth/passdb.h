@@ -1,9 +1,9 @@
 /*
  * Checking a password against the databases in their order: unknown user: the next one; right password: good; wrong password:
  * refused at once; a database that cannot say: a temporary failure, never a wrong password (unless result_success, result_failure
- * and result_internalfail say otherwise). Databases that deny come before all others; those of master users are asked for master users, and nothing else is.
- * Where no database knows the user, a check is made against somebody else's hash and thrown away, so that an unknown user costs
- * what a known one costs.
+ * and result_internalfail say otherwise). Databases that deny come before all others; those of master users are asked for master
+ * users, and nothing else is. Where no database knows the user, a check is made against somebody else's hash and thrown away, so
+ * that an unknown user costs what a known one costs.
  */
 #ifndef CULVER_AUTH_PASSDB_H
 #define CULVER_AUTH_PASSDB_H

@@ -347,8 +347,9 @@ PROTO_CODEC(ctl_request);
 PROTO_CODEC(ctl_line);
 PROTO_CODEC(ctl_end);
 
-/* The fields of a record, each a name (letters, digits, _ and -; 1..32) and a value (no NUL; <= PROTO_VALUE_MAX). What is no field
- * marks the buffer as failed. db_field_next: false at the end; a record that came through msg_helper_db_decode has nothing else. */
+/* The fields of a record, each a name (letters, digits, _ and -; 1..32) and a value (no NUL; <= PROTO_VALUE_MAX). What is no
+ * field marks the buffer as failed. db_field_next: false at the end; a record that came through msg_helper_db_decode has nothing
+ * else. */
 void db_field_put(struct buf *record, struct view name, struct view value);
 bool db_field_next(struct cursor *record, struct view *name_out, struct view *value_out);
 

@@ -21,11 +21,11 @@ enum sandbox_profile {
     SANDBOX_KEYS,
     SANDBOX_AUTH,
     SANDBOX_HELPER_HASH,
-    SANDBOX_HELPER_NSS, /* may read files, use sockets; no exec */
+    SANDBOX_HELPER_NSS,    /* may read files, use sockets; no exec */
     SANDBOX_HELPER_SQLITE, /* reads beneath its paths, with the locks that SQLite takes */
     SANDBOX_HELPER_PEER,   /* a client of another server: may read files, use sockets; no exec */
-    SANDBOX_HELPER_PAM, /* runs as root with what PAM needs: rlimits and a deny-list only */
-    SANDBOX_LMTP,       /* accepts and forks; its children enter SANDBOX_LMTP_CONN on top */
+    SANDBOX_HELPER_PAM,    /* runs as root with what PAM needs: rlimits and a deny-list only */
+    SANDBOX_LMTP,          /* accepts and forks; its children enter SANDBOX_LMTP_CONN on top */
     SANDBOX_LMTP_CONN,
     SANDBOX_SMTP,   /* accepts mail servers and serves them in one process */
     SANDBOX_WORKER, /* reads and writes beneath the write paths, reads beneath the others */

@@ -99,7 +99,9 @@ static void selftest_all(const char *dir)
         if (profile == SANDBOX_WORKER)
             params = (struct sandbox_params){.profile = SANDBOX_WORKER, .paths = &path, .npaths = 1};
         through += sandbox_selftest_run(&params, &tried);
-        CHILD(tried >= (profile == SANDBOX_HELPER_PAM ? 20 : profile == SANDBOX_HELPER_NSS || profile == SANDBOX_HELPER_PEER ? 30 : 50));
+        CHILD(tried >= (profile == SANDBOX_HELPER_PAM                                     ? 20
+                        : profile == SANDBOX_HELPER_NSS || profile == SANDBOX_HELPER_PEER ? 30
+                                                                                          : 50));
     }
     CHILD(through == 0);
 }
