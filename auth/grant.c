@@ -18,6 +18,7 @@ int grant_send(struct auth_conn *c, uint32_t rcpt_id, const struct user_entry *u
                 .mail_path = view_str(user->mail),
                 .quota_bytes = user->quota_bytes,
                 .quota_messages = user->quota_messages,
+                .capability_disable = view_str(user->capability_disable),
             },
     };
     struct buf body;

@@ -44,7 +44,8 @@ static void answer(struct auth_server *s, uint32_t id, enum rcpt_result result, 
                                         .home = view_str(user->home),
                                         .mail_path = view_str(user->mail),
                                         .quota_bytes = user->quota_bytes,
-                                        .quota_messages = user->quota_messages};
+                                        .quota_messages = user->quota_messages,
+                                        .capability_disable = view_str(user->capability_disable)};
     buf_init(&body, IPC_MAX_BODY);
     msg_found_encode(&body, &msg);
     int err = ipc_send(s->master, IPC_AUTH_FOUND, &body, NULL, 0);

@@ -95,6 +95,8 @@ static bool extra_field(struct view field, struct passwd_line *out)
         out->mail = value;
     else if (view_eq(key, VIEW("userdb_quota_rule")))
         passwd_quota_rule(value, out);
+    else if (view_eq(key, VIEW("userdb_capability_disable")))
+        out->capability_disable = value;
     else if (view_eq(key, VIEW("nologin")))
         out->nologin = true;
     else if (view_eq(key, VIEW("allow_nets"))) {

@@ -1,7 +1,8 @@
 /*
  * One line of a passwd-file: user:password:uid:gid:(gecos):home:(shell):extra_fields. Fields may be missing from the right. Extra
  * fields are key=value, separated by blanks; those that mean something here: userdb_uid, userdb_gid, userdb_home, userdb_mail,
- * userdb_quota_rule (only "*:storage=N[BKMGT]", "*:bytes=N", "*:messages=N"), allow_nets, nologin. Others are ignored.
+ * userdb_quota_rule (only "*:storage=N[BKMGT]", "*:bytes=N", "*:messages=N"), userdb_capability_disable
+ * (separated by commas), allow_nets, nologin. Others are ignored.
  */
 #ifndef CULVER_AUTH_PASSWD_LINE_H
 #define CULVER_AUTH_PASSWD_LINE_H
@@ -26,6 +27,7 @@ struct passwd_line { /* views into the line */
     struct view mail; /* userdb_mail; may be empty */
     bool has_quota_bytes, has_quota_messages;
     uint64_t quota_bytes, quota_messages;
+    struct view capability_disable; /* separated by commas; may be empty */
     bool has_allow_nets;
     struct view allow_nets;
     bool nologin;

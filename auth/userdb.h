@@ -22,6 +22,7 @@ struct user_entry {
     char home[PROTO_PATH_MAX + 1]; /* "" or absolute */
     char mail[PROTO_PATH_MAX + 1];
     uint64_t quota_bytes, quota_messages;
+    char capability_disable[PROTO_CAPS_MAX + 1]; /* separated by commas */
 };
 
 struct lookup;

@@ -30,6 +30,20 @@ static struct view mail_location(const struct lookup *l, struct view mail)
     return view_make(mail.ptr, 0);
 }
 
+/* One that cannot be read is no reason to show all of them. */
+static bool copy_capabilities(struct lookup *l, struct view names)
+{
+    if (names.len >= sizeof(l->user.capability_disable))
+        return false;
+    for (size_t i = 0; i < names.len; i++)
+        if (names.ptr[i] <= ' ' || names.ptr[i] > '~')
+            return false;
+    if (names.len > 0)
+        memcpy(l->user.capability_disable, names.ptr, names.len);
+    l->user.capability_disable[names.len] = '\0';
+    return true;
+}
+
 enum userdb_result lookup_take_line(struct lookup *l, const struct userdb *db, const struct passwd_line *line)
 {
     struct userdb_id uid, gid;
@@ -45,6 +59,8 @@ enum userdb_result lookup_take_line(struct lookup *l, const struct userdb *db, c
         l->user.quota_bytes = line->quota_bytes;
     if (line->has_quota_messages)
         l->user.quota_messages = line->quota_messages;
+    if (!copy_capabilities(l, line->capability_disable))
+        return lookup_unusable(l, db, "userdb_capability_disable is too long, or not printable");
     if (line->home.len == 0)
         result = lookup_home(l, db);
     else if (!lookup_copy_path(l->user.home, line->home))

@@ -5,6 +5,7 @@
 #include "imap/capability.h"
 
 #include "common/base/mem.h"
+#include "common/login/capabilities.h"
 
 static void value_appendlimit(const struct imap_session *s, struct buf *out)
 {
@@ -94,12 +95,7 @@ static bool applies(const struct imap_session *s, const char *name)
 
 bool imap_capability_disabled(const struct imap_session *s, const char *name)
 {
-    const struct conf_list *off = &s->host->set->capability_disable;
-
-    for (size_t i = 0; i < off->n; i++)
-        if (view_eq_nocase(view_str(off->items[i]), view_str(name)))
-            return true;
-    return false;
+    return capability_is_disabled(s->host->set, &s->host->peer, s->host->capability_disable, name);
 }
 
 void imap_capability_put(const struct imap_session *s, struct buf *out)

@@ -6,6 +6,7 @@
 #include "imap/login.h"
 
 #include "common/base/mem.h"
+#include "common/login/capabilities.h"
 #include "common/text/text.h"
 #include "imap/login_parse.h"
 
@@ -35,12 +36,7 @@ static const char *const announced[] = {"IMAP4rev2", "LITERAL+", "ID", "ENABLE",
 
 static bool is_disabled(struct login_conn *c, const char *name)
 {
-    const struct conf_list *off = &login_conn_session_settings(c)->capability_disable;
-
-    for (size_t i = 0; i < off->n; i++)
-        if (view_eq_nocase(view_str(off->items[i]), view_str(name)))
-            return true;
-    return false;
+    return capability_is_disabled(login_conn_session_settings(c), login_conn_peer(c), NULL, name);
 }
 
 static void put_capabilities(struct login_conn *c)
@@ -358,7 +354,7 @@ static void run_command(struct login_conn *c, struct imap_login *s, struct view 
         return;
     }
     command = command_find(name);
-    if (command == NULL)
+    if (command == NULL || is_disabled(c, command->name))
         bad(c, s, tag, "BAD Unknown command, or not before log-in.");
     else
         command->run(c, s, tag, &cur);

@@ -16,6 +16,7 @@ struct user *user_new(const struct user_record *record)
     u->gid = record->gid;
     u->quota_bytes = record->quota_bytes;
     u->quota_messages = record->quota_messages;
+    u->capability_disable = view_dup(record->capability_disable);
     return u;
 }
 
@@ -29,6 +30,7 @@ void user_free(struct user **up)
     free(u->home);
     free(u->mail_path);
     free(u->detail);
+    free(u->capability_disable);
     free(u);
     *up = NULL;
 }
@@ -42,5 +44,6 @@ struct user_record user_to_record(const struct user *u)
                                 .home = view_str(u->home),
                                 .mail_path = view_str(u->mail_path),
                                 .quota_bytes = u->quota_bytes,
-                                .quota_messages = u->quota_messages};
+                                .quota_messages = u->quota_messages,
+                                .capability_disable = view_str(u->capability_disable)};
 }

@@ -10,6 +10,7 @@ struct user {
     bool virtual_uid;
     uint32_t uid, gid;
     uint64_t quota_bytes, quota_messages;
+    char *capability_disable; /* never NULL */
 };
 
 struct user *user_new(const struct user_record *record);

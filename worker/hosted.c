@@ -310,6 +310,7 @@ static void init_host(struct hosted *h, const struct msg_session *m)
         .set = h->w->set,
         .hostname = h->w->general->hostname,
         .user = h->w->user,
+        .capability_disable = h->w->capability_disable,
         .detail = view_str(h->detail),
         .spool_dir = h->w->spool_dir,
         .now_ms = host_now,

@@ -22,6 +22,7 @@ struct worker {
     char *user;
     char *mail_path;
     uint64_t quota_bytes, quota_messages;
+    char *capability_disable; /* of this user, separated by commas */
     struct auto_mailbox *autos;
     size_t nautos;
 

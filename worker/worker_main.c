@@ -27,6 +27,7 @@ static int receive_start(void *arg, struct ipc_msg *msg)
     w->mail_path = view_dup(m.user.mail_path);
     w->quota_bytes = m.user.quota_bytes;
     w->quota_messages = m.user.quota_messages;
+    w->capability_disable = view_dup(m.user.capability_disable);
     return 0;
 }
 

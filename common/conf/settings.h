@@ -155,6 +155,11 @@ enum set_pop3_delete { SET_POP3_EXPUNGE, SET_POP3_HIDE };
 enum set_pop3_8bit { SET_POP3_8BIT_SEND, SET_POP3_8BIT_REFUSE };
 enum set_detail { SET_DETAIL_IGNORE, SET_DETAIL_EXISTING, SET_DETAIL_CREATE };
 enum set_quota_full { SET_QUOTA_FULL_REJECT, SET_QUOTA_FULL_DEFER };
+struct set_client_network { /* clients that need something of their own: client_network old-phones { networks = …; … } */
+    const char *name;
+    struct conf_list networks; /* CIDR */
+    struct conf_list capability_disable;
+};
 enum set_mail_format { SET_MAIL_CULVER, SET_MAIL_MAILDIR };
 struct set_worker {
     int mail_format;                     /* enum set_mail_format; culver, maildir */
@@ -186,6 +191,8 @@ struct set_worker {
     int quota_full;                      /* enum set_quota_full */
     uint64_t deliveries_per_user;        /* staged at once */
     uint64_t duplicate_window;           /* ms; 0: duplicates are delivered */
+    struct set_client_network *client_networks;
+    size_t nclient_networks;
 };
 
 struct set_lmtp {

@@ -430,6 +430,21 @@ static void check_pop3(struct check *c, const struct set_worker *w)
         found(c, "pop3_hidden_keyword: '%.64s' is no keyword", w->pop3_hidden_keyword);
 }
 
+static void check_capabilities(struct check *c, const struct conf_list *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (!is_printable_ascii(names->items[i]))
+            found(c, "capability_disable: '%.64s' is not a capability", names->items[i]);
+}
+
+static void check_client_network(struct check *c, const struct set_client_network *n)
+{
+    check_capabilities(c, &n->capability_disable);
+    for (size_t i = 0; i < n->networks.n; i++)
+        if (!is_network(n->networks.items[i]))
+            found(c, "client_network %s: '%s' is not a network like 192.0.2.0/24", n->name, n->networks.items[i]);
+}
+
 static void check_worker(struct check *c, const struct set_worker *w)
 {
     size_t i;
@@ -444,9 +459,9 @@ static void check_worker(struct check *c, const struct set_worker *w)
         found(c, "mailboxes_max is too low for auto_mailboxes");
     if (w->message_size_max > w->worker_memory)
         found(c, "message_size_max is above worker_memory");
-    for (i = 0; i < w->capability_disable.n; i++)
-        if (!is_printable_ascii(w->capability_disable.items[i]))
-            found(c, "capability_disable: '%.64s' is not a capability", w->capability_disable.items[i]);
+    check_capabilities(c, &w->capability_disable);
+    for (i = 0; i < w->nclient_networks; i++)
+        check_client_network(c, &w->client_networks[i]);
 }
 
 static void check_general(struct check *c, const struct set_general *g)

@@ -10,6 +10,24 @@ static const struct conf_word quota_full_words[] = {
     {"reject", SET_QUOTA_FULL_REJECT}, {"defer", SET_QUOTA_FULL_DEFER}, {NULL, 0}};
 static const struct conf_word separator_words[] = {{"/", '/'}, {".", '.'}, {NULL, 0}};
 
+#define AT(field) offsetof(struct set_client_network, field)
+static const struct conf_setting network_settings[] = {
+    {"networks", CONF_LIST, AT(networks), 1, 64, "127.0.0.0/8", NULL,
+     "The networks: 192.0.2.0/24, 2001:db8::/32, single addresses."},
+    {"capability_disable", CONF_LIST, AT(capability_disable), 0, 64, "", NULL,
+     "IMAP capabilities that these clients do not get, before and after log-in, besides those that nobody gets."},
+    {NULL, CONF_BOOL, 0, 0, 0, NULL, NULL, NULL},
+};
+#undef AT
+
+static const struct conf_section sections[] = {
+    {"client_network", true, network_settings, sizeof(struct set_client_network), offsetof(struct set_client_network, name),
+     offsetof(struct set_worker, client_networks), offsetof(struct set_worker, nclient_networks), 64,
+     "Clients of some networks that cannot deal with what all others get.",
+     "client_network scanners {\n    networks = 192.0.2.0/24\n    capability_disable = IDLE LITERAL+\n}\n"},
+    {NULL, false, NULL, 0, 0, 0, 0, 0, NULL, NULL},
+};
+
 #define AT(field) offsetof(struct set_worker, field)
 static const struct conf_setting settings[] = {
     {"message_size_max", CONF_SIZE, AT(message_size_max), 65536, 1ull << 30, "64M", NULL,
@@ -85,5 +103,5 @@ static const struct conf_setting settings[] = {
 };
 
 const struct conf_component set_worker_component = {
-    "worker", settings, NULL, sizeof(struct set_worker), "Sessions after log-in and the mail of one user.",
+    "worker", settings, sections, sizeof(struct set_worker), "Sessions after log-in and the mail of one user.",
 };

@@ -35,8 +35,9 @@ struct session_host {
     const struct set_worker *set;
     const char *hostname;
     const char *user;
-    struct view detail; /* the folder that the user's name at log-in asked for; usually empty */
-    int spool_dir;      /* O_PATH-like directory descriptor of the user's own spool folder (O_TMPFILE) */
+    const char *capability_disable; /* the user's own, separated by commas; NULL: none */
+    struct view detail;             /* the folder that the user's name at log-in asked for; usually empty */
+    int spool_dir;                  /* O_PATH-like directory descriptor of the user's own spool folder (O_TMPFILE) */
     uint64_t (*now_ms)(const struct session_host *h); /* monotonic */
     void (*wake)(struct session_host *h); /* call run() in this or the next turn (a view has news, a commit is done) */
     /* Restart the idle timer: the session fires farewell itself in its timeout callback. ms from now, 0 = none. */

@@ -33,8 +33,8 @@
 /* Encoded sizes: a view of at most n bytes, an address, the least and the greatest user record. */
 #define V(n) (2 + (n))
 #define ADDR 19
-#define USER_MIN (V(1) + 1 + 4 + 4 + V(0) + V(1) + 8 + 8)
-#define USER_MAX (V(PROTO_NAME_MAX) + 1 + 4 + 4 + V(PROTO_PATH_MAX) + V(PROTO_PATH_MAX) + 8 + 8)
+#define USER_MIN (V(1) + 1 + 4 + 4 + V(0) + V(1) + 8 + 8 + V(0))
+#define USER_MAX (V(PROTO_NAME_MAX) + 1 + 4 + 4 + V(PROTO_PATH_MAX) + V(PROTO_PATH_MAX) + 8 + 8 + V(PROTO_CAPS_MAX))
 
 #define ROW(kind, name, from, to, states, min, max, fds, secret) [kind] = {kind, name, from, to, states, min, max, fds, secret}
 

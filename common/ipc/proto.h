@@ -22,6 +22,7 @@
 #define PROTO_TAG_MAX 512     /* IMAP tag (worst case of a pre-log-in line is cut there) */
 #define PROTO_ADDR_MAX 998    /* an SMTP path */
 #define PROTO_DETAIL_MAX 255  /* what followed the recipient delimiter in a name or address */
+#define PROTO_CAPS_MAX 512    /* names of capabilities, separated by commas */
 #define PROTO_PREFIX_MAX 4096 /* trace header fields put before a delivered message */
 #define PROTO_SIG_MAX 1024    /* signature bytes (RSA-8192) */
 #define PROTO_LINE_MAX 4096   /* one line of culverctl's output */
@@ -166,6 +167,7 @@ struct user_record {
     struct view mail_path; /* absolute, expanded */
     uint64_t quota_bytes;  /* 0: none */
     uint64_t quota_messages;
+    struct view capability_disable; /* capabilities that this user is not to see, separated by commas; may be empty */
 };
 /* IPC_AUTH_GRANT */
 struct msg_grant {

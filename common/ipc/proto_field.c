@@ -151,6 +151,7 @@ void field_put_user(struct buf *out, const struct user_record *u)
     field_put_view(out, u->mail_path, FIELD_PATH, 1, PROTO_PATH_MAX);
     buf_put_u64(out, u->quota_bytes);
     buf_put_u64(out, u->quota_messages);
+    field_put_view(out, u->capability_disable, FIELD_TEXT, 0, PROTO_CAPS_MAX);
 }
 
 struct user_record field_get_user(struct cursor *c)
@@ -164,6 +165,7 @@ struct user_record field_get_user(struct cursor *c)
     u.mail_path = field_get_view(c, FIELD_PATH, 1, PROTO_PATH_MAX);
     u.quota_bytes = cursor_u64(c);
     u.quota_messages = cursor_u64(c);
+    u.capability_disable = field_get_view(c, FIELD_TEXT, 0, PROTO_CAPS_MAX);
     if (u.virtual_uid && (u.uid != 0 || u.gid != 0))
         cursor_fail(c);
     return u;

@@ -372,6 +372,11 @@ const struct set_worker *login_conn_session_settings(const struct login_conn *c)
     return c->svc->session;
 }
 
+const struct net_addr *login_conn_peer(const struct login_conn *c)
+{
+    return &c->peer;
+}
+
 const char *login_conn_hostname(const struct login_conn *c)
 {
     return c->svc->hostname;

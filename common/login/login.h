@@ -47,6 +47,7 @@ int login_main(const struct login_protocol *protocol);
 const struct set_login *login_conn_settings(const struct login_conn *c);
 /* What holds for sessions after log-in, for what a protocol announces of them. */
 const struct set_worker *login_conn_session_settings(const struct login_conn *c);
+const struct net_addr *login_conn_peer(const struct login_conn *c);
 const char *login_conn_hostname(const struct login_conn *c);
 uint64_t login_conn_id(const struct login_conn *c);
 /* Client bytes not yet consumed; at most login_line_max of them are ever held. */

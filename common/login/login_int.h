@@ -32,6 +32,8 @@ enum proxy_result login_proxy_parse(struct view in, struct proxy_header *out, si
 
 struct login_nets;
 /* "192.0.2.0/24", "2001:db8::/32" or single addresses; ERR_SYNTAX. */
+/* Is the address in this network ("192.0.2.0/24")? What is no network has nobody. */
+bool login_net_has(const char *network, const struct net_addr *addr);
 MUST_CHECK int login_nets_new(const struct conf_list *list, struct login_nets **out);
 void login_nets_free(struct login_nets **nets);
 bool login_nets_have(const struct login_nets *nets, const struct net_addr *addr);

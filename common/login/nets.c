@@ -56,6 +56,13 @@ static bool net_has(const struct net *net, const struct net_addr *addr)
     return rest == 0 || ((net->addr.ip[whole] ^ addr->ip[whole]) & mask) == 0;
 }
 
+bool login_net_has(const char *network, const struct net_addr *addr)
+{
+    struct net net;
+
+    return net_parse(view_str(network), &net) == 0 && net_has(&net, addr);
+}
+
 int login_nets_new(const struct conf_list *list, struct login_nets **out)
 {
     struct login_nets *nets = xcalloc(1, sizeof(*nets));

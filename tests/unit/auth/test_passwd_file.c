@@ -34,7 +34,8 @@ static void test_line_full(void **state)
 {
     struct passwd_line l =
         parse("alice@example.org:{SSHA}abc=:1000:100:Alice A.:/home/alice:/bin/sh:userdb_mail=maildir:~/Maildir "
-              "userdb_quota_rule=*:storage=2G:messages=1000  other=x allow_nets=192.0.2.0/24,::1");
+              "userdb_quota_rule=*:storage=2G:messages=1000  other=x allow_nets=192.0.2.0/24,::1 "
+              "userdb_capability_disable=IDLE,COMPRESS=DEFLATE");
     (void)state;
     assert_view(l.user, "alice@example.org");
     assert_view(l.password, "{SSHA}abc=");
@@ -47,6 +48,7 @@ static void test_line_full(void **state)
     assert_int_equal(l.quota_bytes, 2147483648);
     assert_int_equal(l.quota_messages, 1000);
     assert_view(l.allow_nets, "192.0.2.0/24,::1");
+    assert_view(l.capability_disable, "IDLE,COMPRESS=DEFLATE");
     assert_false(l.nologin);
 }
 

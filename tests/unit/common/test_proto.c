@@ -42,7 +42,8 @@ static struct user_record user(bool big)
                                 .home = fill_path(big ? PROTO_PATH_MAX : 0),
                                 .mail_path = fill_path(big ? PROTO_PATH_MAX : 1),
                                 .quota_bytes = UINT64_MAX,
-                                .quota_messages = 7};
+                                .quota_messages = 7,
+                                .capability_disable = fill(big ? PROTO_CAPS_MAX : 0)};
 }
 
 #define ENCODE(name, ...)                     \

@@ -333,6 +333,8 @@ static void test_check_sessions(void **state)
     check(GOOD "proxy_networks = 10.0.0.0/33\n", "proxy_networks: '10.0.0.0/33'");
     check(GOOD "proxy_networks = 10.0.0.0/8/8\n", "proxy_networks");
     check(GOOD "imap_id = name\n", "imap_id: 'name'");
+    check(GOOD "client_network x {\ncapability_disable = IDLE\nnetworks = 192.0.2.0/33\n}\n", "client_network x: '192.0.2.0/33'");
+    check(GOOD "client_network x {\ncapability_disable = IDLE\nnetworks = 192.0.2.0/24 ::1\n}\n", NULL);
     check(GOOD "imap_server_admin = postmaster\n", "imap_server_admin: 'postmaster'");
     check(GOOD "imap_server_admin = mailto:postmaster@example.org\nimap_server_comment = caf\xc3\xa9\n", NULL);
     check(GOOD "greeting = caf\xc3\xa9\n", "greeting");
