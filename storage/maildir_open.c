@@ -87,15 +87,24 @@ int md_settle(struct account *acc)
     return err;
 }
 
+/* Flags into names, once the log has them for good: a name must not tell after a crash what the log has forgotten. */
+static void show_flags(struct account *acc)
+{
+    if (acc->log.unsynced && (acc->log.broken || txlog_sync(&acc->log) != 0))
+        return;
+    account_mark_unsynced(acc);
+    for (size_t i = 0; i < acc->nmailboxes; i++)
+        md_box_rename(acc->by_id[i]);
+}
+
 int md_account_close(struct account *acc)
 {
     size_t left = 0;
     int err;
 
-    for (size_t i = 0; i < acc->nmailboxes; i++) {
-        md_box_rename(acc->by_id[i]);
+    show_flags(acc);
+    for (size_t i = 0; i < acc->nmailboxes; i++)
         left += acc->by_id[i]->md->renames.n;
-    }
     err = md_settle(acc);
     return err == 0 && left > 0 ? ERR_BUSY : err;
 }
@@ -297,8 +306,7 @@ uint64_t md_background(struct account *acc)
     }
     if (md->rename_at != 0 && now >= md->rename_at) {
         md->rename_at = 0;
-        for (size_t i = 0; i < acc->nmailboxes; i++)
-            md_box_rename(acc->by_id[i]);
+        show_flags(acc);
     }
     if (md->retry_at != 0)
         wait = md->retry_at - now;

@@ -22,6 +22,7 @@
 #define BATCH_MESSAGES 256
 #define BATCH_BYTES ((uint64_t)32 << 20)
 #define UIDLIST "dovecot-uidlist"
+#define UIDLIST_HEAD 512
 #define UIDLIST_MAX ((size_t)256 << 20)
 #define LAZY_MIN 64 /* new files in one scan from which on those that say how large they are are not read at once */
 
@@ -81,8 +82,8 @@ static void compare_names(struct scan *s, const struct md_file *f, const struct 
                                     now->letters & ~before.letters, before.letters & ~now->letters});
 }
 
-/* Two names with one base: a file that was renamed between two looks, or two files. Each message has one file: a second one gets
- * a name of its own, and so becomes a message. True: f's old name is no more. */
+/* Two names with one base: a file that was renamed between two looks, or two files, or one with two names. Each message has one
+ * file: a second one gets a name of its own, and so becomes a message. True: f is the one called `name` now. */
 static bool resolve_twin(struct scan *s, const struct md_file *f, const char *name)
 {
     struct stat here, there;
@@ -92,8 +93,10 @@ static bool resolve_twin(struct scan *s, const struct md_file *f, const char *na
         return false;
     if (md_stat(s->md->disk, s->fds[f->place], f->name, &there) != 0)
         return errno == ENOENT;
-    if (md_stat(s->md->disk, s->fds[s->now], name, &here) != 0 || (here.st_ino == there.st_ino && here.st_dev == there.st_dev))
+    if (md_stat(s->md->disk, s->fds[s->now], name, &here) != 0)
         return false;
+    if (here.st_ino == there.st_ino && here.st_dev == there.st_dev)
+        return f->place != s->now && s->now == MD_CUR; /* that way they go */
     other = md_unique_like(s->md, name);
     if (other != NULL && md_rename(s->md, s->fds[s->now], name, s->fds[s->now], other) == 0)
         md_box_touch(s->m, 1u << s->now);
@@ -107,7 +110,7 @@ static void seen_again(struct scan *s, struct md_file *f, const char *name, cons
 {
     bool same = f->place == s->now && strcmp(f->name, name) == 0;
 
-    if (f->gen == s->box->gen && !resolve_twin(s, f, name))
+    if ((f->gen == s->box->gen || !same) && !resolve_twin(s, f, name))
         return;
     f->gen = s->box->gen;
     if (!same) {
@@ -344,6 +347,29 @@ static struct fresh *fresh_find(struct scan *s, uint64_t hash)
     return s->nfresh > 0 ? bsearch(&key, s->fresh, s->nfresh, sizeof(key), hash_order) : NULL;
 }
 
+/* Its UIDs are still to be taken over: a mailbox that was just made for its folder, or a crash or a full disk came when only some
+ * messages were. From then on our own next UID is not below that of the list. */
+static bool adoption_due(const struct scan *s)
+{
+    uint8_t head[UIDLIST_HEAD];
+    struct md_uidlist list;
+    struct stat st;
+    ssize_t n = -1;
+    int dir, fd;
+
+    if (mailbox_nrecs(s->m) == 0 && s->m->uidnext == 1)
+        return true;
+    if (md_dir_open(s->md, md_box_dir(s->m), MD_SELF, &dir) != 0)
+        return false;
+    if (md_file_open(s->md, dir, UIDLIST, &fd, &st) == 0) {
+        n = s->md->disk->ops->read(s->md->disk, fd, head, sizeof(head), 0);
+        (void)md_close(s->md->disk, fd);
+    }
+    (void)md_close(s->md->disk, dir);
+    return n > 0 && md_uidlist_begin(&list, view_make(head, (size_t)n)) == 0 && list.uidvalidity == s->m->uidvalidity &&
+           list.next_uid > s->m->uidnext;
+}
+
 /* UIDs that Dovecot gave. */
 static void read_uidlist(struct scan *s)
 {
@@ -364,12 +390,14 @@ static void read_uidlist(struct scan *s)
         while (md_uidlist_next(&list, &u)) {
             struct fresh *f = fresh_find(s, md_name_hash(u.base));
 
-            if (f == NULL || f->uid != UINT32_MAX)
+            if (f == NULL || f->uid != UINT32_MAX || u.uid < s->m->uidnext)
                 continue;
             f->uid = u.uid;
             f->uidl = u.uidl.len > 0 ? view_dup(u.uidl) : NULL;
         }
         s->next_uid = MAX_OF(list.next_uid, list.last + 1);
+        if (s->next_uid <= s->m->uidnext)
+            s->next_uid = 0;
     }
     buf_free(&b);
 }
@@ -510,8 +538,7 @@ static int add_fresh_files(struct scan *s)
     size_t next = 0;
     int err = 0;
 
-    /* Only once, when the mailbox is made for the folder. */
-    s->adopt = s->first && mailbox_nrecs(s->m) == 0 && s->m->uidnext == 1;
+    s->adopt = s->first && adoption_due(s);
     if (s->adopt)
         read_uidlist(s);
     if (s->nfresh > 0)

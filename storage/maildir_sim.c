@@ -49,7 +49,7 @@ struct maildir_sim {
     struct vfs *vfs;
     uint64_t (*now_ms)(void *arg);
     void *now_arg;
-    bool split, foreign;
+    bool foreign;
     struct node *nodes, *root;
     uint64_t last_ino, ticks;
     unsigned last_rename;
@@ -137,13 +137,7 @@ static void touch(struct maildir_sim *s, struct node *n)
     n->mtime = (struct timespec){(time_t)(ms / 1000), (long)(++s->ticks % 1000000000)};
 }
 
-/* A directory never has two names. */
-static bool can_split(const struct maildir_sim *s, const struct name_change *c)
-{
-    return s->split && !(c->after != NULL ? c->after : c->before)->dir;
-}
-
-/* Makes a change durable, and with it those before it that it needs, and (unless renames can be split) its other half. */
+/* Makes a change durable, and with it those before it that it needs, and the other half of a rename. */
 static void persist(struct maildir_sim *s, size_t at)
 {
     struct name_change *c = &s->changes[at];
@@ -157,8 +151,7 @@ static void persist(struct maildir_sim *s, size_t at)
     }
     set_name(&s->durable, c->dir, c->text, c->after);
     for (size_t i = at > 0 ? at - 1 : 0; c->rename != 0 && i < s->nchanges && i <= at + 1; i++) {
-        /* The old name does not go before the new one is there. */
-        if (s->changes[i].rename == c->rename && (!can_split(s, c) || c->after == NULL))
+        if (s->changes[i].rename == c->rename)
             persist(s, i);
     }
 }
@@ -207,7 +200,7 @@ static void throw_dice(struct maildir_sim *s, enum sim_loss loss)
         if (!keep_change(s, c, loss))
             continue;
         set_name(&s->durable, c->dir, c->text, c->after);
-        if (renamed && keep_change(s, next, can_split(s, c) ? loss : SIM_LOSE_NOTHING))
+        if (renamed && keep_change(s, next, SIM_LOSE_NOTHING))
             set_name(&s->durable, next->dir, next->text, NULL);
     }
     drop_done(s);
@@ -359,6 +352,8 @@ static int sim_open(struct md_disk *d, int dir, const char *path, int flags, mod
             return -1;
         n = new_node(s, false);
         change(s, at, last, n, 0);
+        if (s->foreign)
+            persist_dir(s, at);
         if (stop)
             return fail(EIO);
     }
@@ -612,7 +607,7 @@ static int sim_sendable(struct md_disk *d, int fd)
 
 /* --- the disk ---------------------------------------------------------------------------------------------------------- */
 
-struct maildir_sim *maildir_sim_new(struct vfs *vfs, uint64_t (*now_ms)(void *arg), void *arg, bool split)
+struct maildir_sim *maildir_sim_new(struct vfs *vfs, uint64_t (*now_ms)(void *arg), void *arg)
 {
     static const struct md_disk_ops ops = {
         .open = sim_open,
@@ -639,7 +634,6 @@ struct maildir_sim *maildir_sim_new(struct vfs *vfs, uint64_t (*now_ms)(void *ar
     s->vfs = vfs;
     s->now_ms = now_ms;
     s->now_arg = arg;
-    s->split = split;
     s->root = new_node(s, true);
     log = new_node(s, true);
     set_name(&s->now, s->root, MD_LOG_DIR, log);

@@ -68,9 +68,11 @@ static void note_header(struct view header, const struct message_limits *limits,
     d->header_names = buf_view(names);
 }
 
-static struct view header_of(struct view message, const struct mime_part *part)
+/* Of a part's header as much as can matter: of what is kept, and comments and white space around it. Several look through it, and
+ * a message can be all header. */
+static struct view header_of(struct view message, const struct mime_part *part, const struct message_limits *limits)
 {
-    return view_sub(message, part->header_off, part->header_len);
+    return view_sub(message, part->header_off, MIN_OF(part->header_len, limits->header_kept * 4));
 }
 
 static void put_nested(struct view message, struct message_limits left, const struct mime_msg *m, struct buf *out)
@@ -79,7 +81,7 @@ static void put_nested(struct view message, struct message_limits left, const st
         struct envelope e;
         if (m->parts[i].kind != MIME_MESSAGE)
             continue;
-        envelope_parse(header_of(message, &m->parts[m->parts[i].first_child]), &left, &e);
+        envelope_parse(header_of(message, &m->parts[m->parts[i].first_child], &left), &left, &e);
         digest_put_envelope(out, &e);
         unsigned n = count_addresses(&e);
         left.addresses -= MIN_OF(n, left.addresses);
@@ -97,9 +99,10 @@ static bool build(struct view message, const struct message_limits *limits, bool
     buf_init(&references, REFERENCES_MAX * 2);
     buf_init(&preview, PREVIEW_CHARS * 4);
     mime_parse(message, limits, &d.mime);
-    struct view header = header_of(message, &d.mime.parts[0]);
+    struct view header = header_of(message, &d.mime.parts[0], limits);
     envelope_parse(header, limits, &d.envelope);
     note_header(header, limits, &d, &names);
+    d.names_known = d.names_known && header.len == d.mime.parts[0].header_len;
     left.addresses -= MIN_OF(count_addresses(&d.envelope), left.addresses);
     if (d.envelope.date.ptr != NULL && date_parse_header(d.envelope.date, &d.sent_date, &d.sent_zone) != 0)
         d.sent_date = INT64_MIN;
@@ -109,7 +112,7 @@ static bool build(struct view message, const struct message_limits *limits, bool
     d.base_subject = buf_view(&subject);
     d.references = buf_view(&references);
     d.preview = buf_view(&preview);
-    d.mime.truncated |= reduced;
+    d.mime.truncated |= reduced || header.len < d.mime.parts[0].header_len;
     digest_put_head(out, &d);
     put_nested(message, left, &d.mime, out);
     envelope_free(&d.envelope);

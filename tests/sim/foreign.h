@@ -100,8 +100,7 @@ static inline bool sim_remove(struct sim_run *r, int name)
     const struct md_file *f = sim_file(m, msg);
     int fd;
 
-    /* Where a crash can bring back the name in tmp/, it brings back the message. */
-    if (f == NULL || f->place == MD_TMP || r->split)
+    if (f == NULL || f->place == MD_TMP)
         return false;
     SIM_SAY("remove %u of %s: %s %s\n", msg->uid, sim_names[name], f->name, f->place == MD_NEW ? "new" : "cur");
     SIM_CHECK(r, md_dir_open(r->md, md_box_dir(m), (enum md_place)f->place, &fd) == 0);

@@ -3,7 +3,7 @@
  * and a short one with a crash and with each kind of failure at each operation. Stops at the first thing that is wrong, naming
  * the seed, or after LAST, or when CRASHES crashes were survived.
  */
-#include "tests/sim/storage_sim.h"
+#include "tests/sim/adoption.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -29,6 +29,7 @@ int main(int argc, char **argv)
         for (int maildir = native ? 0 : 1; maildir < (both || !native ? 2 : 1); maildir++) {
             crashes += sim_history(seed, maildir, steps, 4 + (unsigned)(seed % 20));
             crashes += sim_every_op(seed, maildir, 12, 0, 0);
+            crashes += maildir && seed % 50 == 0 ? sim_adoption(seed) : 0;
             failures += sim_every_op(seed, maildir, 10, ERR_NOSPACE, 1 + seed % 6);
             failures += sim_every_op(seed, maildir, 10, ERR_IO, 1 + seed % 4);
         }

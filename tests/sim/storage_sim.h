@@ -69,7 +69,6 @@ struct sim_run {
     unsigned nhigh;
     uint32_t max_validity;
     uint32_t batch, content;
-    bool split;     /* a crash may leave both names of a file that was renamed */
     bool failing;   /* the disk fails now and then */
     unsigned maybe; /* names whose folders were made for requests that were not answered */
     unsigned steps, crashes, acked, compactions;
@@ -736,8 +735,7 @@ static inline void sim_begin(struct sim_run *r, uint64_t seed, bool maildir)
         r->states[0].boxes[i].name = -1;
     r->flag_sync_ms = sim_roll(r, 3) == 0 ? 0 : 1000;
     r->small_segments = sim_roll(r, 3) != 0;
-    r->disk = maildir ? maildir_sim_new(r->vfs, sim_clock, r, seed % 4 == 0) : NULL;
-    r->split = seed % 4 == 0;
+    r->disk = maildir ? maildir_sim_new(r->vfs, sim_clock, r) : NULL;
 }
 
 static inline void sim_end(struct sim_run *r)
@@ -764,6 +762,7 @@ static inline void sim_recovered(struct sim_run *r)
     for (unsigned i = 0; i < r->nstates && bad != NULL; i++) {
         sim_take_maybe(r, &r->states[i]);
         bad = sim_compare(r, &r->states[i]);
+        SIM_SAY("state %u: %s\n", i, bad != NULL ? bad : "found");
         if (bad == NULL) {
             r->states[0] = r->states[i];
             r->nstates = 1;

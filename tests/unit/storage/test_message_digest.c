@@ -404,12 +404,38 @@ static void test_generated(void **state)
     buf_free(&b);
 }
 
+/* Only so much of a header is looked at, however often; the message's structure is whole all the same. */
+static void test_endless_header(void **state)
+{
+    (void)state;
+    struct buf b, coded;
+    struct digest d;
+    buf_init(&b, 8 << 20);
+    buf_init(&coded, 4 << 20);
+    buf_put_str(&b, "Subject: kept\r\n");
+    while (buf_len(&b) < message_limits_default.header_kept * 4)
+        buf_put_str(&b, "X-Filler: some value of a field\r\n");
+    buf_put_str(&b, "From: late@example.org\r\n\r\nbody\r\n");
+    assert_true(buf_ok(&b));
+    digest_build(buf_view(&b), &message_limits_default, &coded);
+    assert_int_equal(digest_decode(buf_view(&coded), &d), 0);
+    assert_true(view_eq(d.envelope.subject, VIEW("kept")));
+    assert_int_equal(d.envelope.from.n, 0);
+    assert_true(d.mime.truncated);
+    assert_false(d.names_known);
+    assert_int_equal(d.mime.parts[0].body_len, 6);
+    digest_free(&d);
+    buf_free(&coded);
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_content),   cmocka_unit_test(test_references), cmocka_unit_test(test_version_1),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_refused),    cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_reduced),   cmocka_unit_test(test_corpus),     cmocka_unit_test(test_generated),
+        cmocka_unit_test(test_content),        cmocka_unit_test(test_references), cmocka_unit_test(test_version_1),
+        cmocka_unit_test(test_addresses),      cmocka_unit_test(test_refused),    cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_reduced),        cmocka_unit_test(test_corpus),     cmocka_unit_test(test_generated),
+        cmocka_unit_test(test_endless_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* A bounded number of simulated histories; tests/sim/storage_sim.c runs as many as one likes. */
 #include "storage_helper.h"
 
-#include "tests/sim/storage_sim.h"
+#include "tests/sim/adoption.h"
 
 static int quiet(void **state)
 {
@@ -43,21 +43,27 @@ static void test_fail_at_every_operation(void **state)
 static void test_maildir_histories(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 24; seed++)
+    for (uint64_t seed = 1; seed <= 12; seed++)
         sim_history(seed, true, 120, 10);
 }
 
 static void test_maildir_crash_at_every_operation(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 5; seed++)
+    for (uint64_t seed = 1; seed <= 3; seed++)
         sim_every_op(seed, true, 10, 0, 0);
 }
 
 static void test_maildir_fail_at_every_operation(void **state)
 {
     (void)state;
-    fail_at_every_operation(2, true);
+    fail_at_every_operation(1, true);
+}
+
+static void test_maildir_crash_when_adopted(void **state)
+{
+    (void)state;
+    assert_true(sim_adoption(1) > 5);
 }
 
 int main(void)
@@ -69,6 +75,7 @@ int main(void)
         cmocka_unit_test_setup(test_maildir_histories, quiet),
         cmocka_unit_test_setup(test_maildir_crash_at_every_operation, quiet),
         cmocka_unit_test_setup(test_maildir_fail_at_every_operation, quiet),
+        cmocka_unit_test_setup(test_maildir_crash_when_adopted, quiet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
