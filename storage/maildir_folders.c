@@ -133,30 +133,55 @@ static bool is_called_so(struct mailbox *m)
     return same;
 }
 
-/* The folder where it was last. */
+static bool was_deleted(const struct maildir *md, uint32_t mailbox)
+{
+    for (size_t i = 0; i < md->deleted.n; i++) {
+        if (md->deleted.v[i] == mailbox)
+            return true;
+    }
+    return false;
+}
+
+static void mark(const struct folders *l, const struct folder *f, const struct mailbox *m)
+{
+    const struct md_ident id = {l->acc->log.account_id, m->id, m->uidvalidity};
+
+    if (md_ident_write(l->md, f->dir, &id) != 0)
+        LOG_WARN(0, "cannot mark a folder as a mailbox", F_STR("folder", f->dir));
+}
+
+/* The folder where it was last. One that says that it is another's, even one of a mailbox that is no more, is not it: what the
+ * log did to both before a crash may be undone on disk. */
 static int match_name(struct folders *l, struct mailbox *m)
 {
     struct folder *f = find_folder(l, md_box_dir(m));
-    struct mailbox *other;
-    struct md_ident id;
 
     if (f == NULL)
         return 0;
     if (m->md->unproved) {
         read_ident(l, f);
-        other = is_ours(l, f) ? account_find_id(l->acc, f->ident.mailbox) : NULL;
-        if (other != NULL && other != m)
+        if (is_ours(l, f) && f->ident.mailbox != m->id)
             return 0;
-        if (other == NULL) {
-            id = (struct md_ident){l->acc->log.account_id, m->id, m->uidvalidity};
-            if (md_ident_write(l->md, f->dir, &id) != 0)
-                LOG_WARN(0, "cannot mark a folder as a mailbox", F_STR("folder", f->dir));
-        }
+        if (!is_ours(l, f))
+            mark(l, f, m);
     }
     m->md->unproved = false;
     f->used = true;
     m->md->present = true;
     return m->md->moved || is_called_so(m) ? 0 : follow_rename(l, m);
+}
+
+/* No folder says that it is this mailbox's. The one that is called so does, unless another mailbox is known for it. */
+static void match_unknown(const struct folders *l, struct mailbox *m)
+{
+    struct folder *f = find_folder(l, md_box_dir(m));
+
+    if (f == NULL || f->used || account_find_id(l->acc, f->ident.mailbox) != NULL || was_deleted(l->md, f->ident.mailbox))
+        return;
+    mark(l, f, m);
+    m->md->unproved = false;
+    f->used = true;
+    m->md->present = true;
 }
 
 /* The folder that says that it is this mailbox's. */
@@ -267,13 +292,9 @@ static int adopt_folder(struct folders *l, struct folder *f)
 
     if (is_ours(l, f) && account_find_id(l->acc, f->ident.mailbox) != NULL) {
         LOG_WARN(0, "a folder is a copy of another: it gets a mailbox of its own", F_STR("folder", f->dir));
-    } else if (is_ours(l, f)) {
-        for (size_t i = 0; i < l->md->deleted.n; i++) {
-            if (l->md->deleted.v[i] != f->ident.mailbox)
-                continue;
-            md_gone_later(l->md, f->dir, f->ident.mailbox);
-            return 0;
-        }
+    } else if (is_ours(l, f) && was_deleted(l->md, f->ident.mailbox)) {
+        md_gone_later(l->md, f->dir, f->ident.mailbox);
+        return 0;
     }
     buf_init(&name, NAME_LEN_LIMIT);
     err = md_folder_to_name(view_str(f->dir), &name);
@@ -311,6 +332,8 @@ static int look(struct folders *l)
             break;
         if (!m->md->present)
             err = match_ident(l, m);
+        if (err == 0 && !m->md->present)
+            match_unknown(l, m);
         if (err == 0 && !m->md->present)
             err = delete_mailbox(l, m);
     }

@@ -45,6 +45,7 @@ static void test_maildir_histories(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 12; seed++)
         sim_history(seed, true, 120, 10);
+    sim_history(2051, true, 140, 15); /* DELETE d, RENAME c d, and a crash that undoes both on disk */
 }
 
 static void test_maildir_crash_at_every_operation(void **state)
