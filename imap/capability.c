@@ -56,6 +56,7 @@ static const struct {
     {"CONDSTORE", NULL},
     {"QRESYNC", NULL},
     {"PARTIAL", NULL},
+    {"CONTEXT=SEARCH", NULL},
     {"MULTISEARCH", NULL},
     {"FILTERS", NULL},
     {"UIDONLY", NULL},

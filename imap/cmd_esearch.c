@@ -105,7 +105,7 @@ static void parse(struct imap_parse *p, struct imap_job *job)
         imap_return_parse(p, &a->scan.ret);
     if ((a->scan.ret.options & IMAP_RETURN_SAVE) != 0 && a->sources != SOURCE_SELECTED)
         imap_parse_fail(p, "SAVE is for the selected mailbox alone");
-    if ((a->sources & SOURCE_SELECTED) != 0 && job->s->view == NULL)
+    if (((a->sources & SOURCE_SELECTED) != 0 || a->scan.ret.update) && job->s->view == NULL)
         imap_parse_fail(p, "No mailbox is selected");
     a->scan.program.acc = job->s->acc;
     imap_search_parse(p, &a->scan.program, (job->s->enabled & IMAP_ENABLED_UTF8) != 0);
@@ -174,6 +174,8 @@ static enum imap_step begin(struct imap_job *job, struct esearch_args *a)
     if (a->scan.program.uses_modseq)
         imap_session_condstore(s);
     job->hold = a->scan.program.uses_numbers;
+    if (a->scan.ret.update)
+        imap_put_noupdate(job); /* a server may refuse it: RFC 5267 4.3.1 */
     account_each(s->acc, on_entry, &c);
     a->begun = true;
     return IMAP_STEP_AGAIN;

@@ -5,6 +5,7 @@
  */
 #include "common/text/text.h"
 #include "imap/command.h"
+#include "imap/context.h"
 #include "imap/fetch.h"
 #include "imap/respond.h"
 #include "imap/rights.h"
@@ -369,6 +370,7 @@ static void committed(struct imap_job *job, const struct txn_result *result)
 {
     struct fetch_args *a = job->args;
 
+    imap_context_touch(job->s, &a->staged);
     if ((job->s->enabled & IMAP_ENABLED_CONDSTORE) == 0)
         mailbox_view_forget(job->s->view, &a->staged, result->modseq); /* \Seen was told with the message */
 }

@@ -1,12 +1,14 @@
 /* SEARCH (RFC 3501 6.4.4), ESEARCH results (RFC 4731), saved results (RFC 5182), MODSEQ of the result (RFC 7162 3.1.5), partial
- * results (RFC 9394). */
+ * results (RFC 9394), updates (RFC 5267). */
 #include "imap/command.h"
+#include "imap/context.h"
 #include "imap/respond.h"
 #include "imap/scan.h"
 
 struct search_args {
     bool extended;
     struct imap_scan scan;
+    struct imap_context *context; /* with UPDATE */
     bool begun, done, written_head, is_saved, list;
     size_t range; /* of the results, written */
     uint32_t next;
@@ -74,6 +76,21 @@ static bool write_extended(struct imap_job *job, struct search_args *a)
     return true;
 }
 
+/* UPDATE (RFC 5267 4.3). False: the answer is set. */
+static bool begin_updates(struct imap_job *job, struct search_args *a)
+{
+    bool reused;
+
+    a->context = imap_context_new(job, &reused);
+    if (reused) {
+        (void)imap_job_bad(job, "Tag reuse");
+        return false;
+    }
+    if (a->context == NULL)
+        imap_put_noupdate(job);
+    return true;
+}
+
 static enum imap_step begin(struct imap_job *job, struct search_args *a)
 {
     struct imap_session *s = job->s;
@@ -86,6 +103,8 @@ static enum imap_step begin(struct imap_job *job, struct search_args *a)
     if (a->scan.program.uses_modseq)
         imap_session_condstore(s);
     job->hold = a->scan.program.uses_numbers;
+    if (a->scan.ret.update && !begin_updates(job, a))
+        return IMAP_STEP_DONE;
     imap_scan_begin(s, &a->scan, s->view, job->uid);
     a->begun = true;
     return IMAP_STEP_AGAIN;
@@ -103,11 +122,13 @@ static enum imap_step step(struct imap_job *job)
         if (r != IMAP_STEP_DONE || job->answer_text != NULL)
             return r;
         a->done = true;
+        if (a->context != NULL)
+            imap_context_start(job->s, &a->context, &a->scan.found);
     }
     if (!a->is_saved)
         imap_scan_save(job->s, &a->scan);
     a->is_saved = true;
-    if (a->extended && a->scan.ret.options == IMAP_RETURN_SAVE)
+    if (a->extended && a->scan.ret.options == IMAP_RETURN_SAVE && !a->scan.ret.update)
         return imap_job_ok(job, "SEARCH completed");
     if (!(a->extended ? write_extended(job, a) : write_basic(job, a)))
         return IMAP_STEP_AGAIN;
@@ -118,6 +139,7 @@ static void drop(struct imap_job *job)
 {
     struct search_args *a = job->args;
 
+    imap_context_free(&a->context);
     imap_scan_free(&a->scan);
 }
 

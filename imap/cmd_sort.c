@@ -27,6 +27,8 @@ static void parse(struct imap_parse *p, struct imap_job *job)
         imap_return_parse(p, &a->ret);
     if ((a->ret.options & IMAP_RETURN_SAVE) != 0)
         imap_parse_fail(p, "SAVE is for SEARCH");
+    if (a->ret.update || a->ret.context)
+        imap_parse_fail(p, "UPDATE and CONTEXT are for SEARCH");
     imap_parse_space(p);
     imap_sort_parse(p, &a->sorter);
     a->program.acc = job->s->acc;

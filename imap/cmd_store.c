@@ -1,5 +1,6 @@
 /* STORE (RFC 9051 6.4.6) with UNCHANGEDSINCE (RFC 7162 3.1.3). May be staged behind other changes. */
 #include "imap/command.h"
+#include "imap/context.h"
 #include "imap/respond.h"
 #include "imap/rights.h"
 #include "imap/targets.h"
@@ -151,6 +152,7 @@ static enum imap_step step(struct imap_job *job)
         return imap_job_fail(job, job->commit_err);
     if (!a->silent && !tell_new(job, a))
         return IMAP_STEP_AGAIN;
+    imap_context_touch(s, &a->targets.uids);
     /* With CONDSTORE a silent change is told all the same: the client needs the new mod-sequence. */
     if (a->targets.uids.n > 0 && (!a->silent || (s->enabled & IMAP_ENABLED_CONDSTORE) == 0))
         mailbox_view_forget(s->view, &a->targets.uids, a->modseq);

@@ -27,7 +27,11 @@ static void parse_option(struct imap_parse *p, struct imap_return *out)
     for (size_t i = 0; i < ARRAY_LEN(options); i++)
         if (view_eq_nocase(name, view_str(options[i].name)))
             bit = options[i].bit;
-    if (bit == 0)
+    if (view_eq_nocase(name, VIEW("UPDATE")))
+        out->update = true;
+    else if (view_eq_nocase(name, VIEW("CONTEXT")))
+        out->context = true;
+    else if (bit == 0)
         imap_parse_fail(p, "Unknown SEARCH result option");
     if (bit == IMAP_RETURN_PARTIAL) {
         if ((out->options & IMAP_RETURN_PARTIAL) != 0)
@@ -48,7 +52,7 @@ void imap_return_parse(struct imap_parse *p, struct imap_return *out)
         while (imap_parse_ok(p) && imap_parse_try(p, ' '));
     }
     imap_parse_close(p);
-    if (out->options == 0)
+    if (out->options == 0 && !out->update && !out->context)
         out->options = IMAP_RETURN_ALL;
     if ((out->options & IMAP_RETURN_ALL) != 0 && (out->options & IMAP_RETURN_PARTIAL) != 0)
         imap_parse_fail(p, "ALL and PARTIAL exclude each other"); /* RFC 9394 3.1 */
@@ -89,6 +93,15 @@ static void put_number(struct buf *out, const char *name, uint64_t n)
 {
     buf_put_str(out, name);
     buf_put_dec(out, n);
+}
+
+void imap_put_noupdate(struct imap_job *job)
+{
+    struct buf *out = imap_out(job->s);
+
+    buf_put_str(out, "* NO [NOUPDATE ");
+    imap_put_string(job->s, out, job->tag);
+    buf_put_str(out, "] Too many contexts\r\n");
 }
 
 static void put_partial(struct buf *out, const struct imap_partial *partial)

@@ -23,6 +23,8 @@ struct imap_partial {
 };
 struct imap_return {
     unsigned options; /* mask of enum imap_return_option */
+    bool update;      /* what changes is to be told (RFC 5267 4.3) */
+    bool context;     /* a hint that is not needed here (RFC 5267 4.2) */
     struct imap_partial partial;
 };
 
@@ -34,6 +36,9 @@ void imap_partial_parse(struct imap_parse *p, struct imap_partial *out);
 bool imap_partial_positions(const struct imap_partial *partial, uint64_t n, uint64_t *first_out, uint64_t *last_out);
 /* The members of a set that the range names, added to out. */
 void imap_partial_cut(const struct imap_partial *partial, const struct uidset *set, struct uidset *out);
+
+/* "* NO [NOUPDATE tag]" (RFC 5267 4.3.1) */
+void imap_put_noupdate(struct imap_job *job);
 
 /* What an ESEARCH response says before its list of messages. */
 struct imap_esearch {

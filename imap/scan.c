@@ -74,6 +74,8 @@ static void plan(struct imap_scan *a)
 
     a->enough = 0;
     a->backwards = false;
+    if (a->ret.update)
+        return; /* all results are needed */
     switch (a->ret.options & ~(unsigned)IMAP_RETURN_SAVE) {
     case IMAP_RETURN_MIN:
         a->enough = 1;

@@ -12,6 +12,7 @@
 #include "imap/append.h"
 #include "imap/capability.h"
 #include "imap/command.h"
+#include "imap/context.h"
 #include "imap/respond.h"
 
 static uint64_t clock_us(void)
@@ -62,6 +63,7 @@ static void on_annotations(void *arg)
 void imap_session_unselect(struct imap_session *s)
 {
     imap_tell_free(s);
+    imap_context_cancel_all(s);
     uidset_free(&s->saved);
     if (s->view == NULL)
         return;

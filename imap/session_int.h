@@ -95,6 +95,9 @@ struct imap_tell {
     size_t nexpunged, nchanged, pos_expunged, pos_changed;
     struct uidset vanished; /* with QRESYNC or UIDONLY, instead of expunged */
     size_t pos_vanished;
+    unsigned context; /* contexts that are done with the touched messages */
+    size_t touched_range;
+    uint32_t touched_next;
     uint32_t count, recent;
     bool exists, keywords;
 };
@@ -112,7 +115,9 @@ struct imap_session {
     struct imap_job *receiving; /* an APPEND whose literals are coming in */
     struct imap_job *held;      /* parsed, waits for the queue to be empty */
     struct imap_tell tell;
-    struct uidset saved; /* UIDs of the last SEARCH RETURN (SAVE); those that are gone are just not found any more */
+    struct uidset saved;           /* UIDs of the last SEARCH RETURN (SAVE); those that are gone are just not found any more */
+    struct imap_context *contexts; /* searches that go on (context.h) */
+    struct uidset touched;         /* UIDs that they have to look at */
     struct {
         uint64_t told, own_first, own_last;
     } metadata; /* changes of annotations by their numbers: up to where they are told, and those that the session made last */

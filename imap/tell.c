@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "imap/context.h"
 #include "imap/metadata.h"
 #include "imap/respond.h"
 #include "imap/rights.h"
@@ -30,15 +31,34 @@ void imap_tell_free(struct imap_session *s)
     s->tell = (struct imap_tell){0};
 }
 
+/* New and changed messages may come into or leave the results of searches that go on; expunged ones leave them. */
+static void touch_contexts(struct imap_session *s, const struct view_changes *c, uint32_t before)
+{
+    struct uidset uids;
+
+    uidset_init(&uids);
+    for (size_t i = 0; i < c->nchanged; i++)
+        uidset_add(&uids, mailbox_view_uid(s->view, c->changed_seqs[i]));
+    for (uint32_t seq = before - (uint32_t)c->nexpunged + 1; seq <= c->count; seq++)
+        uidset_add(&uids, mailbox_view_uid(s->view, seq));
+    imap_context_touch(s, &uids);
+    imap_context_expunged(s, c->expunged_seqs, c->expunged_uids, c->nexpunged);
+    uidset_free(&uids);
+}
+
 void imap_tell_begin(struct imap_session *s, bool allow_expunge)
 {
     struct view_changes c;
+    uint32_t before;
 
     imap_tell_free(s);
     s->news = false;
     if (s->view == NULL)
         return;
+    before = mailbox_view_count(s->view);
     mailbox_view_sync(s->view, allow_expunge, &c);
+    if (s->contexts != NULL)
+        touch_contexts(s, &c, before);
     if ((s->enabled & (IMAP_ENABLED_QRESYNC | IMAP_ENABLED_UIDONLY)) != 0) {
         for (size_t i = c.nexpunged; i > 0; i--) /* highest first: adding in rising order is cheap */
             uidset_add(&s->tell.vanished, c.expunged_uids[i - 1]);
@@ -154,6 +174,7 @@ bool imap_tell_step(struct imap_session *s, bool with_uid)
 {
     struct imap_tell *t = &s->tell;
 
+    imap_context_put_gone(s); /* before the numbers are taken away: RFC 5267 4.3.4 */
     if (!imap_vanished_put(s, &t->vanished, &t->pos_vanished, false))
         return false;
     while (t->pos_expunged < t->nexpunged) {
@@ -177,6 +198,8 @@ bool imap_tell_step(struct imap_session *s, bool with_uid)
             return false;
     }
     if (!imap_metadata_tell(s))
+        return false;
+    if (s->contexts != NULL && !imap_context_step(s))
         return false;
     imap_tell_free(s);
     return true;

@@ -644,3 +644,161 @@ LIMITS = [
         S: BAD .*
     """),
 ]
+
+CONTEXT = [
+    case("RFC 5267 4.3", "what comes into and leaves the result is told", r"""
+        I: m1 m2 m3
+        c: B01 UID SEARCH RETURN (UPDATE COUNT) FLAGGED
+        S: * ESEARCH \(TAG "B01"\) UID COUNT 0
+        L: B01 OK SEARCH completed
+        C: STORE 2:3 +FLAGS (\Flagged)
+        S: * 2 FETCH \(FLAGS .*\)
+        S: * 3 FETCH \(FLAGS .*\)
+        S: * ESEARCH \(TAG "B01"\) UID ADDTO \(0 2:3\)
+        S: OK .*
+        C: STORE 2 +FLAGS.SILENT (\Seen)
+        S: OK .*
+        N: * ESEARCH .*
+        C: STORE 2 -FLAGS.SILENT (\Flagged)
+        S: * ESEARCH \(TAG "B01"\) UID REMOVEFROM \(0 2\)
+        S: OK .*
+        C: APPEND INBOX (\Flagged) {msg m4}
+        S: * 4 EXISTS
+        S: * ESEARCH \(TAG "B01"\) UID ADDTO \(0 4\)
+        S: OK .*
+        C: APPEND INBOX {msg m5}
+        S: * 5 EXISTS
+        S: OK .*
+        N: * ESEARCH .*
+    """),
+    case("RFC 5267 4.3.4", "REMOVEFROM with message numbers before the EXPUNGE, ADDTO after the EXISTS", r"""
+        I: m1 m2 m3 m4
+        c: B02 SEARCH RETURN (UPDATE ALL) UNDELETED
+        S: * ESEARCH \(TAG "B02"\) ALL 1:4
+        L: B02 OK SEARCH completed
+        C: STORE 2 +FLAGS.SILENT (\Deleted)
+        S: * ESEARCH \(TAG "B02"\) REMOVEFROM \(0 2\)
+        S: OK .*
+        C: EXPUNGE
+        S: * 2 EXPUNGE
+        S: OK .*
+        N: * ESEARCH .*
+        c: B03 SEARCH RETURN (UPDATE) ALL
+        S: * ESEARCH \(TAG "B03"\)
+        L: B03 OK SEARCH completed
+        C: UID MOVE 3 INBOX
+        S: * ESEARCH \(TAG "B03"\) REMOVEFROM \(0 2\)
+        S: * 2 EXPUNGE
+        S: * 3 EXISTS
+        S: * ESEARCH \(TAG "B03"\) ADDTO \(0 3\)
+        S: OK .*
+    """),
+    case("RFC 5267 4.3.2", "what others do, in IDLE; VANISHED with UIDONLY", r"""
+        I1: m1 m2 m3
+        I2:
+        C2: ENABLE UIDONLY
+        S2: OK .*
+        c2: X1 UID SEARCH RETURN (UPDATE COUNT) UNSEEN
+        S2: * ESEARCH \(TAG "X1"\) UID COUNT 3
+        L2: X1 OK SEARCH completed
+        C2: IDLE
+        S2: + idling
+        C1: STORE 1 +FLAGS (\Seen)
+        S1: OK .*
+        S2: * 1 UIDFETCH .*
+        S2: * ESEARCH \(TAG "X1"\) UID REMOVEFROM \(0 1\)
+        C1: STORE 2 +FLAGS (\Deleted)
+        S1: OK .*
+        S2: * 2 UIDFETCH .*
+        C1: EXPUNGE
+        S1: OK .*
+        S2: * ESEARCH \(TAG "X1"\) UID REMOVEFROM \(0 2\)
+        S2: * VANISHED 2
+        C1: APPEND INBOX {msg m4}
+        S1: OK .*
+        S2: * 3 EXISTS
+        S2: * \d RECENT
+        S2: * ESEARCH \(TAG "X1"\) UID ADDTO \(0 4\)
+        c2: DONE
+        S2: OK .*
+        C2: UID FETCH 4 (BODY[])
+        S2: * 4 UIDFETCH .*
+        S2: * ESEARCH \(TAG "X1"\) UID REMOVEFROM \(0 4\)
+        S2: OK .*
+    """),
+    case("RFC 5267 4.3", "a tag that is in use, and message numbers as of the command", r"""
+        I: m1 m2 m3
+        c: T1 SEARCH RETURN (UPDATE COUNT) 1:2 UNSEEN
+        S: * ESEARCH \(TAG "T1"\) COUNT 2
+        L: T1 OK SEARCH completed
+        c: T1 UID SEARCH RETURN (UPDATE) FLAGGED
+        L: T1 BAD Tag reuse
+        C: STORE 1 +FLAGS.SILENT (\Deleted)
+        S: OK .*
+        C: EXPUNGE
+        S: * ESEARCH \(TAG "T1"\) REMOVEFROM \(0 1\)
+        S: * 1 EXPUNGE
+        S: OK .*
+        C: STORE 2 +FLAGS.SILENT (\Seen)
+        S: OK .*
+        N: * ESEARCH .*
+        C: STORE 1 +FLAGS.SILENT (\Seen)
+        S: * ESEARCH \(TAG "T1"\) REMOVEFROM \(0 1\)
+        S: OK .*
+    """),
+    case("RFC 5267 4.3.5", "CANCELUPDATE, and the end with the mailbox", r"""
+        I: m1
+        c: U1 SEARCH RETURN (UPDATE COUNT) UNSEEN
+        S: * ESEARCH \(TAG "U1"\) COUNT 1
+        L: U1 OK SEARCH completed
+        c: U2 SEARCH RETURN (UPDATE COUNT) SEEN
+        S: * ESEARCH \(TAG "U2"\) COUNT 0
+        L: U2 OK SEARCH completed
+        C: CANCELUPDATE "U1"
+        S: OK .*
+        C: STORE 1 +FLAGS.SILENT (\Seen)
+        S: * ESEARCH \(TAG "U2"\) ADDTO \(0 1\)
+        S: OK .*
+        N: * ESEARCH \(TAG "U1"\).*
+        C: CANCELUPDATE "U1"
+        S: NO .*
+        C: CANCELUPDATE U1
+        S: BAD .*
+        C: SELECT INBOX
+        S: OK .*
+        C: STORE 1 -FLAGS.SILENT (\Seen)
+        S: OK .*
+        N: * ESEARCH .*
+        C: CLOSE
+        S: OK .*
+        C: CANCELUPDATE "U2"
+        S: BAD .*
+    """),
+    case("RFC 5267 4.3.1", "too many contexts: NOUPDATE, everything else as asked for", "\n".join(
+        ["I: m1"] + [f'c: L{i} SEARCH RETURN (UPDATE COUNT) ALL\nS: * ESEARCH \\(TAG "L{i}"\\) COUNT 1\nL: L{i} OK SEARCH completed'
+                     for i in range(8)] +
+        ['c: L8 SEARCH RETURN (UPDATE COUNT) ALL', 'S: * NO \\[NOUPDATE "L8"\\] .*', 'S: * ESEARCH \\(TAG "L8"\\) COUNT 1',
+         'L: L8 OK SEARCH completed', 'C: CANCELUPDATE "L0" "L1"', 'S: OK .*', 'c: L9 SEARCH RETURN (UPDATE COUNT) ALL',
+         'S: * ESEARCH \\(TAG "L9"\\) COUNT 1', 'N: * NO .*', 'L: L9 OK SEARCH completed'])),
+    case("RFC 5267 4.2", "CONTEXT is a hint; with other options; not for SORT", r"""
+        I: m1 m2
+        C: SEARCH RETURN (CONTEXT COUNT) ALL
+        S: * ESEARCH \(TAG "a\d+"\) COUNT 2
+        S: OK .*
+        C: SEARCH RETURN (UPDATE PARTIAL 1:1 MIN) ALL
+        S: * ESEARCH \(TAG "(?P<t>a\d+)"\) MIN 1 PARTIAL \(1:1 1\)
+        S: OK .*
+        C: STORE 2 +FLAGS.SILENT (\Deleted)
+        S: OK .*
+        C: EXPUNGE
+        S: * ESEARCH \(TAG "<<t>>"\) REMOVEFROM \(0 2\)
+        S: * 2 EXPUNGE
+        S: OK .*
+        C: SORT RETURN (UPDATE) (DATE) UTF-8 ALL
+        S: BAD .*
+        C: ESEARCH IN (personal) RETURN (UPDATE COUNT) ALL
+        S: * NO \[NOUPDATE "a\d+"\] .*
+        S: * ESEARCH \(TAG .*\) UID COUNT 1
+        S: OK .*
+    """),
+]

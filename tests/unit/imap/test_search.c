@@ -119,6 +119,162 @@ static void test_esearch_views(void **state)
     client_close(&b);
 }
 
+/* --- contexts ------------------------------------------------------------------------------------------------------------------
+ */
+
+#define MESSAGES_MAX 200
+
+/* A client that keeps the result of a search by what it is told. */
+struct follower {
+    bool member[MESSAGES_MAX + 2]; /* by number: UID or sequence number */
+    bool uid;
+};
+
+static void set_members(struct follower *f, const char *set, bool to)
+{
+    while (*set >= '0' && *set <= '9') {
+        char *end;
+        unsigned long first = strtoul(set, &end, 10), last = first;
+
+        if (*end == ':')
+            last = strtoul(end + 1, &end, 10);
+        for (; first <= last; first++) {
+            assert_true(first >= 1 && first <= MESSAGES_MAX);
+            assert_int_equal(f->member[first], !to); /* nothing is told twice */
+            f->member[first] = to;
+        }
+        set = *end == ',' ? end + 1 : end;
+    }
+}
+
+/* Lines of an answer, in their order. */
+static void follow(struct follower *f, const char *tag, const char *answer)
+{
+    char *lines = strdup(answer), *next = lines, start[64];
+
+    snprintf(start, sizeof(start), "* ESEARCH (TAG \"%s\")", tag);
+    while (next != NULL && *next != '\0') {
+        char *line = next, *add, *remove;
+
+        next = strstr(line, "\r\n");
+        if (next != NULL) {
+            *next = '\0';
+            next += 2;
+        }
+        add = strstr(line, " ADDTO (0 ");
+        remove = strstr(line, " REMOVEFROM (0 ");
+        if (strncmp(line, start, strlen(start)) == 0 && add != NULL)
+            set_members(f, add + 10, true);
+        else if (strncmp(line, start, strlen(start)) == 0 && remove != NULL)
+            set_members(f, remove + 15, false);
+        else if (line[0] == '*' && strstr(line, " EXPUNGE") != NULL && !f->uid) {
+            size_t n = strtoul(line + 2, NULL, 10);
+
+            assert_false(f->member[n]); /* it was removed before */
+            memmove(&f->member[n], &f->member[n + 1], (MESSAGES_MAX - n) * sizeof(bool));
+        }
+    }
+    free(lines);
+}
+
+/* What the search finds now. */
+static void check_follower(struct client *c, const struct follower *f, const char *keys)
+{
+    char command[256], *at;
+    struct follower now = {.uid = f->uid};
+
+    snprintf(command, sizeof(command), "q %sSEARCH %s\r\n", f->uid ? "UID " : "", keys);
+    client_send(c, command);
+    at = strstr(client_received(c), "* SEARCH");
+    assert_non_null(at);
+    for (at += 8; *at == ' ';)
+        now.member[strtoul(at + 1, &at, 10)] = true;
+    assert_memory_equal(now.member, f->member, sizeof(now.member));
+}
+
+static void change(struct client *c, unsigned *uids)
+{
+    static const char *const flags[] = {"\\Seen", "\\Flagged", "\\Deleted", "kw"};
+    char command[128];
+    unsigned first = 1 + (unsigned)random() % *uids;
+
+    switch (random() % 8) {
+    case 0:
+        if (*uids < MESSAGES_MAX) {
+            snprintf(command, sizeof(command), "c APPEND INBOX %s {%zu+}\r\n", random() % 2 == 0 ? "(\\Flagged)" : "()",
+                     strlen(MESSAGE_1));
+            client_send(c, command);
+            client_send(c, MESSAGE_1 "\r\n");
+            ++*uids;
+        }
+        return;
+    case 1:
+        snprintf(command, sizeof(command), "c EXPUNGE\r\n");
+        break;
+    case 2:
+        snprintf(command, sizeof(command), "c UID FETCH %u (BODY[])\r\n", first);
+        break;
+    default:
+        snprintf(command, sizeof(command), "c UID STORE %u:%u %cFLAGS%s (%s)\r\n", first, first + (unsigned)random() % 4,
+                 random() % 2 == 0 ? '+' : '-', random() % 2 == 0 ? ".SILENT" : "", flags[random() % 4]);
+    }
+    client_send(c, command);
+}
+
+/* Random changes by both; a is told of its own as of the other's. */
+static void test_contexts(void **state)
+{
+    static const char *const keys[] = {"OR FLAGGED KEYWORD kw", "UNSEEN NOT DELETED", "ALL", "SUBJECT hello UNSEEN"};
+    struct fixture *f = *state;
+    struct follower followers[8] = {0};
+    unsigned uids = 0;
+    struct client a, b;
+
+    client_open(&a, f);
+    client_open(&b, f);
+    client_send(&a, "s SELECT INBOX\r\n");
+    client_send(&b, "s SELECT INBOX\r\n");
+    while (uids < 10) {
+        client_append(&a, "INBOX", MESSAGE_1);
+        uids++;
+    }
+    client_send(&a, "n NOOP\r\n");
+    client_received(&a);
+    for (unsigned i = 0; i < 8; i++) {
+        char command[128], tag[4];
+
+        snprintf(tag, sizeof(tag), "t%u", i);
+        followers[i].uid = i % 2 == 0;
+        snprintf(command, sizeof(command), "%s %sSEARCH RETURN (UPDATE COUNT) %s\r\n", tag, i % 2 == 0 ? "UID " : "",
+                 keys[i / 2]);
+        client_send(&a, command);
+        assert_non_null(strstr(client_received(&a), " COUNT "));
+        if (i / 2 == 1 || i / 2 == 2 || i / 2 == 3)
+            for (unsigned n = 1; n <= uids; n++)
+                followers[i].member[n] = true;
+    }
+    srandom(7);
+    for (unsigned round = 0; round < 600; round++) {
+        const char *answer;
+
+        change(random() % 2 == 0 ? &a : &b, &uids);
+        client_send(&a, "n NOOP\r\n");
+        answer = strdup(client_received(&a));
+        for (unsigned i = 0; i < 8; i++) {
+            char tag[4];
+
+            snprintf(tag, sizeof(tag), "t%u", i);
+            follow(&followers[i], tag, answer);
+        }
+        free((char *)(uintptr_t)answer);
+        for (unsigned i = 0; i < 8; i++)
+            check_follower(&a, &followers[i], keys[i / 2]);
+        client_received(&b);
+    }
+    client_close(&a);
+    client_close(&b);
+}
+
 static void test_budget(void **state)
 {
     struct imap_search_program prog = {.used_us = 0};
@@ -140,6 +296,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_filters, setup, teardown),
         cmocka_unit_test_setup_teardown(test_filters_grow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_esearch_views, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_contexts, setup, teardown),
         cmocka_unit_test(test_budget),
     };
 
