@@ -77,7 +77,7 @@ ARCHIVES += $(addprefix auth,$(AUTH_DBS))
 
 # A program is main file + archives, in the only order in which arrows may point.
 PROGRAMS := culver culverctl culver-auth culver-auth-helper culver-keys culver-imap-login culver-pop3-login culver-lmtp \
-	culver-smtp-auth culver-worker culver-mailtool $(addprefix culver-auth-,$(AUTH_DBS))
+	culver-smtp-auth culver-worker culver-mailtool culver-deliver $(addprefix culver-auth-,$(AUTH_DBS))
 MAIN_culver := master/culver_main.c
 AR_culver := master common
 MAIN_culverctl := master/ctl_main.c
@@ -109,6 +109,8 @@ MAIN_culver-pop3-login := pop3/login_main.c
 AR_culver-pop3-login := pop3login common
 MAIN_culver-lmtp := lmtp/lmtp_main.c
 AR_culver-lmtp := lmtp common
+MAIN_culver-deliver := lmtp/lda_main.c
+AR_culver-deliver := lmtp common
 MAIN_culver-worker := worker/worker_main.c
 AR_culver-worker := worker imap pop3 storage common
 MAIN_culver-mailtool := worker/mailtool_main.c
@@ -282,7 +284,7 @@ clean:
 	rm -rf $(B)
 
 # --- installing -------------------------------------------------------------------------------------------
-SBIN_PROGRAMS := culver culverctl
+SBIN_PROGRAMS := culver culverctl culver-deliver
 LIBEXEC_PROGRAMS := $(filter-out $(SBIN_PROGRAMS),$(PROGRAMS))
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/culver $(DESTDIR)$(SYSCONFDIR)/pam.d \

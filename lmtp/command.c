@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/text/text.h"
 #include "lmtp/address.h"
+#include "lmtp/tls_int.h"
 
 static void syntax(struct lmtp_conn *c, const char *text)
 {
@@ -40,6 +41,8 @@ static void cmd_lhlo(struct lmtp_conn *c, struct view arg)
     lmtp_reply_more(c, "8BITMIME");
     lmtp_reply_more(c, "SMTPUTF8");
     lmtp_reply_more(c, "CHUNKING");
+    if (lmtp_tls_possible(c))
+        lmtp_reply_more(c, "STARTTLS");
     snprintf(size, sizeof(size), "SIZE %llu", (unsigned long long)c->p.message_size_max);
     lmtp_reply(c, 250, "", size);
 }
@@ -71,7 +74,11 @@ static bool mail_param(struct lmtp_conn *c, struct view name, struct view value)
     }
     if (view_eq_nocase(name, VIEW("BODY")) && (view_eq_nocase(value, VIEW("7BIT")) || view_eq_nocase(value, VIEW("8BITMIME"))))
         return true;
-    if ((view_eq_nocase(name, VIEW("SMTPUTF8")) && value.len == 0) || view_eq_nocase(name, VIEW("AUTH")))
+    if (view_eq_nocase(name, VIEW("SMTPUTF8")) && value.len == 0) {
+        c->utf8 = true;
+        return true;
+    }
+    if (view_eq_nocase(name, VIEW("AUTH")))
         return true;
     lmtp_reply(c, 555, "5.5.4", "Unknown MAIL parameter.");
     return false;
@@ -99,6 +106,7 @@ static void cmd_mail(struct lmtp_conn *c, struct view arg)
         lmtp_reply(c, 501, "5.1.7", "MAIL takes FROM:<address>.");
         return;
     }
+    c->utf8 = false;
     while (lmtp_take_param(&cur, &name, &value)) {
         if (!mail_param(c, name, value))
             return;
@@ -196,6 +204,21 @@ static void cmd_vrfy(struct lmtp_conn *c, struct view arg)
     lmtp_reply(c, 252, "2.3.3", "Try RCPT to find out.");
 }
 
+/* RFC 3207 4. */
+static void cmd_starttls(struct lmtp_conn *c, struct view arg)
+{
+    if (arg.len > 0) {
+        syntax(c, "STARTTLS takes no argument.");
+    } else if (c->tls_on) {
+        lmtp_reply(c, 503, "5.5.1", "TLS is active already.");
+    } else if (!lmtp_tls_possible(c)) {
+        lmtp_reply(c, 502, "5.5.1", "TLS is not available here.");
+    } else {
+        lmtp_reply(c, 220, "2.0.0", "Begin TLS negotiation now.");
+        lmtp_enter(c, LMTP_STARTTLS);
+    }
+}
+
 static void cmd_quit(struct lmtp_conn *c, struct view arg)
 {
     (void)arg;
@@ -207,8 +230,9 @@ static const struct {
     const char *name;
     void (*run)(struct lmtp_conn *c, struct view arg);
 } commands[] = {
-    {"LHLO", cmd_lhlo}, {"HELO", cmd_helo}, {"EHLO", cmd_helo}, {"MAIL", cmd_mail}, {"RCPT", cmd_rcpt}, {"DATA", cmd_data},
-    {"BDAT", cmd_bdat}, {"RSET", cmd_rset}, {"NOOP", cmd_noop}, {"VRFY", cmd_vrfy}, {"QUIT", cmd_quit},
+    {"LHLO", cmd_lhlo}, {"HELO", cmd_helo}, {"EHLO", cmd_helo}, {"MAIL", cmd_mail},
+    {"RCPT", cmd_rcpt}, {"DATA", cmd_data}, {"BDAT", cmd_bdat}, {"RSET", cmd_rset},
+    {"NOOP", cmd_noop}, {"VRFY", cmd_vrfy}, {"QUIT", cmd_quit}, {"STARTTLS", cmd_starttls},
 };
 
 void lmtp_command(struct lmtp_conn *c, struct view line)

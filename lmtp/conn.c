@@ -13,6 +13,7 @@
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
+#include "lmtp/tls_int.h"
 
 #define READ_SLICE (64 * 1024)
 #define OUT_MAX (1024 * 1024)
@@ -50,6 +51,7 @@ void lmtp_conn_free(struct lmtp_conn *c)
     close(c->fd);
     buf_free(&c->in);
     outq_free(&c->out);
+    lmtp_tls_free(c);
     free(c->helo);
     free(c->sender);
     free(c);
@@ -116,6 +118,8 @@ static void run(struct lmtp_conn *c)
             break;
         case LMTP_LOOKUP:
         case LMTP_DELIVER:
+        case LMTP_STARTTLS:
+        case LMTP_HANDSHAKE:
         case LMTP_CLOSING:
             more = false;
             break;
@@ -123,25 +127,59 @@ static void run(struct lmtp_conn *c)
     }
 }
 
+/* Runs what came, through TLS where there is TLS. */
+static void work(struct lmtp_conn *c)
+{
+    bool grown = true, good = true;
+
+    if (c->tls == NULL) {
+        run(c);
+        return;
+    }
+    while (good && grown) {
+        good = lmtp_tls_pull(c, &grown);
+        run(c);
+    }
+    if (!good) { /* the alert goes out with what else there is */
+        if (lmtp_send(c) != 0)
+            LOG_DEBUG(c->id, "the client does not take an alert");
+        conn_end(c, "TLS failed");
+    }
+}
+
+static bool wants_input(const struct lmtp_conn *c)
+{
+    const struct buf *in = c->tls != NULL ? &c->net_in : &c->in;
+    bool reading = c->state == LMTP_COMMAND || c->state == LMTP_DATA || c->state == LMTP_CHUNK || c->state == LMTP_HANDSHAKE;
+
+    return reading && !c->eof && buf_len(in) < in->max && outq_len(c->out) < OUT_HIGH;
+}
+
 static void flush(struct lmtp_conn *c)
 {
-    bool reading = c->state == LMTP_COMMAND || c->state == LMTP_DATA || c->state == LMTP_CHUNK;
-    int err = 0;
+    bool waiting = c->state == LMTP_LOOKUP || c->state == LMTP_DELIVER;
+    int err;
 
     if (c->over)
         return;
-    if (outq_len(c->out) > 0)
-        err = outq_flush(c->out, c->fd, NULL);
+    err = lmtp_send(c);
     if ((err != 0 && err != ERR_AGAIN) || !outq_ok(c->out)) {
         conn_end(c, "client gone");
         return;
     }
-    if (err == 0 && (c->state == LMTP_CLOSING || (c->eof && reading))) {
+    if (err == 0 && c->state == LMTP_STARTTLS) {
+        timer_arm(c->idle, c->p.handshake_timeout);
+        if (!lmtp_tls_begin(c)) {
+            conn_end(c, "no TLS");
+            return;
+        }
+    }
+    if (err == 0 && (c->state == LMTP_CLOSING || (c->eof && !waiting))) {
+        lmtp_tls_goodbye(c);
         conn_end(c, "closed");
         return;
     }
-    watch_set(c->watch, (err == ERR_AGAIN ? LOOP_WRITE : 0) |
-                            (reading && !c->eof && buf_len(&c->in) < c->in.max && outq_len(c->out) < OUT_HIGH ? LOOP_READ : 0));
+    watch_set(c->watch, (err == ERR_AGAIN ? LOOP_WRITE : 0) | (wants_input(c) ? LOOP_READ : 0));
 }
 
 /* Called when a look-up or a delivery is answered: from a callback, so the work is done at the end of the turn. */
@@ -151,7 +189,7 @@ static void resume_later(void *arg)
 
     if (c->over)
         return;
-    run(c);
+    work(c);
     flush(c);
 }
 
@@ -165,8 +203,9 @@ void lmtp_resume(struct lmtp_conn *c)
 
 static void read_input(struct lmtp_conn *c)
 {
-    size_t room = MIN_OF(c->in.max - buf_len(&c->in), (size_t)READ_SLICE);
-    uint8_t *p = room > 0 ? buf_reserve(&c->in, room) : NULL;
+    struct buf *in = c->tls != NULL ? &c->net_in : &c->in;
+    size_t room = MIN_OF(in->max - buf_len(in), (size_t)READ_SLICE);
+    uint8_t *p = room > 0 ? buf_reserve(in, room) : NULL;
     ssize_t n;
 
     if (p == NULL)
@@ -178,8 +217,9 @@ static void read_input(struct lmtp_conn *c)
         c->eof = true;
         return;
     }
-    buf_commit(&c->in, (size_t)n);
-    timer_arm(c->idle, c->p.set->lmtp_timeout);
+    buf_commit(in, (size_t)n);
+    if (c->state != LMTP_HANDSHAKE)
+        timer_arm(c->idle, c->p.set->lmtp_timeout);
 }
 
 static void on_socket(void *arg, int fd, unsigned events)
@@ -193,7 +233,7 @@ static void on_socket(void *arg, int fd, unsigned events)
     }
     if ((events & LOOP_READ) != 0)
         read_input(c);
-    run(c);
+    work(c);
     flush(c);
 }
 
@@ -203,9 +243,13 @@ static void on_idle(void *arg)
 
     if (c->state == LMTP_DELIVER)
         return; /* bounded by its own timer */
+    if (c->state == LMTP_HANDSHAKE) {
+        conn_end(c, "no TLS in time");
+        return;
+    }
     lmtp_reply(c, 421, "4.4.2", "Timeout, closing.");
     lmtp_enter(c, LMTP_CLOSING);
-    if (outq_flush(c->out, c->fd, NULL) != 0)
+    if (lmtp_send(c) != 0)
         LOG_DEBUG(c->id, "the client does not take its farewell");
     conn_end(c, "idle");
 }
@@ -269,8 +313,8 @@ static void open_channels(struct lmtp_conn *c, int auth_fd, int master_fd)
     ipc_set_state(c->master, IPC_STATE_READY);
 }
 
-struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *params, const struct msg_conn *facts, int client_fd,
-                                int auth_fd, int master_fd, void (*ended)(void *arg, uint64_t conn_id), void *arg)
+struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *params, const struct msg_conn *facts,
+                                const struct conn_fds *fds, void (*ended)(void *arg, uint64_t conn_id), void *arg)
 {
     struct lmtp_conn *c = xcalloc(1, sizeof(*c));
 
@@ -281,15 +325,17 @@ struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *par
     c->id = facts->conn_id;
     c->peer = facts->peer;
     c->local = facts->local;
-    c->fd = client_fd;
+    c->fd = fds->client;
+    c->keys_fd = fds->keys;
+    c->tls_mode = params->tls_mode;
     c->memfd = -1;
     buf_init(&c->in, READ_SLICE + params->set->lmtp_line_max);
     c->out = outq_new(OUT_MAX);
-    open_channels(c, auth_fd, master_fd);
+    open_channels(c, fds->auth, fds->master);
     c->idle = timer_new(loop, on_idle, c);
     c->deliver_timer = timer_new(loop, lmtp_deliver_timeout, c);
     timer_arm(c->idle, params->set->lmtp_timeout);
-    c->watch = loop_watch(loop, client_fd, LOOP_READ, on_socket, c);
+    c->watch = loop_watch(loop, c->fd, LOOP_READ, on_socket, c);
     if (c->watch == NULL) {
         lmtp_conn_free(c);
         return NULL;
@@ -297,11 +343,24 @@ struct lmtp_conn *lmtp_conn_new(struct loop *loop, const struct lmtp_params *par
     return c;
 }
 
-void lmtp_conn_start(struct lmtp_conn *c)
+void lmtp_greet(struct lmtp_conn *c)
 {
     char greeting[300];
 
     snprintf(greeting, sizeof(greeting), "%.200s Culver LMTP ready", c->p.hostname);
     lmtp_reply(c, 220, "", greeting);
+}
+
+void lmtp_conn_start(struct lmtp_conn *c)
+{
+    if (c->tls_mode != LISTENER_TLS_IMPLICIT) {
+        lmtp_greet(c);
+    } else {
+        timer_arm(c->idle, c->p.handshake_timeout);
+        if (!lmtp_tls_begin(c)) {
+            conn_end(c, "no TLS");
+            return;
+        }
+    }
     flush(c);
 }

@@ -89,7 +89,8 @@ void lmtp_rcpt_result(struct lmtp_conn *c, const struct msg_rcpt_result *m)
 
 /* --- trace fields ----------------------------------------------------------------------------------------------------- */
 
-/* RFC 5321 4.4: Return-Path and Received; Delivered-To shows a forwarding loop. */
+/* RFC 5321 4.4: Return-Path and Received, with the protocol's name as in RFC 3848 and RFC 6531 3.7.3; Delivered-To shows a
+ * forwarding loop. */
 static void put_trace(const struct lmtp_conn *c, const struct lmtp_rcpt *r, struct buf *out)
 {
     char peer[46];
@@ -110,7 +111,8 @@ static void put_trace(const struct lmtp_conn *c, const struct lmtp_rcpt *r, stru
     buf_put_fmt(out, c->peer.family == 6 ? " ([IPv6:%s])" : c->peer.family == 4 ? " ([%s])" : " (%s)", peer);
     buf_put_str(out, "\r\n\tby ");
     buf_put_str(out, c->p.hostname);
-    buf_put_fmt(out, " with LMTP id %016llx;\r\n\t", (unsigned long long)c->id);
+    buf_put_fmt(out, " with %s%s id %016llx;\r\n\t", c->utf8 ? "UTF8LMTP" : "LMTP", c->tls_on ? "S" : "",
+                (unsigned long long)c->id);
     time_put_rfc5322(out, (int64_t)time(NULL), 0);
     buf_put_str(out, "\r\n");
 }

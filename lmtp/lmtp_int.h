@@ -1,6 +1,6 @@
 /*
- * The inside of one LMTP connection (RFC 2033): conn.c is its life and input, command.c the commands, message.c the data on its
- * way to the memfd, deliver.c the recipients' look-ups and deliveries, reply.c the answers.
+ * The inside of one LMTP connection (RFC 2033): conn.c is its life and input, command.c the commands, tls.c its TLS, message.c
+ * the data on its way to the memfd, deliver.c the recipients' look-ups and deliveries, reply.c the answers.
  */
 #ifndef CULVER_LMTP_LMTP_INT_H
 #define CULVER_LMTP_LMTP_INT_H
@@ -10,15 +10,18 @@
 #include "common/io/outq.h"
 #include "common/ipc/ipc.h"
 #include "common/ipc/proto.h"
+#include "common/tls/tls.h"
 #include "lmtp/conn.h"
 #include "lmtp/dotstream.h"
 
 enum lmtp_state {
-    LMTP_COMMAND, /* the next line is a command */
-    LMTP_LOOKUP,  /* RCPT waits for auth */
-    LMTP_DATA,    /* message bytes until the end of data */
-    LMTP_CHUNK,   /* message bytes of a BDAT chunk */
-    LMTP_DELIVER, /* waiting for the workers */
+    LMTP_COMMAND,   /* the next line is a command */
+    LMTP_LOOKUP,    /* RCPT waits for auth */
+    LMTP_DATA,      /* message bytes until the end of data */
+    LMTP_CHUNK,     /* message bytes of a BDAT chunk */
+    LMTP_DELIVER,   /* waiting for the workers */
+    LMTP_STARTTLS,  /* its answer is being sent */
+    LMTP_HANDSHAKE, /* TLS */
     LMTP_CLOSING
 };
 
@@ -45,12 +48,18 @@ struct lmtp_conn {
     struct outq *out;
     enum lmtp_state state;
     bool eof, skipping;
-    bool over; /* nothing happens any more; the owner will free it */
+    enum listener_tls tls_mode;
+    int keys_fd;          /* for the one signature; -1: no TLS, or it is on */
+    struct tls_conn *tls; /* NULL: everything is clear text; otherwise, before tls_on, the handshake */
+    bool tls_on, tls_shut;
+    struct buf net_in, net_out, plain; /* with tls: as on the wire; taken out of `out`, not encrypted yet */
+    bool over;                         /* nothing happens any more; the owner will free it */
     void (*ended)(void *arg, uint64_t conn_id);
     void *ended_arg;
 
     char *helo; /* of LHLO; NULL: not said yet */
     bool has_sender;
+    bool utf8; /* MAIL said SMTPUTF8 */
     char *sender;
     struct lmtp_rcpt *rcpts; /* those that were accepted */
     size_t nrcpts;
@@ -80,6 +89,7 @@ void lmtp_resume(struct lmtp_conn *c);
 /* Forgets the transaction (RSET, the end of a message). */
 void lmtp_reset(struct lmtp_conn *c);
 
+void lmtp_greet(struct lmtp_conn *c);
 /* Master is gone: says so, and closes once that is sent. */
 void lmtp_leave(struct lmtp_conn *c);
 

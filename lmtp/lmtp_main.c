@@ -23,18 +23,19 @@ static void refuse(struct buf *out, const char *text)
 static void *open_conn(const void *kind_arg, const struct serve_context *ctx, struct loop *loop, const struct msg_conn *facts,
                        enum listener_tls tls, const struct conn_fds *fds, serve_ended_fn *ended, void *arg)
 {
+    const struct set_login *login = conf_get(ctx->conf, &set_login_component);
     const struct set_worker *worker = conf_get(ctx->conf, &set_worker_component);
     const struct lmtp_params params = {
         .set = conf_get(ctx->conf, &set_lmtp_component),
         .message_size_max = worker->message_size_max,
         .hostname = ctx->hostname,
+        .tls = ctx->tls,
+        .tls_mode = tls,
+        .handshake_timeout = login->tls_handshake_timeout,
     };
 
     (void)kind_arg;
-    (void)tls;
-    if (fds->keys >= 0)
-        close(fds->keys);
-    return lmtp_conn_new(loop, &params, facts, fds->client, fds->auth, fds->master, ended, arg);
+    return lmtp_conn_new(loop, &params, facts, fds, ended, arg);
 }
 
 static void start_conn(void *conn)

@@ -72,7 +72,7 @@ static struct view bare_id(struct view value)
 {
     size_t open = view_find(value, '<'), close = view_find(value, '>');
 
-    return open < close && close < value.len ? view_sub(value, open, close + 1) : view_make(NULL, 0);
+    return open < close && close < value.len ? view_sub(value, open, close + 1 - open) : view_make(NULL, 0);
 }
 
 int delivery_read_header(struct delivery *d)

@@ -6,37 +6,12 @@
 #include "common/log/log.h"
 #include "common/login/login_int.h"
 
-#define SIGN_TIMEOUT_MS 5000
-
 /* The one place where a connection waits in line: OpenSSL wants its signature within the call. */
 static int conn_sign(void *arg, const struct msg_sign *request, struct buf *sig)
 {
-    struct login_conn *c = arg;
-    uint8_t storage[IPC_MAX_MSG];
-    struct msg_signed answer;
-    struct ipc_msg msg;
-    struct buf body;
-    int r;
+    const struct login_conn *c = arg;
 
-    if (c->keys_fd < 0)
-        return ERR_CLOSED;
-    buf_init(&body, IPC_MAX_BODY);
-    msg_sign_encode(&body, request);
-    r = ipc_send_wait(c->keys_fd, ROLE_CONN, ROLE_KEYS, IPC_CONN_SIGN, &body, NULL, 0, SIGN_TIMEOUT_MS);
-    buf_free(&body);
-    if (r == 0)
-        r = ipc_recv_wait(c->keys_fd, ROLE_CONN, ROLE_KEYS, IPC_STATE_BUSY, storage, &msg, SIGN_TIMEOUT_MS);
-    if (r == 0) {
-        r = msg_signed_decode(msg.body, &answer);
-        if (r == 0 && answer.signature.len == 0)
-            r = ERR_DENIED;
-        if (r == 0)
-            buf_put_view(sig, answer.signature);
-        ipc_msg_close_fds(&msg);
-    }
-    if (r < 0)
-        LOG_ERROR(c->id, "no signature for the TLS handshake", F_ERR(r));
-    return r;
+    return serve_sign(c->keys_fd, ROLE_CONN, c->id, request, sig);
 }
 
 int login_conn_tls_begin(struct login_conn *c)

@@ -45,6 +45,10 @@ struct serve_kind {
     void (*close)(void *conn);
 };
 
+/* A signature of culver-keys for a TLS handshake, over a connection's channel to it (-1: none), by that connection's role.
+ * Blocks, at most 5 s each way. As tls_sign_fn; logs a failure. */
+MUST_CHECK int serve_sign(int keys_fd, enum ipc_role role, uint64_t conn_id, const struct msg_sign *request, struct buf *sig);
+
 /* main() of such a service: returns its exit status when the service ends. */
 int serve_main(const struct serve_kind *kind, const void *kind_arg);
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import Server
+from harness import ROOT, Server
 
 MESSAGE = b"Subject: x\r\nMessage-ID: <%d@x.example>\r\n\r\nbody\r\n"
 
@@ -91,3 +91,93 @@ def test_full_mailbox(how, code):
         with pytest.raises((smtplib.SMTPDataError, smtplib.SMTPRecipientsRefused), match=code):
             server.deliver("alice", MESSAGE % 2)
         server.deliver("bob", MESSAGE % 2)
+
+
+# --- TLS (RFC 3207) ------------------------------------------------------------------------------------------------------------
+
+def with_tls(tls, **args):
+    server = Server(**args)
+    server.listeners = server.default_listeners().replace(f"port = {server.ports['lmtp']}\n    tls = none",
+                                                          f"port = {server.ports['lmtp']}\n    tls = {tls}")
+    server.write_conf()
+    server._up = lambda: server.proc.poll() is None and server._greets(server.ports["imap"])
+    return server
+
+
+@pytest.mark.parametrize("rootless", [True, False])
+def test_starttls(rootless):
+    if not rootless and not ROOT:
+        pytest.skip("needs root")
+    with with_tls("starttls", rootless=rootless) as server:
+        context = server.tls_context()
+        context.check_hostname = False
+        with server.lmtp() as client:
+            client.ehlo_or_helo_if_needed()
+            assert client.has_extn("starttls")
+            client.mail("a@b.example")
+            assert client.starttls(context=context)[0] == 220
+            assert client.docmd("MAIL", "FROM:<a@b.example>")[0] == 503  # all that was said before is forgotten
+            client.ehlo_or_helo_if_needed()
+            assert not client.has_extn("starttls")
+            assert client.docmd("STARTTLS")[0] == 503
+            big = b"Subject: big\r\n\r\n" + b"".join(b"%06d .......................................\r\n" % n for n in range(60000))
+            assert client.sendmail("sender@example.org", ["alice"], big) == {}
+        imap = server.imap("alice")
+        imap.select("INBOX")
+        stored = imap.fetch("1", "BODY.PEEK[]")[1][0][1]
+        assert stored.endswith(big) and b" with LMTPS id " in stored
+
+
+def test_implicit_tls():
+    import smtplib
+    import ssl
+    with with_tls("implicit") as server:
+        context = server.tls_context()
+        context.check_hostname = False
+
+        class Client(smtplib.LMTP):
+            def _get_socket(self, host, port, timeout):
+                return context.wrap_socket(super(smtplib.LMTP, self)._get_socket(host, port, timeout), server_hostname=host)
+
+        with Client("127.0.0.1", server.ports["lmtp"]) as client:
+            assert client.sendmail("sender@example.org", ["alice"], MESSAGE % 1) == {}
+        with server.raw("lmtp") as client:  # no TLS at all
+            client.send("LHLO x\r\n")
+            assert b"220" not in client.line()[:3]
+        assert ssl
+
+
+def test_nothing_may_stand_behind_starttls():
+    with with_tls("starttls") as server:
+        with server.raw("lmtp") as client:
+            client.line()
+            client.send("LHLO x\r\nSTARTTLS\r\nMAIL FROM:<a@b.example>\r\n")
+            client.until(rb"^250 SIZE")
+            assert client.line()[:3] in (b"220", b"")
+            assert client.eof() and b"250" not in client.pending
+    with Server(tls=False) as server, server.raw("lmtp") as client:
+        client.line()
+        client.send("LHLO x\r\nSTARTTLS\r\n")
+        assert not any(b"STARTTLS" in line for line in client.until(rb"^250 SIZE"))
+        assert client.line().startswith(b"502 ")
+
+
+# --- the end of DATA (RFC 5321 4.1.1.4) --------------------------------------------------------------------------------------------
+
+ENDS = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r.\n", b"\r\n\x00.\r\n", b"\r\r\n.\n", b"\n\n.\r\n",
+        b"\r\n..\r\n"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_only_one_sequence_ends_a_message(end):
+    smuggled = b"MAIL FROM:<evil@example.org>\r\nRCPT TO:<bob>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n"
+    with Server(tls=False) as server:
+        with server.raw("lmtp") as client:
+            client.line()
+            client.send("LHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<alice>\r\nDATA\r\n")
+            client.until(rb"^354 ")
+            client.send(b"Subject: one\r\n\r\nbody" + end + smuggled + b".\r\nQUIT\r\n")
+            assert client.line().startswith(b"250 2.1.5")
+            assert client.line().startswith(b"221 ")
+        assert server.pop3("bob").stat()[0] == 0
+        assert server.pop3("alice").stat()[0] == 1
