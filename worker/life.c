@@ -51,6 +51,8 @@ static int try_open(struct worker *w)
     params.vfs = w->vfs;
     params.maildir = w->maildir;
     err = account_open(&params, &w->acc);
+    if (err == 0)
+        worker_quota_start(w);
     if (err == 0 && account_watch_fd(w->acc) >= 0)
         w->changes = loop_watch(w->proc.loop, account_watch_fd(w->acc), LOOP_READ, files_changed, w);
     return err;

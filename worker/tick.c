@@ -67,6 +67,8 @@ void worker_tick(void *arg)
             hosted_run(h);
     }
     worker_commit(w);
+    worker_quota_check(w);
+    worker_commit(w); /* a warning, if there is one */
     for (h = w->sessions; h != NULL; h = next) {
         next = hosted_next(h);
         hosted_flush(h);

@@ -42,7 +42,8 @@ struct worker {
     struct delivery *waiting; /* deliveries that came before the account was open or have to wait for their turn, oldest first */
     struct delivery *staged;  /* those that wait for the commit */
     uint64_t nstaged, staged_octets;
-    bool had_session; /* it has served more than deliveries */
+    unsigned quota_level; /* the percentage of quota_warnings that was reached last */
+    bool had_session;     /* it has served more than deliveries */
 
     struct timer *linger, *background, *leave;
     bool idle_told; /* master knows that nothing is left to serve */
@@ -81,6 +82,12 @@ uint64_t hosted_id(const struct hosted *h);
 void deliver_new(struct worker *w, const struct msg_deliver *m, int memfd, int reply_fd);
 /* Deliveries whose turn has come: stage or refuse them. */
 void deliver_start_waiting(struct worker *w);
+
+/* quota_warn.c */
+/* The account has been opened: what is reached already is nothing to warn of. */
+void worker_quota_start(struct worker *w);
+/* After a commit: stages a warning when it has lifted the usage over a percentage of quota_warnings. */
+void worker_quota_check(struct worker *w);
 
 /* tick.c */
 /* Commits what is staged, if anything is. */

@@ -189,8 +189,10 @@ struct set_worker {
     uint64_t pop3_expire;                /* days announced; 0: NEVER */
     int detail_mailbox;                  /* enum set_detail: what user+folder in an address does */
     int quota_full;                      /* enum set_quota_full */
-    uint64_t deliveries_per_user;        /* staged at once */
-    uint64_t duplicate_window;           /* ms; 0: duplicates are delivered */
+    struct conf_list quota_warnings;     /* "80%" … */
+    const char *quota_warning_subject, *quota_warning_text;
+    uint64_t deliveries_per_user; /* staged at once */
+    uint64_t duplicate_window;    /* ms; 0: duplicates are delivered */
     struct set_client_network *client_networks;
     size_t nclient_networks;
 };

@@ -12,6 +12,7 @@
 #include "common/base/mem.h"
 #include "common/conf/uidl_format.h"
 #include "common/ipc/proto.h"
+#include "common/text/text.h"
 
 #define SOCKET_PATH_MAX 107 /* sun_path less its NUL */
 #define LISTENER_NAME_MAX 64
@@ -445,6 +446,20 @@ static void check_client_network(struct check *c, const struct set_client_networ
             found(c, "client_network %s: '%s' is not a network like 192.0.2.0/24", n->name, n->networks.items[i]);
 }
 
+static void check_quota_warnings(struct check *c, const struct set_worker *w)
+{
+    for (size_t i = 0; i < w->quota_warnings.n; i++) {
+        struct cursor cur = cursor_make(view_str(w->quota_warnings.items[i]));
+
+        (void)cursor_dec(&cur, 1, 100);
+        cursor_expect(&cur, '%');
+        if (!cursor_done(&cur))
+            found(c, "quota_warnings: '%.64s' is not a percentage like 80%%", w->quota_warnings.items[i]);
+    }
+    if (!utf8_valid(view_str(w->quota_warning_subject)) || !utf8_valid(view_str(w->quota_warning_text)))
+        found(c, "quota_warning_subject and quota_warning_text must be UTF-8");
+}
+
 static void check_worker(struct check *c, const struct set_worker *w)
 {
     size_t i;
@@ -455,6 +470,7 @@ static void check_worker(struct check *c, const struct set_worker *w)
     if (w->imap_server_admin[0] != '\0' && !is_uri(w->imap_server_admin))
         found(c, "imap_server_admin: '%.64s' is not a URI", w->imap_server_admin);
     check_pop3(c, w);
+    check_quota_warnings(c, w);
     if (w->auto_mailboxes.n >= w->mailboxes_max)
         found(c, "mailboxes_max is too low for auto_mailboxes");
     if (w->message_size_max > w->worker_memory)

@@ -181,3 +181,21 @@ def test_only_one_sequence_ends_a_message(end):
             assert client.line().startswith(b"221 ")
         assert server.pop3("bob").stat()[0] == 0
         assert server.pop3("alice").stat()[0] == 1
+
+
+# --- warnings (quota_warnings) -------------------------------------------------------------------------------------------------------
+
+def test_quota_warning():
+    extra = 'quota_bytes = 100000\nquota_warnings = 80%, 95%\nquota_warning_subject = "\u00e4 %p %%"\nquota_warning_text = "%u: %p%%%n\u00f6"\n'
+    with Server(extra=extra) as server:
+        client = server.imap("alice")
+        client.select("INBOX")
+        client.append("INBOX", None, None, b"Subject: big\r\n\r\n" + b"x" * 50000 + b"\r\n")
+        assert client.select("INBOX")[1] == [b"1"]
+        server.deliver("alice", b"Subject: big\r\n\r\n" + (b"x" * 900 + b"\r\n") * 40)
+        assert client.select("INBOX")[1] == [b"3"]
+        warning = client.fetch("3", "BODY.PEEK[]")[1][0][1]
+        assert warning.endswith("\r\n\r\nalice: 80%\r\n\u00f6\r\n".encode())
+        assert b"Auto-Submitted: auto-generated\r\n" in warning and b"Subject: =?utf-8?b?w6QgODAgJQ==?=\r\n" in warning
+        server.deliver("alice", MESSAGE % 1)
+        assert client.select("INBOX")[1] == [b"4"]

@@ -317,6 +317,52 @@ static void test_many_at_once(void **state)
     assert_int_equal(messages(f), 200);
 }
 
+/* Once for each percentage that is passed, and again after the usage has been below. */
+static void test_quota_warnings(void **state)
+{
+    static const char *percents[] = {"50%", "90%"};
+    static const struct set_general general = {.hostname = "mail.test"};
+    struct account_params params = {.now_ms = clock_ms, .mailboxes_max = 100, .quota_bytes = 100000};
+    struct fixture *f = *state;
+    struct uidset uids;
+    struct txn *t;
+
+    account_close(&f->w.acc);
+    vfs_free(&f->w.vfs);
+    f->w.vfs = params.vfs = vfs_sim_new(2);
+    assert_int_equal(account_open(&params, &f->w.acc), 0);
+    f->w.general = &general;
+    f->set.message_size_max = 100000;
+    f->set.quota_warnings = (struct conf_list){percents, 2};
+    f->set.quota_warning_subject = "\xc3\xa4 %p%%";
+    f->set.quota_warning_text = "%u has %p %%%nnow";
+    worker_quota_start(&f->w);
+    for (unsigned i = 0; i < 3; i++) {
+        static const size_t sizes[] = {40000, 20000, 35000};
+        static const unsigned counts[] = {1, 3, 5};
+
+        assert_int_equal(deliver_size(f, sizes[i], "2.1.5"), 250);
+        worker_quota_check(&f->w);
+        worker_commit(&f->w);
+        assert_int_equal(messages(f), counts[i]);
+        worker_quota_check(&f->w);
+        assert_false(account_has_pending(f->w.acc));
+    }
+    uidset_init(&uids);
+    uidset_add(&uids, 1);
+    t = txn_begin(f->w.acc);
+    assert_int_equal(txn_expunge(t, account_find(f->w.acc, VIEW("INBOX")), &uids), 0);
+    txn_commit(&t, NULL, NULL);
+    worker_commit(&f->w);
+    worker_quota_check(&f->w); /* 55 %: no warning on the way down */
+    assert_false(account_has_pending(f->w.acc));
+    assert_int_equal(deliver_size(f, 38000, "2.1.5"), 250);
+    worker_quota_check(&f->w);
+    worker_commit(&f->w);
+    assert_int_equal(messages(f), 6);
+    uidset_free(&uids);
+}
+
 static void test_full(void **state)
 {
     struct fixture *f = *state;
@@ -337,6 +383,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_duplicates, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_quota_warnings, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
