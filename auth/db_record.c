@@ -13,6 +13,7 @@ enum field {
     F_QUOTA_RULE,
     F_QUOTA_BYTES,
     F_QUOTA_MESSAGES,
+    F_CAPABILITIES,
     F_NETS,
     F_NOLOGIN,
     F_COUNT
@@ -34,6 +35,7 @@ static enum field field_find(struct view name)
         {"quota_rule", F_QUOTA_RULE},
         {"quota_bytes", F_QUOTA_BYTES},
         {"quota_messages", F_QUOTA_MESSAGES},
+        {"capability_disable", F_CAPABILITIES},
         {"allow_nets", F_NETS},
         {"nologin", F_NOLOGIN},
     };
@@ -90,6 +92,9 @@ static const char *field_take(enum field field, struct view value, struct passwd
         return number(value, &l->has_quota_bytes, &l->quota_bytes) ? NULL : "quota_bytes is not a number";
     case F_QUOTA_MESSAGES:
         return number(value, &l->has_quota_messages, &l->quota_messages) ? NULL : "quota_messages is not a number";
+    case F_CAPABILITIES:
+        l->capability_disable = value;
+        return NULL;
     case F_NETS:
         l->has_allow_nets = value.len > 0;
         l->allow_nets = value;

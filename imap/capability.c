@@ -42,6 +42,7 @@ static const struct {
     {"ESORT", NULL},
     {"THREAD=ORDEREDSUBJECT", NULL},
     {"THREAD=REFERENCES", NULL},
+    {"I18NLEVEL=1", NULL},
     {"THREAD=REFS", NULL},
     {"WITHIN", NULL},
     {"LIST-EXTENDED", NULL},

@@ -1,5 +1,8 @@
 #include "imap/names.h"
 
+#include <stdlib.h>
+#include <utf8proc.h>
+
 #include "common/text/text.h"
 
 const struct imap_use_name imap_uses[] = {
@@ -53,6 +56,20 @@ out:
     buf_free(&utf8);
     buf_free(&name);
     return err;
+}
+
+bool imap_name_is_net_unicode(const struct imap_session *s, struct view name)
+{
+    utf8proc_uint8_t *composed = NULL;
+    utf8proc_ssize_t n;
+    bool same;
+
+    if (!imap_session_utf8(s))
+        return true;
+    n = utf8proc_map(name.ptr, (utf8proc_ssize_t)name.len, &composed, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    same = n >= 0 && view_eq(view_make(composed, (size_t)n), name);
+    free(composed);
+    return same;
 }
 
 void imap_name_encode(const struct imap_session *s, struct buf *out, struct view name)

@@ -348,3 +348,51 @@ QUOTA = [
         S: OK .*
     """),
 ]
+
+NAMES = [
+    case("RFC 9051 6.3.4", "a name in UTF-8 must be normalized to be created", r"""
+        C: ENABLE IMAP4rev2
+        S: OK .*
+        C: CREATE {lit A\xcc\x88}
+        S: NO \[CANNOT\] .*
+        C: CREATE {lit \xc3\x84}
+        S: OK .*
+        C: RENAME {lit \xc3\x84} {lit O\xcc\x88}
+        S: NO \[CANNOT\] .*
+        C: STATUS {lit \xc3\x84} (MESSAGES)
+        S: * STATUS "..?" \(MESSAGES 0\)
+        S: OK .*
+    """),
+    case("RFC 3501 5.1.3", "in modified UTF-7 names are taken as they are", r"""
+        C: CREATE A&Awg-
+        S: OK .*
+        C: LIST "" "A*"
+        S: * LIST \(.*\) "/" "?A&Awg-"?
+        S: OK .*
+    """),
+]
+
+I18N = [
+    case("RFC 5255 4.3", "I18NLEVEL=1: SEARCH and SORT by i;unicode-casemap", r"""
+        C: CAPABILITY
+        S: * CAPABILITY .* I18NLEVEL=1 .*
+        S: OK .*
+        C: APPEND INBOX {lit Subject: =?utf-8?q?=C3=84pfel?=\r\n\r\nb\r\n}
+        S: OK .*
+        C: APPEND INBOX {lit Subject: =?utf-8?q?=C3=A4ffchen?=\r\n\r\nb\r\n}
+        S: OK .*
+        C: APPEND INBOX {lit Subject: =?utf-8?q?=EF=BC=A1rk?=\r\n\r\nb\r\n}
+        S: OK .*
+        C: SELECT INBOX
+        S: OK .*
+        C: SEARCH CHARSET UTF-8 SUBJECT {lit \xc3\xa4PF}
+        S: * SEARCH 1
+        S: OK .*
+        C: SEARCH SUBJECT ark
+        S: * SEARCH 3
+        S: OK .*
+        C: SORT (SUBJECT) UTF-8 ALL
+        S: * SORT 2 1 3|\* SORT 3 2 1
+        S: OK .*
+    """),
+]

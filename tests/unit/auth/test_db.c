@@ -23,16 +23,18 @@ static void test_record(void **state)
     struct passwd_line l;
     const char *why;
     (void)state;
-    assert_int_equal(db_record_parse(rec("Password", "{PLAIN}x", "password", "other", "UID", "1000", "gid", "100", "home",
-                                         "/home/a", "userdb_mail", "~/m", "quota_bytes", "5", "userdb_quota_messages", "6",
-                                         "nologin", "No", "allow_nets", "10.0.0.0/8", "colour", "red", "user", "b", NULL),
-                                     &l, &why),
-                     0);
+    assert_int_equal(
+        db_record_parse(rec("Password", "{PLAIN}x", "password", "other", "UID", "1000", "gid", "100", "home", "/home/a",
+                            "userdb_mail", "~/m", "quota_bytes", "5", "userdb_quota_messages", "6", "capability_disable", "IDLE",
+                            "nologin", "No", "allow_nets", "10.0.0.0/8", "colour", "red", "user", "b", NULL),
+                        &l, &why),
+        0);
     assert_view(l.password, "{PLAIN}x");
     assert_true(l.uid.number && l.uid.value == 1000 && l.gid.number && l.gid.value == 100 && !l.nologin && l.has_allow_nets);
     assert_view(l.home, "/home/a");
     assert_view(l.mail, "~/m");
     assert_view(l.user, "b");
+    assert_view(l.capability_disable, "IDLE");
     assert_true(l.has_quota_bytes && l.quota_bytes == 5 && l.has_quota_messages && l.quota_messages == 6);
     assert_int_equal(db_record_parse(rec("nologin", "1", "quota_rule", "*:storage=1K", NULL), &l, &why), 0);
     assert_true(l.nologin && l.quota_bytes == 1024);
