@@ -5,8 +5,10 @@
  * The log line of a failure is written when it happens, so that what reads the log can act, and the answer waits (penalty.h).
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "auth/conn.h"
+#include "auth/factor.h"
 #include "auth/mech.h"
 #include "auth/passdb_scram.h"
 #include "auth/userdb.h"
@@ -29,6 +31,7 @@ struct attempt {
     struct auth_name prover; /* empty: nobody */
     bool folders;            /* the name may end with a folder (detail) */
     struct auth_detail detail;
+    struct factor factor;
     struct verify verify;
     struct lookup lookup;
     enum auth_fail code; /* the held answer; */
@@ -219,10 +222,17 @@ static void attempt_lookup(struct auth_conn *c)
     lookup_start(&a->lookup, &c->server->dbs, &a->name, a->master, c->id, on_lookup, c);
 }
 
+/* What the databases are asked about: without the code behind it. */
+static struct view attempt_main_password(const struct attempt *a)
+{
+    struct view typed = secret_view(a->x.password);
+    return view_sub(typed, 0, typed.len - a->factor.cut);
+}
+
 static struct cache_claim attempt_claim(const struct auth_conn *c)
 {
     const struct attempt *a = c->attempt;
-    return (struct cache_claim){&a->name, secret_view(a->x.password), CACHE_PASSWORD, &c->peer};
+    return (struct cache_claim){&a->name, attempt_main_password(a), CACHE_PASSWORD, &c->peer};
 }
 
 /* What the databases said, for the cache. */
@@ -230,12 +240,47 @@ static void attempt_remember(struct auth_conn *c, enum passdb_result result)
 {
     struct auth_server *s = c->server;
     const struct cache_claim claim = attempt_claim(c);
-    if (s->cache == NULL || !c->attempt->named || c->attempt->master)
+    if (s->cache == NULL || !c->attempt->named || c->attempt->master || c->attempt->factor.kind == FACTOR_APP)
         return;
     if (result == PASSDB_MATCH)
         auth_cache_put(s->cache, loop_now(s->loop), auth_dbs_generation(&s->dbs), &claim);
     else if (result != PASSDB_TEMPORARY)
         auth_cache_forget(s->cache, &c->attempt->name);
+}
+
+/* The second half of the proof, where one is needed. Only who knows the password can use up a code or be slowed down for wrong
+ * ones. */
+static void attempt_check_code(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    struct penalty *p = c->server->penalty;
+    uint64_t now = loop_now(c->server->loop);
+    struct view prover = auth_name_view(&a->prover);
+    bool right = penalty_code_admit(p, now, prover) && a->factor.step != 0;
+    int err = right ? factor_use(c->server->creds, &a->prover, a->factor.step) : ERR_DENIED;
+    if (err == 0) {
+        secret_free(&a->x.password);
+        attempt_lookup(c);
+    } else if (err == ERR_DENIED) {
+        penalty_code_failed(p, now, prover);
+        attempt_fail_credentials(c, "right password, wrong code");
+    } else {
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "second factor cannot be checked");
+    }
+}
+
+/* The password is right. */
+static void attempt_right(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    if (a->factor.kind == FACTOR_CODE) {
+        attempt_check_code(c);
+        return;
+    }
+    if (a->factor.kind == FACTOR_APP)
+        creds_used(c->server->creds, &a->prover, a->factor.app, (uint64_t)time(NULL), &c->peer);
+    secret_free(&a->x.password);
+    attempt_lookup(c);
 }
 
 static void on_verified(void *arg, enum passdb_result result, const char *reason)
@@ -244,8 +289,7 @@ static void on_verified(void *arg, enum passdb_result result, const char *reason
     attempt_remember(c, result);
     switch (result) {
     case PASSDB_MATCH:
-        secret_free(&c->attempt->x.password);
-        attempt_lookup(c);
+        attempt_right(c);
         return;
     case PASSDB_WRONG:
     case PASSDB_UNKNOWN:
@@ -261,21 +305,45 @@ static void on_verified(void *arg, enum passdb_result result, const char *reason
     attempt_fail(c, AUTH_FAIL_TEMPORARY, "", reason);
 }
 
+static unsigned attempt_scope(const struct auth_conn *c)
+{
+    switch (c->protocol) {
+    case PROTO_IMAP:
+        return CREDS_IMAP;
+    case PROTO_POP3:
+        return CREDS_POP3;
+    case PROTO_SMTP:
+        return CREDS_SMTP;
+    case PROTO_LMTP:
+        break;
+    }
+    return 0;
+}
+
 static void attempt_verify(struct auth_conn *c)
 {
     struct attempt *a = c->attempt;
     a->started = loop_now(c->server->loop);
     auth_conn_enter(c, CONN_CHECKING);
+    a->factor = factor_of(c->server->creds, &a->prover, a->master ? 0 : attempt_scope(c), secret_view(a->x.password),
+                          (uint64_t)time(NULL));
+    if (a->factor.kind == FACTOR_ERROR) {
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "credentials cannot be read");
+        return;
+    }
+    if (a->factor.kind == FACTOR_APP) {
+        verify_account_start(&a->verify, &c->server->dbs, &a->prover, &c->peer, c->id, on_verified, c);
+        return;
+    }
     if (c->server->cache != NULL && a->named && !a->master) {
         const struct cache_claim claim = attempt_claim(c);
         if (auth_cache_hit(c->server->cache, a->started, auth_dbs_generation(&c->server->dbs), &claim)) {
             LOG_DEBUG(c->id, "password known from the cache", F_VIEW("user", attempt_user(a)));
-            secret_free(&a->x.password);
-            attempt_lookup(c);
+            attempt_right(c);
             return;
         }
     }
-    verify_start(&a->verify, &c->server->dbs, &a->prover, a->master, secret_view(a->x.password), &c->peer, c->id, on_verified, c);
+    verify_start(&a->verify, &c->server->dbs, &a->prover, a->master, attempt_main_password(a), &c->peer, c->id, on_verified, c);
 }
 
 static bool has_masters(const struct set_auth *set)
@@ -359,6 +427,16 @@ static void attempt_keys(struct auth_conn *c)
     case PASSDB_TEMPORARY:
         attempt_fail(c, AUTH_FAIL_TEMPORARY, "", a->reason);
         return;
+    }
+    /* SCRAM has no place for a code. */
+    int factor = a->x.keys_false ? 0 : factor_none(c->server->creds, &a->prover);
+    if (factor != 0 && factor != ERR_DENIED) {
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "credentials cannot be read");
+        return;
+    }
+    if (factor == ERR_DENIED) {
+        a->x.keys_false = true;
+        a->reason = "second factor needed";
     }
     if (!a->x.keys_false && !attempt_acts_as_self(a, dbs->set)) {
         a->x.keys_false = true;

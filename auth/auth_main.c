@@ -67,7 +67,7 @@ static void sandbox_add_file(struct sandbox_params *params, struct sandbox_path 
 
 static void confine(struct auth_ctx *ctx, const struct set_auth *set)
 {
-    struct sandbox_path *paths = xcalloc(set->npassdbs + set->nuserdbs + 1, sizeof(*paths));
+    struct sandbox_path *paths = xcalloc(set->npassdbs + set->nuserdbs + 2, sizeof(*paths));
     struct sandbox_params params = {.profile = SANDBOX_AUTH, .paths = paths, .memory_max = MEMORY_BASE};
     for (size_t i = 0; i < set->npassdbs; i++) {
         if (set->passdbs[i].driver == SET_PASSDB_FILE)
@@ -77,6 +77,8 @@ static void confine(struct auth_ctx *ctx, const struct set_auth *set)
         if (set->userdbs[i].driver == SET_USERDB_FILE)
             sandbox_add_file(&params, paths, set->userdbs[i].file);
     }
+    if (set->auth_dir[0] != '\0')
+        paths[params.npaths++] = (struct sandbox_path){.path = xstrdup(set->auth_dir), .write = true};
     proc_confine(&ctx->proc, &params);
     for (size_t i = 0; i < params.npaths; i++)
         free((char *)paths[i].path);
@@ -87,6 +89,7 @@ int main(void)
 {
     static const struct conf_component *const components[] = {&set_auth_component, &set_login_component};
     static struct auth_ctx ctx;
+    struct creds_store *creds = NULL;
     proc_start(&ctx.proc, "auth", ROLE_AUTH, components, 2);
     const struct set_auth *set = conf_get(ctx.proc.conf, &set_auth_component);
     const struct set_login *login = conf_get(ctx.proc.conf, &set_login_component);
@@ -99,9 +102,13 @@ int main(void)
     /* As the user, and with the rights, that will read them later. */
     if (auth_dbs_open(&ctx.dbs) != 0)
         LOG_FATAL("databases cannot be opened");
+    /* Without them it could not be known who needs a second factor. */
+    if (set->auth_dir[0] != '\0' && creds_store_open(set->auth_dir, &creds) != 0)
+        LOG_FATAL("credentials cannot be opened");
     ctx.proc.loop = loop_new();
     proc_serve(&ctx.proc, on_master, on_master_closed, &ctx);
     ctx.server = auth_server_new(ctx.proc.loop, ctx.proc.master, &ctx.dbs, login);
+    auth_server_set_creds(ctx.server, creds);
     for (size_t i = 0; i < ctx.npeers; i++) {
         if (auth_server_add_parent(ctx.server, &ctx.peers[i], ctx.peer_fds[i]) != 0)
             LOG_FATAL("master sent a channel to a service that has no business here");

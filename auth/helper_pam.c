@@ -142,15 +142,17 @@ static void log_result(pam_handle_t *pamh, const char *stage, const char *user, 
         LOG_DEBUG(0, "PAM refused", F_STR("stage", stage), F_STR("user", user), F_STR("err", pam_strerror(pamh, rc)));
 }
 
-static void run(pam_handle_t *pamh, const char *user, struct helper_answer *out)
+/* account: somebody else has seen to the password. */
+static void run(pam_handle_t *pamh, const char *user, bool account, struct helper_answer *out)
 {
     const int flags = PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK;
-    int rc = pam_authenticate(pamh, flags);
+    int rc = account ? PAM_SUCCESS : pam_authenticate(pamh, flags);
     out->msg.result = of_authenticate(rc);
     log_result(pamh, "auth", user, rc, out->msg.result);
     if (out->msg.result == HELPER_OK) {
         rc = pam_acct_mgmt(pamh, flags);
-        out->msg.result = of_account(rc);
+        /* Whom PAM does not know at all another database may. */
+        out->msg.result = account && rc == PAM_USER_UNKNOWN ? HELPER_UNKNOWN : of_account(rc);
         log_result(pamh, "account", user, rc, out->msg.result);
     }
     if (out->msg.result == HELPER_OK)
@@ -173,7 +175,7 @@ void helper_check_pam(const struct msg_check_pam *msg, struct helper_answer *out
     if (rc == PAM_SUCCESS)
         rc = set_items(pamh, rhost);
     if (rc == PAM_SUCCESS) {
-        run(pamh, user, out);
+        run(pamh, user, msg->account, out);
     } else {
         LOG_ERROR(0, "PAM cannot be started", F_STR("service", service), F_STR("err", pam_strerror(pamh, rc)));
         if (pamh != NULL)

@@ -142,7 +142,7 @@ static void verify_ask(struct verify *v)
         const struct passdb *db = &v->dbs->passdbs[v->index];
         if (!passdb_asked(db, v->master, &v->peer))
             continue;
-        enum passdb_result result = db->driver->check(v, db);
+        enum passdb_result result = v->account ? db->driver->account(v, db) : db->driver->check(v, db);
         if (result == PASSDB_PENDING)
             return;
         if (!verify_passes_on(v, &result)) {
@@ -205,13 +205,11 @@ enum passdb_result verify_request(struct verify *v, enum ipc_kind kind, struct b
     return PASSDB_TEMPORARY;
 }
 
-void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, bool master, struct view password,
-                  const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg)
+/* v is set up. */
+static void verify_begin(struct verify *v)
 {
-    *v = (struct verify){
-        .dbs = dbs, .name = name, .master = master, .password = password, .peer = *peer, .sid = sid, .done = done, .arg = arg};
-    int denied = name->len == 0 || master ? ERR_NOTFOUND : passdb_denies(dbs, name);
-    if (name->len == 0) {
+    int denied = v->name->len == 0 || v->master ? ERR_NOTFOUND : passdb_denies(v->dbs, v->name);
+    if (v->name->len == 0) {
         verify_pretend(v, "unknown user");
     } else if (denied == 0) {
         verify_pretend(v, "denied by a database");
@@ -221,6 +219,21 @@ void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct aut
     } else {
         verify_ask(v);
     }
+}
+
+void verify_account_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, const struct net_addr *peer,
+                          uint64_t sid, verify_done_fn *done, void *arg)
+{
+    *v = (struct verify){.dbs = dbs, .name = name, .account = true, .peer = *peer, .sid = sid, .done = done, .arg = arg};
+    verify_begin(v);
+}
+
+void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, bool master, struct view password,
+                  const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg)
+{
+    *v = (struct verify){
+        .dbs = dbs, .name = name, .master = master, .password = password, .peer = *peer, .sid = sid, .done = done, .arg = arg};
+    verify_begin(v);
 }
 
 void verify_cancel(struct verify *v)

@@ -32,6 +32,7 @@ struct verify { /* owned by the caller; set up by verify_start, which never read
     uint64_t sid;
     size_t index;  /* the passdb that is being asked */
     bool master;   /* the databases of master users are asked, and no others */
+    bool account;  /* not the password, only whether the account may be used */
     bool discard;  /* whatever comes out, the answer is no */
     bool disabled; /* a match means PASSDB_DISABLED */
     bool good;     /* the result so far, where no database has the last word */
@@ -53,6 +54,8 @@ struct passdb_driver {
     enum passdb_result (*answered)(struct verify *v, const struct passdb *db, const struct msg_helper_result *answer);
     /* The same with v->question, for drivers that call verify_ask_db. */
     enum passdb_result (*told)(struct verify *v, const struct passdb *db, const struct msg_helper_db *answer);
+    /* As check, with v->account: may the account be used? PASSDB_MATCH: yes. */
+    enum passdb_result (*account)(struct verify *v, const struct passdb *db);
     /* A check of equal cost for a user that nobody knows; results are thrown away. NULL: none is needed. */
     enum passdb_result (*pretend)(struct verify *v, const struct passdb *db);
 };
@@ -65,6 +68,10 @@ extern const struct passdb_driver passdb_db_driver; /* sql, ldap */
  * possible name, and fails as an unknown one does. */
 void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, bool master, struct view password,
                   const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg);
+/* The same for who has proved to be the user in another way: PASSDB_MATCH when the first database that knows the user has nothing
+ * against it. */
+void verify_account_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, const struct net_addr *peer,
+                          uint64_t sid, verify_done_fn *done, void *arg);
 /* Accepts a struct verify that is zeroed or done. */
 void verify_cancel(struct verify *v);
 

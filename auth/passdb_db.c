@@ -17,6 +17,12 @@ static enum passdb_result db_check(struct verify *v, const struct passdb *db)
     return verify_ask_db(v, bind ? ASK_DB_BIND : ASK_DB_PASSDB, bind ? v->password : view_make(NULL, 0));
 }
 
+static enum passdb_result db_account(struct verify *v, const struct passdb *db)
+{
+    (void)db;
+    return verify_ask_db(v, ASK_DB_PASSDB, view_make(NULL, 0));
+}
+
 static enum passdb_result record_check(struct verify *v, const struct passdb *db, const struct msg_helper_db *answer)
 {
     struct passwd_line line;
@@ -74,6 +80,7 @@ void sample_remember(struct passdb_sample *sample, struct view hash)
 const struct passdb_driver passdb_db_driver = {
     .name = "database",
     .check = db_check,
+    .account = db_account,
     .answered = passdb_hash_answered,
     .told = db_told,
     .pretend = db_pretend,

@@ -48,6 +48,8 @@ static enum passdb_result file_pretend(struct verify *v, const struct passdb *db
 static enum passdb_result line_refuse(struct verify *v, const struct passdb *db, const char *reason)
 {
     v->reason = reason;
+    if (v->account)
+        return PASSDB_WRONG;
     enum passdb_result r = db->driver->pretend(v, db);
     return r == PASSDB_UNKNOWN ? PASSDB_WRONG : r;
 }
@@ -68,7 +70,7 @@ enum passdb_result passdb_check_line(struct verify *v, const struct passdb *db, 
     if (password_locked(line->password))
         return line_refuse(v, db, "no password or locked");
     v->disabled = line->nologin;
-    return passdb_hash_check(v, db, line->password);
+    return v->account ? PASSDB_MATCH : passdb_hash_check(v, db, line->password);
 }
 
 static enum passdb_result file_check(struct verify *v, const struct passdb *db)
@@ -121,6 +123,7 @@ int passdb_files_know(const struct auth_dbs *dbs, const struct auth_name *name)
 const struct passdb_driver passdb_file_driver = {
     .name = "passwd-file",
     .check = file_check,
+    .account = file_check,
     .answered = passdb_hash_answered,
     .pretend = file_pretend,
 };

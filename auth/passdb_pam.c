@@ -5,22 +5,33 @@
 #include "common/secret/password.h"
 #include "common/text/text.h"
 
-static enum passdb_result pam_check(struct verify *v, const struct passdb *db)
+static enum passdb_result pam_ask(struct verify *v, const struct passdb *db, bool account)
 {
     char rhost[46];
     struct buf body;
-    if (v->password.len == 0 || v->password.len > PASSWORD_MAX)
-        return PASSDB_WRONG;
     net_addr_format(&v->peer, rhost);
     struct msg_check_pam msg = {
         .service = view_str(db->set->service),
         .user = auth_name_account(v->dbs->set, v->name),
         .rhost = view_str(rhost),
         .password = v->password,
+        .account = account,
     };
     buf_init_secret(&body, IPC_MAX_BODY);
     msg_check_pam_encode(&body, &msg);
     return verify_request(v, IPC_AUTH_CHECK_PAM, &body);
+}
+
+static enum passdb_result pam_check(struct verify *v, const struct passdb *db)
+{
+    if (v->password.len == 0 || v->password.len > PASSWORD_MAX)
+        return PASSDB_WRONG;
+    return pam_ask(v, db, false);
+}
+
+static enum passdb_result pam_account(struct verify *v, const struct passdb *db)
+{
+    return pam_ask(v, db, true);
 }
 
 /* A module may have turned the user into another one. Only spelling may change: who logs in was decided before PAM was asked. */
@@ -56,5 +67,6 @@ static enum passdb_result pam_answered(struct verify *v, const struct passdb *db
 const struct passdb_driver passdb_pam_driver = {
     .name = "pam",
     .check = pam_check,
+    .account = pam_account,
     .answered = pam_answered,
 };

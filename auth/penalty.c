@@ -30,7 +30,7 @@ struct table {
 struct penalty {
     uint64_t delay_ms;
     uint8_t hash_key[crypto_shorthash_KEYBYTES];
-    struct table *peers, *users;
+    struct table *peers, *users, *codes;
 };
 
 struct penalty *penalty_new(uint64_t delay_ms)
@@ -39,6 +39,7 @@ struct penalty *penalty_new(uint64_t delay_ms)
     p->delay_ms = delay_ms;
     p->peers = xcalloc(1, sizeof(*p->peers));
     p->users = xcalloc(1, sizeof(*p->users));
+    p->codes = xcalloc(1, sizeof(*p->codes));
     randombytes_buf(p->hash_key, sizeof(p->hash_key));
     return p;
 }
@@ -49,6 +50,7 @@ void penalty_free(struct penalty **p)
         return;
     free((*p)->peers);
     free((*p)->users);
+    free((*p)->codes);
     sodium_memzero((*p)->hash_key, sizeof((*p)->hash_key));
     free(*p);
     *p = NULL;
@@ -147,4 +149,22 @@ uint64_t penalty_hold(struct penalty *p, uint64_t now, uint64_t started, const s
         return 0;
     uint64_t total = spent <= delay ? delay : (spent + p->delay_ms - 1) / p->delay_ms * p->delay_ms;
     return total - spent;
+}
+
+bool penalty_code_admit(struct penalty *p, uint64_t now, struct view user)
+{
+    struct entry *e = table_find(p->codes, hash(p, user), now, false);
+    if (e == NULL || count_now(e, now) < PENALTY_CODES_FREE)
+        return true;
+    if (e->turn > now)
+        return false;
+    e->turn = now + PENALTY_CODE_MS;
+    return true;
+}
+
+void penalty_code_failed(struct penalty *p, uint64_t now, struct view user)
+{
+    struct entry *e = table_find(p->codes, hash(p, user), now, true);
+    e->count = MIN_OF(count_now(e, now) + 1, COUNT_MAX);
+    e->last = now;
 }

@@ -15,6 +15,8 @@
 #define PENALTY_SPACE_MS 2000
 #define PENALTY_BACKLOG_MS 15000 /* an attempt that would have to wait longer is refused */
 #define PENALTY_REFUSED UINT64_MAX
+#define PENALTY_CODES_FREE 5
+#define PENALTY_CODE_MS 30000
 
 struct penalty;
 
@@ -30,5 +32,8 @@ void penalty_failed(struct penalty *p, uint64_t now, const struct net_addr *peer
 /* When the answer to a failure should leave, counted from now, for an attempt that was begun at `started`. The time since then is
  * rounded up to whole delays, so that how long the check took does not show. */
 uint64_t penalty_hold(struct penalty *p, uint64_t now, uint64_t started, const struct net_addr *peer, struct view user);
+/* Second factors of a user whose password was right: after PENALTY_CODES_FREE wrong codes one is looked at in PENALTY_CODE_MS. */
+bool penalty_code_admit(struct penalty *p, uint64_t now, struct view user);
+void penalty_code_failed(struct penalty *p, uint64_t now, struct view user);
 
 #endif

@@ -13,6 +13,7 @@
 #include "common/log/log.h"
 
 #define STOP_CHECK_MS 500
+#define CREDS_FLUSH_MS 60000
 
 struct auth_parent {
     struct auth_parent *next;
@@ -178,6 +179,10 @@ void auth_server_on_master(struct auth_server *s, struct ipc_msg *msg)
         if (named_lookup(s, msg->body) != 0)
             LOG_ERROR(0, "malformed message from master");
         return;
+    case IPC_MASTER_CREDENTIAL:
+        if (creds_admin(s, msg->body) != 0)
+            LOG_ERROR(0, "malformed message from master");
+        return;
     case IPC_MASTER_STOP:
         auth_server_stop(s);
         return;
@@ -206,6 +211,24 @@ struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struc
     return s;
 }
 
+static void on_creds_timer(void *arg)
+{
+    struct auth_server *s = arg;
+    creds_flush(s->creds);
+    timer_arm(s->creds_timer, CREDS_FLUSH_MS);
+}
+
+void auth_server_set_creds(struct auth_server *s, struct creds_store *creds)
+{
+    creds_store_free(&s->creds);
+    s->creds = creds;
+    if (creds == NULL)
+        return;
+    if (s->creds_timer == NULL)
+        s->creds_timer = timer_new(s->loop, on_creds_timer, s);
+    timer_arm(s->creds_timer, CREDS_FLUSH_MS);
+}
+
 void auth_server_free(struct auth_server **server)
 {
     struct auth_server *s = *server;
@@ -221,6 +244,8 @@ void auth_server_free(struct auth_server **server)
     named_free_all(s);
     auth_request_pool_free(&s->requests);
     auth_dbs_close(&s->dbs);
+    timer_free(&s->creds_timer);
+    creds_store_free(&s->creds);
     penalty_free(&s->penalty);
     auth_cache_free(&s->cache);
     login_delay_free(&s->login_delay);

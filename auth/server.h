@@ -3,6 +3,7 @@
 #define CULVER_AUTH_SERVER_H
 
 #include "auth/cache.h"
+#include "auth/creds.h"
 #include "auth/dbs.h"
 #include "auth/login_delay.h"
 #include "auth/penalty.h"
@@ -24,6 +25,8 @@ struct auth_server {
     struct auth_dbs dbs;
     struct auth_request_pool *requests;
     struct penalty *penalty;
+    struct creds_store *creds;       /* NULL: none */
+    struct timer *creds_timer;       /* writes last uses */
     struct auth_cache *cache;        /* NULL: none */
     struct login_delay *login_delay; /* NULL: none */
     struct auth_parent *parents;
@@ -40,6 +43,8 @@ struct auth_server {
 
 /* Takes over dbs (opened). master: the channel to master; it and login must outlive the server. */
 struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struct auth_dbs *dbs, const struct set_login *login);
+/* Takes over the store. */
+void auth_server_set_creds(struct auth_server *s, struct creds_store *creds);
 void auth_server_free(struct auth_server **server);
 
 /* A channel to a service that will announce connections: takes over fd. ERR_PROTO for a role that has no business here. */
@@ -52,6 +57,9 @@ void auth_server_stop(struct auth_server *s);
 /* named.c: a look-up for master. ERR_PROTO: malformed. */
 MUST_CHECK int named_lookup(struct auth_server *s, struct view body);
 void named_free_all(struct auth_server *s);
+
+/* creds_admin.c: what an administrator wants. ERR_PROTO: malformed. */
+MUST_CHECK int creds_admin(struct auth_server *s, struct view body);
 
 /* For conn.c: the table of connections. ERR_EXISTS, ERR_LIMIT. */
 MUST_CHECK int auth_server_conn_add(struct auth_server *s, struct auth_conn *c);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "master/credentials.h"
 #include "master/mails.h"
 
 #define CLIENTS_MAX 16
@@ -25,6 +26,7 @@ struct client {
     bool answering;
     struct mail *mail; /* NULL: none of the verbs that need one */
     bool holds;        /* until it goes away */
+    struct credential *credential;
     uint64_t deadline;
     struct timer *timer;
 };
@@ -46,6 +48,7 @@ static void client_free(struct client *c)
     *link = c->next;
     c->m->control->n--;
     mail_end(&c->mail);
+    credential_end(&c->credential);
     timer_free(&c->timer);
     ipc_free(&c->ch);
     buf_free(&c->lines);
@@ -120,7 +123,7 @@ static void begin_answer(struct client *c)
     client_answer(c);
 }
 
-static void on_mail(void *arg, uint8_t status, struct view lines)
+static void on_answer(void *arg, uint8_t status, struct view lines)
 {
     struct client *c = arg;
 
@@ -135,7 +138,7 @@ static void on_mail(void *arg, uint8_t status, struct view lines)
 static void begin_mail(struct client *c, const struct msg_ctl_request *r)
 {
     c->holds = r->verb == CTL_HOLD;
-    if (mail_start(c->m, r->argument, c->holds, on_mail, c, &c->mail) == 0) {
+    if (mail_start(c->m, r->argument, c->holds, on_answer, c, &c->mail) == 0) {
         timer_arm(c->timer, MAIL_WAIT_MS);
         return;
     }
@@ -144,17 +147,38 @@ static void begin_mail(struct client *c, const struct msg_ctl_request *r)
     begin_answer(c);
 }
 
+static int begin_credential(struct client *c, struct view body)
+{
+    struct msg_credential m;
+
+    if (msg_credential_decode(body, &m) != 0)
+        return ERR_PROTO;
+    if (credential_start(c->m, &m, on_answer, c, &c->credential) == 0) {
+        timer_arm(c->timer, CLIENT_LIFE_MS);
+        return 0;
+    }
+    buf_put_str(&c->lines, "no culver-auth is ready\n");
+    c->status = 1;
+    begin_answer(c);
+    return 0;
+}
+
 static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
 {
     struct client *c = arg;
     struct msg_ctl_request r;
 
+    ipc_set_state(ch, IPC_STATE_BUSY);
+    buf_init(&c->lines, OUTPUT_MAX);
+    if (msg->kind == IPC_CTL_CREDENTIAL) {
+        if (begin_credential(c, msg->body) != 0)
+            client_free(c);
+        return;
+    }
     if (msg->kind != IPC_CTL_REQUEST || msg_ctl_request_decode(msg->body, &r) != 0) {
         client_free(c);
         return;
     }
-    ipc_set_state(ch, IPC_STATE_BUSY);
-    buf_init(&c->lines, OUTPUT_MAX);
     if (r.verb == CTL_LOOKUP || r.verb == CTL_HOLD) {
         begin_mail(c, &r);
         return;

@@ -12,6 +12,11 @@ int ctl_request(const char *socket_path, enum ctl_verb verb, const char *argumen
 /* The same, with the lines into text. After a CTL_HOLD that was granted *fd_out is the connection that holds the mail, to be
  * closed by the caller; otherwise -1. */
 int ctl_ask(const char *socket_path, enum ctl_verb verb, const char *argument, struct buf *text, int *fd_out);
+/* The same with a request about app passwords or second factors. */
+int ctl_request_credential(const char *socket_path, const struct msg_credential *msg);
+/* app-password, totp: argv from the command's name on. CTL_EXIT_USAGE: not understood. */
+bool ctl_is_credential_command(const char *name);
+int ctl_credential(int argc, char **argv, const char *socket_path);
 /* verify, compact, salvage, export, import: argv from the command's name on. conf NULL: none could be read; socket_path NULL: not
  * known. */
 struct conf;

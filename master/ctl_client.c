@@ -44,6 +44,18 @@ static int ctl_send(int fd, enum ctl_verb verb, const char *argument)
     return rc;
 }
 
+static int ctl_send_credential(int fd, const struct msg_credential *msg)
+{
+    struct buf body;
+    int rc;
+
+    buf_init_secret(&body, IPC_MAX_BODY);
+    msg_credential_encode(&body, msg);
+    rc = ipc_send_wait(fd, ROLE_CTL, ROLE_MASTER, IPC_CTL_CREDENTIAL, &body, NULL, 0, ANSWER_WAIT_MS);
+    buf_free(&body);
+    return rc;
+}
+
 /* Columns of `who` are separated by tabs; a terminal's tab stops would not line up, so they are left to the reader. */
 static void put_line(struct buf *text, struct view line)
 {
@@ -73,6 +85,14 @@ static int ctl_receive(int fd, struct buf *text, int *status_out)
     }
 }
 
+static void ctl_complain(int rc)
+{
+    if (rc == ERR_CLOSED)
+        fputs("culverctl: culver closed the connection (only root and the user that runs culver may use it)\n", stderr);
+    else if (rc != 0)
+        fprintf(stderr, "culverctl: %s\n", err_str(rc));
+}
+
 int ctl_ask(const char *socket_path, enum ctl_verb verb, const char *argument, struct buf *text, int *fd_out)
 {
     int fd = ctl_connect(socket_path);
@@ -85,10 +105,7 @@ int ctl_ask(const char *socket_path, enum ctl_verb verb, const char *argument, s
     rc = ctl_send(fd, verb, argument);
     if (rc == 0)
         rc = ctl_receive(fd, text, &status);
-    if (rc == ERR_CLOSED)
-        fputs("culverctl: culver closed the connection (only root and the user that runs culver may use it)\n", stderr);
-    else if (rc != 0)
-        fprintf(stderr, "culverctl: %s\n", err_str(rc));
+    ctl_complain(rc);
     if (rc == 0 && status == 0 && verb == CTL_HOLD)
         *fd_out = fd; /* transferred */
     else
@@ -96,17 +113,41 @@ int ctl_ask(const char *socket_path, enum ctl_verb verb, const char *argument, s
     return rc == 0 ? status : CTL_EXIT_UNREACHABLE;
 }
 
+static int ctl_print(const struct buf *text, int status)
+{
+    struct view v = buf_view(text);
+
+    if (v.len > 0 && fwrite(v.ptr, 1, v.len, status == 0 ? stdout : stderr) != v.len)
+        return 1;
+    return status;
+}
+
 int ctl_request(const char *socket_path, enum ctl_verb verb, const char *argument)
 {
     struct buf text;
-    struct view v;
     int fd, status;
 
     buf_init(&text, 64u * 1024 * 1024);
     status = ctl_ask(socket_path, verb, argument, &text, &fd);
-    v = buf_view(&text);
-    if (v.len > 0 && fwrite(v.ptr, 1, v.len, status == 0 ? stdout : stderr) != v.len)
-        status = 1;
+    status = ctl_print(&text, status);
+    buf_free(&text);
+    return status;
+}
+
+int ctl_request_credential(const char *socket_path, const struct msg_credential *msg)
+{
+    int status = CTL_EXIT_UNREACHABLE, fd = ctl_connect(socket_path), rc;
+    struct buf text;
+
+    if (fd < 0)
+        return status;
+    buf_init(&text, 65536);
+    rc = ctl_send_credential(fd, msg);
+    if (rc == 0)
+        rc = ctl_receive(fd, &text, &status);
+    ctl_complain(rc);
+    (void)close(fd);
+    status = ctl_print(&text, rc == 0 ? status : CTL_EXIT_UNREACHABLE);
     buf_free(&text);
     return status;
 }

@@ -17,6 +17,13 @@ static const char usage[] = "usage: culverctl [-c FILE | -s SOCKET] COMMAND\n"
                             "  reload                  load the configuration again\n"
                             "  stop                    stop the server\n"
                             "  hash-password [SCHEME]  make a password hash for a passwd-file\n"
+                            "app passwords and second factors of a user:\n"
+                            "  app-password add USER NAME [-s imap,pop3,smtp] [-e DAYS]\n"
+                            "  app-password list USER\n"
+                            "  app-password revoke USER NAME|-a\n"
+                            "  totp enrol USER         make a secret for an authenticator\n"
+                            "  totp confirm USER CODE  from now on the password needs a code\n"
+                            "  totp remove USER\n"
                             "and on the mail of one user, WHO being -u USER or -p PATH:\n"
                             "  verify WHO              check everything; 0 good, 1 nothing lost, 2 something lost\n"
                             "  compact WHO             give back what deleted messages take\n"
@@ -115,8 +122,10 @@ static int run(struct line *l, const struct command *command, int argc, char **a
     } else {
         if (l->socket_path == NULL)
             l->socket_path = found = socket_find(conf);
-        if (command == NULL)
+        if (command == NULL && ctl_is_mail_command(argv[0]))
             status = ctl_mail(argc, argv, conf, l->socket_path);
+        else if (command == NULL && l->socket_path != NULL)
+            status = ctl_credential(argc, argv, l->socket_path);
         else if (l->socket_path != NULL)
             status = ctl_request(l->socket_path, command->verb, argv[1]);
     }
@@ -148,7 +157,8 @@ int main(int argc, char **argv)
             return opt == 'h' ? EXIT_SUCCESS : CTL_EXIT_USAGE;
         }
     }
-    mail = optind < argc && ctl_is_mail_command(argv[optind]);
+    /* Commands with arguments of their own. */
+    mail = optind < argc && (ctl_is_mail_command(argv[optind]) || ctl_is_credential_command(argv[optind]));
     command = optind < argc && !mail ? command_find(argv[optind], argc - optind - 1) : NULL;
     if ((command == NULL && !mail) || sodium_init() < 0) {
         fputs(usage, stderr);

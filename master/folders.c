@@ -1,6 +1,7 @@
 /* The folders that master needs, and the pid file whose lock says that they are ours alone. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,6 +36,60 @@ static int folder_prepare(const char *path, mode_t mode, struct buf *errors)
     return 0;
 }
 
+/* auth must be able to come through state_dir, which stays unreadable; what else is in it is for its owner only. */
+static int passage_open(const struct setup *s, struct buf *errors)
+{
+    const char *path = s->master->state_dir;
+    struct stat st;
+
+    if (s->rootless || s->auth->auth_dir[0] != '\0')
+        return 0;
+    if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+        ((st.st_mode & 0011) == 0011 || chmod(path, (st.st_mode & 07777) | 0011) == 0))
+        return 0;
+    master_complain(errors, "cannot open the way through", path, errno);
+    return ERR_SYSTEM;
+}
+
+int auth_folder_prepare(const struct setup *s, struct buf *errors)
+{
+    struct ids ids = s->ids[ROLE_ID_AUTH];
+    char *path = setup_auth_dir(s);
+    int fd = -1, rc = passage_open(s, errors);
+    struct stat st;
+
+    if (rc != 0)
+        goto out;
+    rc = ERR_SYSTEM;
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        master_complain(errors, "cannot make the folder", path, errno);
+        goto out;
+    }
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        master_complain(errors, "cannot look at the folder", path, errno);
+        goto out;
+    }
+    if (st.st_uid != ids.uid && st.st_uid != geteuid()) {
+        buf_put_fmt(errors, "%s: must belong to the account of auth_user\n", path);
+        goto out;
+    }
+    if ((st.st_mode & 0077) != 0 && fchmod(fd, 0700) != 0) {
+        master_complain(errors, "cannot close the folder", path, errno);
+        goto out;
+    }
+    if ((st.st_uid != ids.uid || st.st_gid != ids.gid) && fchown(fd, ids.uid, ids.gid) != 0) {
+        master_complain(errors, "cannot hand over the folder", path, errno);
+        goto out;
+    }
+    rc = 0;
+out:
+    if (fd >= 0)
+        (void)close(fd);
+    free(path);
+    return rc;
+}
+
 int folders_prepare(const struct setup *s, struct buf *errors)
 {
     mode_t before = umask(0022);
@@ -44,6 +99,8 @@ int folders_prepare(const struct setup *s, struct buf *errors)
         rc = folder_prepare(s->master->state_dir, 0700, errors);
     if (rc == 0 && s->chroot_dir != NULL)
         rc = folder_prepare(s->chroot_dir, 0555, errors);
+    if (rc == 0)
+        rc = auth_folder_prepare(s, errors);
     (void)umask(before);
     return rc;
 }

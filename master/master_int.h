@@ -25,6 +25,7 @@ struct workers;
 struct helpers;
 struct control;
 struct mails;
+struct credential;
 struct shutdown;
 
 struct options {
@@ -53,6 +54,8 @@ struct master {
     struct helpers *helpers;
     struct control *control;
     struct mails *mails;
+    struct credential *credentials; /* requests that wait for auth */
+    uint32_t last_credential;
     struct shutdown *shutdown;
     int pid_fd;
     bool stopping;
@@ -76,6 +79,8 @@ MUST_CHECK int pidfile_take(struct master *m, struct buf *errors);
 void pidfile_drop(struct master *m);
 /* run_dir, its empty folder and state_dir: made where missing, checked. */
 MUST_CHECK int folders_prepare(const struct setup *s, struct buf *errors);
+/* The folder that auth alone may read and write: made where missing, handed to auth's account. Also for a new configuration. */
+MUST_CHECK int auth_folder_prepare(const struct setup *s, struct buf *errors);
 
 /* privs.c: what master itself can do without. */
 void privs_limit(const struct master *m);

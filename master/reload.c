@@ -63,6 +63,8 @@ int master_reload(struct master *m, struct buf *errors)
     if (rc == 0)
         rc = check_fixed(m->setup, s, errors);
     if (rc == 0)
+        rc = auth_folder_prepare(s, errors);
+    if (rc == 0)
         rc = tlsfiles_open(s, &tls, errors);
     if (rc == 0)
         rc = logtarget_open(s, &log, errors);

@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "master/backoff.h"
 #include "master/conns.h"
+#include "master/credentials.h"
 #include "master/helpers.h"
 #include "master/listener.h"
 #include "master/mails.h"
@@ -187,6 +188,9 @@ static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
         break;
     case IPC_AUTH_FOUND:
         rc = mails_found(s->m, msg->body);
+        break;
+    case IPC_AUTH_CREDENTIAL:
+        rc = credentials_done(s->m, msg->body);
         break;
     case IPC_AUTH_HELPER:
         rc = helpers_start(s->m, msg);

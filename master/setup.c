@@ -213,6 +213,20 @@ void setup_free(struct setup **sp)
     *sp = NULL;
 }
 
+char *setup_auth_dir(const struct setup *s)
+{
+    struct buf path;
+    char *dir;
+
+    if (s->auth->auth_dir[0] != '\0')
+        return xstrdup(s->auth->auth_dir);
+    buf_init(&path, 2 * PROTO_PATH_MAX);
+    buf_put_fmt(&path, "%s/auth", s->master->state_dir);
+    dir = view_dup(buf_view(&path));
+    buf_free(&path);
+    return dir;
+}
+
 bool setup_has_tls(const struct setup *s)
 {
     return s->master->tls_certificate[0] != '\0';
@@ -249,6 +263,21 @@ static int memfd_write(int fd, struct view v)
     return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0 ? 0 : ERR_SYSTEM;
 }
 
+/* In the grammar of the file, whatever is in the path. */
+static void put_auth_dir(const struct setup *s, struct buf *text)
+{
+    char *dir = setup_auth_dir(s);
+
+    buf_put_str(text, "auth_dir = \"");
+    for (const char *p = dir; *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\')
+            buf_put_byte(text, '\\');
+        buf_put_byte(text, (uint8_t)*p);
+    }
+    buf_put_str(text, "\"\n");
+    free(dir);
+}
+
 int setup_memfd(const struct setup *s, const struct role *role, int *fd_out)
 {
     struct buf text;
@@ -258,6 +287,8 @@ int setup_memfd(const struct setup *s, const struct role *role, int *fd_out)
     conf_write(s->conf, &set_general_component, true, &text);
     if (s->general->hostname[0] == '\0')
         buf_put_fmt(&text, "hostname = %s\n", s->hostname);
+    if (role->id == ROLE_ID_AUTH && s->auth->auth_dir[0] == '\0')
+        put_auth_dir(s, &text);
     for (size_t i = 0; i < ROLE_COMPONENTS_MAX && role->components[i] != NULL; i++)
         conf_write(s->conf, role->components[i], true, &text);
     rc = buf_ok(&text) ? 0 : ERR_LIMIT;

@@ -43,6 +43,8 @@ MUST_CHECK int setup_load(const struct setup_params *p, struct setup **out, stru
 MUST_CHECK int setup_parse(const char *conf_path, struct conf **out, struct buf *errors);
 void setup_free(struct setup **s);
 
+/* Where auth keeps app passwords and second factors; the caller frees it. */
+char *setup_auth_dir(const struct setup *s);
 bool setup_has_tls(const struct setup *s);
 bool setup_has_protocol(const struct setup *s, enum proto_protocol protocol);
 /* True when uid is the one of a service (which no worker may have). */

@@ -140,6 +140,7 @@ struct set_auth {
     uint64_t auth_failure_delay;          /* ms before a failure is answered */
     uint64_t auth_cache_ttl;              /* ms; 0: no cache */
     uint64_t auth_cache_size;             /* users */
+    const char *auth_dir;                 /* "" = auth in state_dir, filled in by master */
     bool auth_allow_weak_schemes;         /* PLAIN, MD5-CRYPT, DES-CRYPT … */
     uint64_t quota_bytes, quota_messages; /* defaults for users without their own; 0 = none */
     struct set_database *databases;

@@ -184,6 +184,9 @@ static const struct conf_setting settings[] = {
      "asks."},
     {"auth_cache_size", CONF_UINT, AT(auth_cache_size), 8, 1000000, "10000", NULL,
      "Users of whom that is remembered, 72 octets each."},
+    {"auth_dir", CONF_PATH, AT(auth_dir), 0, 1024, "", NULL,
+     "Folder for app passwords and second factors, which culver-auth alone reads and writes. Empty: the folder auth in "
+     "state_dir."},
     {"auth_allow_weak_schemes", CONF_BOOL, AT(auth_allow_weak_schemes), 0, 0, "no", NULL,
      "Accept password schemes that no longer protect a stolen file: PLAIN, traditional DES, MD5, unsalted hashes."},
     END,

@@ -65,7 +65,9 @@ enum ipc_kind {
     IPC_AUTH_GRANT,    /* this connection (or this recipient of it) belongs to this user */
     IPC_MASTER_LOOKUP, /* who is this user? For culverctl */
     IPC_AUTH_FOUND,
-    IPC_AUTH_HELPER, /* +fd: start a helper of this kind on this channel */
+    IPC_MASTER_CREDENTIAL, /* what an administrator wants of a user's app passwords and second factor */
+    IPC_AUTH_CREDENTIAL,   /* what came of it */
+    IPC_AUTH_HELPER,       /* +fd: start a helper of this kind on this channel */
 
     /* auth <-> helper */
     IPC_AUTH_CHECK_PAM,
@@ -98,6 +100,7 @@ enum ipc_kind {
 
     /* culverctl <-> master (control socket, peer checked with SO_PEERCRED) */
     IPC_CTL_REQUEST,
+    IPC_CTL_CREDENTIAL, /* IPC_MASTER_CREDENTIAL on its way there */
     IPC_CTL_LINE,
     IPC_CTL_END,
 

@@ -36,6 +36,9 @@
 #define USER_MIN (V(1) + 1 + 4 + 4 + V(0) + V(1) + 8 + 8 + V(0))
 #define USER_MAX (V(PROTO_NAME_MAX) + 1 + 4 + 4 + V(PROTO_PATH_MAX) + V(PROTO_PATH_MAX) + 8 + 8 + V(PROTO_CAPS_MAX))
 
+#define CREDENTIAL_MIN (4 + 1 + V(1) + 3 * V(0) + 1 + 8)
+#define CREDENTIAL_MAX (4 + 1 + V(PROTO_NAME_MAX) + V(64) + V(32) + V(16) + 1 + 8)
+
 #define ROW(kind, name, from, to, states, min, max, fds, secret) [kind] = {kind, name, from, to, states, min, max, fds, secret}
 
 static const struct ipc_rule rules[IPC_KIND_COUNT] = {
@@ -71,9 +74,11 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_AUTH_GRANT, "auth.grant", AUTH, MASTER, READY, 12 + V(0) + USER_MIN, 12 + V(PROTO_DETAIL_MAX) + USER_MAX, 0, false),
     ROW(IPC_MASTER_LOOKUP, "master.lookup", MASTER, AUTH, READY, 4 + V(1), 4 + V(PROTO_NAME_MAX), 0, false),
     ROW(IPC_AUTH_FOUND, "auth.found", AUTH, MASTER, READY, 5, 5 + USER_MAX, 0, false),
+    ROW(IPC_MASTER_CREDENTIAL, "master.credential", MASTER, AUTH, READY, CREDENTIAL_MIN, CREDENTIAL_MAX, 0, true),
+    ROW(IPC_AUTH_CREDENTIAL, "auth.credential", AUTH, MASTER, READY, 5 + V(0), 5 + V(PROTO_LINES_MAX), 0, false),
     ROW(IPC_AUTH_HELPER, "auth.helper", AUTH, MASTER, READY, 1 + V(0), 1 + V(PROTO_LABEL_MAX), 1, false),
-    ROW(IPC_AUTH_CHECK_PAM, "auth.check_pam", AUTH, HELPER, NEW | READY, V(1) + V(1) + V(0) + V(0),
-        V(64) + V(PROTO_NAME_MAX) + V(64) + V(1024), 0, true),
+    ROW(IPC_AUTH_CHECK_PAM, "auth.check_pam", AUTH, HELPER, NEW | READY, V(1) + V(1) + V(0) + V(0) + 1,
+        V(64) + V(PROTO_NAME_MAX) + V(64) + V(1024) + 1, 0, true),
     ROW(IPC_AUTH_CHECK_HASH, "auth.check_hash", AUTH, HELPER, NEW | READY, 3 * V(0), V(1024) + V(32) + V(1024), 0, true),
     ROW(IPC_AUTH_LOOKUP_NSS, "auth.lookup_nss", AUTH, HELPER, NEW | READY, V(1), V(PROTO_NAME_MAX), 0, false),
     ROW(IPC_HELPER_RESULT, "helper.result", HELPER, AUTH, BUSY, 9 + V(0) + V(0), 9 + V(PROTO_NAME_MAX) + V(PROTO_PATH_MAX), 0,
@@ -105,6 +110,7 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_KEYS_SIGNED, "keys.signed", KEYS, CONN | LCONN, BUSY, V(0), V(PROTO_SIG_MAX), 0, false),
 
     ROW(IPC_CTL_REQUEST, "ctl.request", CTL, MASTER, NEW, 1 + V(0), 1 + V(PROTO_NAME_MAX), 0, false),
+    ROW(IPC_CTL_CREDENTIAL, "ctl.credential", CTL, MASTER, NEW, CREDENTIAL_MIN, CREDENTIAL_MAX, 0, true),
     ROW(IPC_CTL_LINE, "ctl.line", MASTER, CTL, BUSY, V(0), V(PROTO_LINE_MAX), 0, false),
     ROW(IPC_CTL_END, "ctl.end", MASTER, CTL, BUSY, 1, 1, 0, false),
 };

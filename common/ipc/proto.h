@@ -27,6 +27,7 @@
 #define PROTO_SIG_MAX 1024    /* signature bytes (RSA-8192) */
 #define PROTO_LINE_MAX 4096   /* one line of culverctl's output */
 #define PROTO_BINDING_MAX 64  /* channel binding data */
+#define PROTO_LINES_MAX 12288 /* lines for culverctl in one message */
 #define PROTO_TBS_MAX 256     /* bytes to be signed: a digest, or the TLS 1.3 input for Ed25519 */
 #define PROTO_RECORD_MAX 8192 /* a user's record as a database has it */
 #define PROTO_LABEL_MAX 64    /* of a section of the configuration */
@@ -187,6 +188,31 @@ struct msg_found {
     enum rcpt_result result;
     struct user_record user; /* RCPT_OK only */
 };
+/* IPC_CTL_CREDENTIAL (id 0), IPC_MASTER_CREDENTIAL */
+enum credential_verb {
+    CREDENTIAL_ADD = 1,
+    CREDENTIAL_LIST,
+    CREDENTIAL_REVOKE,
+    CREDENTIAL_ENROL,
+    CREDENTIAL_CONFIRM,
+    CREDENTIAL_REMOVE
+};
+struct msg_credential {
+    uint32_t id; /* of the request */
+    enum credential_verb verb;
+    struct view user;   /* as an administrator writes it; 1..PROTO_NAME_MAX */
+    struct view label;  /* ADD, REVOKE (empty: all); <= 64 */
+    struct view secret; /* ADD: the digest of the password; ENROL: the secret; <= 32 */
+    struct view code;   /* CONFIRM; <= 16 */
+    uint8_t scopes;     /* ADD */
+    uint64_t expires;   /* ADD: seconds since 1970; 0: never */
+};
+/* IPC_AUTH_CREDENTIAL */
+struct msg_credential_done {
+    uint32_t id;
+    uint8_t status;   /* 0, or culverctl's exit status */
+    struct view text; /* lines; <= PROTO_LINES_MAX */
+};
 /* IPC_MASTER_USER */
 struct msg_user {
     struct user_record user;
@@ -203,6 +229,7 @@ struct msg_check_pam {
     struct view user;     /* <= 255, no NUL */
     struct view rhost;    /* textual address, <= 64 */
     struct view password; /* <= 1024, no NUL */
+    bool account;         /* only whether the account may be used; no password */
 };
 /* IPC_AUTH_CHECK_HASH */
 struct msg_check_hash {
@@ -330,6 +357,8 @@ PROTO_CODEC(rcpt_result);
 PROTO_CODEC(grant);
 PROTO_CODEC(lookup);
 PROTO_CODEC(found);
+PROTO_CODEC(credential);
+PROTO_CODEC(credential_done);
 PROTO_CODEC(user);
 PROTO_CODEC(helper);
 PROTO_CODEC(check_pam);

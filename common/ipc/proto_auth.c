@@ -158,6 +158,50 @@ int msg_found_decode(struct view body, struct msg_found *out)
     FIELD_END(&c, m, out);
 }
 
+void msg_credential_encode(struct buf *out, const struct msg_credential *m)
+{
+    buf_put_u32(out, m->id);
+    field_put_enum(out, m->verb, CREDENTIAL_ADD, CREDENTIAL_REMOVE);
+    field_put_view(out, m->user, FIELD_TEXT, 1, PROTO_NAME_MAX);
+    field_put_view(out, m->label, FIELD_TEXT, 0, 64);
+    field_put_view(out, m->secret, FIELD_BYTES, 0, 32);
+    field_put_view(out, m->code, FIELD_TEXT, 0, 16);
+    buf_put_u8(out, m->scopes);
+    buf_put_u64(out, m->expires);
+}
+
+int msg_credential_decode(struct view body, struct msg_credential *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_credential m = {0};
+    m.id = cursor_u32(&c);
+    m.verb = (enum credential_verb)field_get_enum(&c, CREDENTIAL_ADD, CREDENTIAL_REMOVE);
+    m.user = field_get_view(&c, FIELD_TEXT, 1, PROTO_NAME_MAX);
+    m.label = field_get_view(&c, FIELD_TEXT, 0, 64);
+    m.secret = field_get_view(&c, FIELD_BYTES, 0, 32);
+    m.code = field_get_view(&c, FIELD_TEXT, 0, 16);
+    m.scopes = cursor_u8(&c);
+    m.expires = cursor_u64(&c);
+    FIELD_END(&c, m, out);
+}
+
+void msg_credential_done_encode(struct buf *out, const struct msg_credential_done *m)
+{
+    buf_put_u32(out, m->id);
+    buf_put_u8(out, m->status);
+    field_put_view(out, m->text, FIELD_NO_NUL, 0, PROTO_LINES_MAX);
+}
+
+int msg_credential_done_decode(struct view body, struct msg_credential_done *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_credential_done m = {0};
+    m.id = cursor_u32(&c);
+    m.status = cursor_u8(&c);
+    m.text = field_get_view(&c, FIELD_NO_NUL, 0, PROTO_LINES_MAX);
+    FIELD_END(&c, m, out);
+}
+
 void msg_helper_encode(struct buf *out, const struct msg_helper *m)
 {
     field_put_enum(out, m->kind, HELPER_PAM, HELPER_LDAP);
@@ -179,6 +223,7 @@ void msg_check_pam_encode(struct buf *out, const struct msg_check_pam *m)
     field_put_view(out, m->user, FIELD_NO_NUL, 1, PROTO_NAME_MAX);
     field_put_view(out, m->rhost, FIELD_TEXT, 0, 64);
     field_put_view(out, m->password, FIELD_NO_NUL, 0, PASSWORD_MAX);
+    field_put_bool(out, m->account);
 }
 
 int msg_check_pam_decode(struct view body, struct msg_check_pam *out)
@@ -189,6 +234,7 @@ int msg_check_pam_decode(struct view body, struct msg_check_pam *out)
     m.user = field_get_view(&c, FIELD_NO_NUL, 1, PROTO_NAME_MAX);
     m.rhost = field_get_view(&c, FIELD_TEXT, 0, 64);
     m.password = field_get_view(&c, FIELD_NO_NUL, 0, PASSWORD_MAX);
+    m.account = field_get_bool(&c);
     FIELD_END(&c, m, out);
 }
 

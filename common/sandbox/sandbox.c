@@ -28,7 +28,7 @@ static const struct sandbox_profile_def profiles[SANDBOX_PROFILE_COUNT] = {
     [SANDBOX_LOGIN_CONN] = {"login-conn", SANDBOX_FS_PATHS, {64 * MIB, 0, 64, false}, true},
     [SANDBOX_LOGIN_SHARED] = {"login-shared", SANDBOX_FS_PATHS, {1 * GIB, 0, 0, false}, false},
     [SANDBOX_KEYS] = {"keys", SANDBOX_FS_PATHS, {64 * MIB, 16 * MIB, 0, false}, false},
-    [SANDBOX_AUTH] = {"auth", SANDBOX_FS_PATHS, {512 * MIB, 0, 0, false}, false},
+    [SANDBOX_AUTH] = {"auth", SANDBOX_FS_PATHS, {512 * MIB, 1 * MIB, 0, false}, false},
     [SANDBOX_HELPER_HASH] = {"helper-hash", SANDBOX_FS_PATHS, {1 * GIB, 0, 16, false}, false},
     [SANDBOX_HELPER_NSS] = {"helper-nss", SANDBOX_FS_READ_ALL, {256 * MIB, 0, 256, true}, false},
     [SANDBOX_HELPER_SQLITE] = {"helper-sqlite", SANDBOX_FS_PATHS, {256 * MIB, 0, 64, false}, false},
@@ -116,7 +116,7 @@ static int enter_seccomp(enum sandbox_profile profile)
 
 static bool profile_writes(enum sandbox_profile profile)
 {
-    return profile == SANDBOX_WORKER || profile == SANDBOX_TOOL;
+    return profile == SANDBOX_AUTH || profile == SANDBOX_WORKER || profile == SANDBOX_TOOL;
 }
 
 static bool params_are_valid(const struct sandbox_params *params)

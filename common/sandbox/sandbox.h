@@ -35,7 +35,7 @@ enum sandbox_profile {
 
 struct sandbox_path {
     const char *path; /* must exist: a folder, with all beneath it, or a file */
-    bool write;       /* read-only otherwise; only WORKER and TOOL may have such */
+    bool write;       /* read-only otherwise; only AUTH, WORKER and TOOL may have such; AUTH makes only files there */
 };
 
 struct sandbox_params {

@@ -40,6 +40,9 @@
 /* No devices, sockets, FIFOs or symbolic links, nothing to execute. */
 #define FS_MAIL (FS_READ | FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_REFER | FS_TRUNCATE)
 
+/* Files that replace each other. */
+#define FS_FILES (FS_READ | FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_REG | FS_TRUNCATE)
+
 #define NET_ALL 3ull /* bind and connect of TCP */
 #define SCOPE_ABSTRACT_UNIX (1ull << 0)
 #define SCOPE_SIGNAL (1ull << 1)
@@ -110,11 +113,12 @@ static int allow_path(int ruleset, int abi, const char *path, uint64_t access)
 
 static int allow_paths(int ruleset, int abi, const struct sandbox_params *params, enum sandbox_fs fs)
 {
+    uint64_t write = params->profile == SANDBOX_AUTH ? FS_FILES : FS_MAIL;
     size_t i;
     int err = fs == SANDBOX_FS_READ_ALL ? allow_path(ruleset, abi, "/", FS_READ) : 0;
 
     for (i = 0; err == 0 && i < params->npaths; i++) {
-        err = allow_path(ruleset, abi, params->paths[i].path, params->paths[i].write ? FS_MAIL : FS_READ);
+        err = allow_path(ruleset, abi, params->paths[i].path, params->paths[i].write ? write : FS_READ);
         if (err != 0)
             LOG_ERROR(0, "path of a sandbox", F_STR("path", params->paths[i].path), F_ERR(err));
     }

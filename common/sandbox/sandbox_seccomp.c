@@ -45,6 +45,7 @@ enum group {
     GROUP_MAIL = 1 << 9,     /* everything that keeping mail takes */
     GROUP_SELF_SIGNAL = 1 << 10,
     GROUP_LOCKS = 1 << 12,   /* locks on ranges of files, and how a library looks at the path of one */
+    GROUP_KEEPS = 1 << 13,   /* files that are replaced as a whole */
     GROUP_TRUNCATE = 1 << 11 /* changing the size of files and memory files, the log's excepted */
 };
 
@@ -65,7 +66,8 @@ static const struct filter filters[SANDBOX_PROFILE_COUNT] = {
                               GROUP_BASE | GROUP_NO_FILES | GROUP_LISTENS | GROUP_PAIRS | GROUP_SOCKOPTS | GROUP_SELF_SIGNAL},
     [SANDBOX_KEYS] = {SCMP_ACT_KILL_PROCESS,
                       GROUP_BASE | GROUP_NO_FILES | GROUP_MEMFD | GROUP_LOCKED | GROUP_TRUNCATE | GROUP_SELF_SIGNAL},
-    [SANDBOX_AUTH] = {SCMP_ACT_ERRNO(EPERM), GROUP_BASE | GROUP_READS | GROUP_PAIRS | GROUP_LOCKED | GROUP_SELF_SIGNAL},
+    [SANDBOX_AUTH] = {SCMP_ACT_ERRNO(EPERM),
+                      GROUP_BASE | GROUP_READS | GROUP_KEEPS | GROUP_PAIRS | GROUP_LOCKED | GROUP_SELF_SIGNAL},
     [SANDBOX_HELPER_HASH] = {SCMP_ACT_KILL_PROCESS, GROUP_BASE | GROUP_NO_FILES | GROUP_LOCKED | GROUP_SELF_SIGNAL},
     [SANDBOX_HELPER_NSS] = {SCMP_ACT_ALLOW, DENY_LIST},
     [SANDBOX_HELPER_SQLITE] = {SCMP_ACT_ERRNO(EPERM), GROUP_BASE | GROUP_READS | GROUP_LOCKS | GROUP_LOCKED | GROUP_SELF_SIGNAL},
@@ -186,6 +188,8 @@ static const int read_calls[] = {
     C(inotify_rm_watch),
     END_OF_CALLS,
 };
+static const int keep_calls[] = {C(openat),   C(rename), C(renameat),  C(renameat2), C(unlink),
+                                 C(unlinkat), C(fsync),  C(fdatasync), C(flock),     END_OF_CALLS};
 /* Landlock says where; the kinds of files that must not be made (links by name, devices, FIFOs) are missing here too. */
 static const int mail_calls[] = {
     C(openat),    C(openat2),   C(open),      C(pwrite64), C(pwritev),   C(pwritev2),        C(preadv2),         C(getdents64),
@@ -451,7 +455,7 @@ static int add_reads(scmp_filter_ctx ctx, unsigned groups)
     const unsigned long writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
     int err = add_calls(ctx, SCMP_ACT_ALLOW, read_calls);
 
-    if (err == 0 && (groups & GROUP_MAIL) == 0)
+    if (err == 0 && (groups & (GROUP_MAIL | GROUP_KEEPS)) == 0)
         err = allow_if(ctx, SCMP_SYS(openat), arg_masked(2, writing, 0));
     return err;
 }
@@ -489,6 +493,8 @@ static int add_groups(scmp_filter_ctx ctx, unsigned groups)
         err = add_reads(ctx, groups);
     if (err == 0 && (groups & GROUP_LOCKS))
         err = add_locks(ctx);
+    if (err == 0 && (groups & GROUP_KEEPS))
+        err = add_calls(ctx, SCMP_ACT_ALLOW, keep_calls);
     if (err == 0 && (groups & GROUP_MAIL))
         err = add_calls(ctx, SCMP_ACT_ALLOW, mail_calls);
     if (err == 0 && (groups & GROUP_TRUNCATE))

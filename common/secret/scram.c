@@ -38,8 +38,8 @@ static bool digest(enum scram_hash hash, struct view a, struct view b, uint8_t *
     return good;
 }
 
-/* RFC 2104, over the digests that are there already: HMAC() would fetch more inside the sandbox. key is one hash long. */
-static bool hmac(enum scram_hash hash, const uint8_t *key, struct view text, uint8_t *out)
+/* Over the digests that are there already: HMAC() would fetch more inside the sandbox. */
+bool scram_hmac(enum scram_hash hash, const uint8_t *key, struct view text, uint8_t *out)
 {
     uint8_t pad[HMAC_BLOCK] = {0}, inner[SCRAM_KEY_MAX];
     memcpy(pad, key, scram_hash_size(hash));
@@ -103,9 +103,9 @@ static int keys_derive(struct scram_keys *keys, struct view password)
     int err = ERR_NOMEM;
     if (PKCS5_PBKDF2_HMAC((const char *)password.ptr, (int)password.len, keys->salt, (int)keys->salt_len, (int)keys->rounds,
                           hash_md(keys->hash), (int)size, salted) == 1 &&
-        hmac(keys->hash, salted, VIEW("Client Key"), client_key) &&
+        scram_hmac(keys->hash, salted, VIEW("Client Key"), client_key) &&
         digest(keys->hash, view_make(client_key, size), view_make(NULL, 0), keys->stored_key) &&
-        hmac(keys->hash, salted, VIEW("Server Key"), keys->server_key))
+        scram_hmac(keys->hash, salted, VIEW("Server Key"), keys->server_key))
         err = 0;
     secret_wipe(salted, sizeof(salted));
     secret_wipe(client_key, sizeof(client_key));
@@ -138,7 +138,7 @@ bool scram_proof_check(const struct scram_keys *keys, struct view auth_message, 
 {
     uint8_t key[SCRAM_KEY_MAX];
     size_t size = scram_hash_size(keys->hash);
-    bool good = proof.len == size && hmac(keys->hash, keys->stored_key, auth_message, key);
+    bool good = proof.len == size && scram_hmac(keys->hash, keys->stored_key, auth_message, key);
     for (size_t i = 0; i < size && good; i++)
         key[i] ^= proof.ptr[i]; /* ClientKey */
     good = good && digest(keys->hash, view_make(key, size), view_make(NULL, 0), key) &&
@@ -149,7 +149,7 @@ bool scram_proof_check(const struct scram_keys *keys, struct view auth_message, 
 
 bool scram_server_signature(const struct scram_keys *keys, struct view auth_message, uint8_t out[static SCRAM_KEY_MAX])
 {
-    return hmac(keys->hash, keys->server_key, auth_message, out);
+    return scram_hmac(keys->hash, keys->server_key, auth_message, out);
 }
 
 int password_scram_verify(const struct password_stored *s, struct view password)

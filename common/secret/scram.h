@@ -31,6 +31,9 @@ size_t scram_hash_size(enum scram_hash hash);
 /* "SCRAM-SHA-256": the name of the scheme and of the mechanism. */
 const char *scram_hash_name(enum scram_hash hash);
 
+/* RFC 2104. key and out: scram_hash_size() bytes. */
+bool scram_hmac(enum scram_hash hash, const uint8_t *key, struct view text, uint8_t *out);
+
 /* The stored form. ERR_CORRUPT. */
 MUST_CHECK int scram_keys_parse(enum scram_hash hash, struct view data, struct scram_keys *out);
 void scram_keys_put(const struct scram_keys *keys, struct buf *out);

@@ -35,6 +35,8 @@ AGAIN(rcpt_result)
 AGAIN(grant)
 AGAIN(lookup)
 AGAIN(found)
+AGAIN(credential)
+AGAIN(credential_done)
 AGAIN(user)
 AGAIN(helper)
 AGAIN(check_pam)
@@ -77,6 +79,9 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_AUTH_GRANT] = again_grant,
     [IPC_MASTER_LOOKUP] = again_lookup,
     [IPC_AUTH_FOUND] = again_found,
+    [IPC_MASTER_CREDENTIAL] = again_credential,
+    [IPC_AUTH_CREDENTIAL] = again_credential_done,
+    [IPC_CTL_CREDENTIAL] = again_credential,
     [IPC_AUTH_HELPER] = again_helper,
     [IPC_AUTH_CHECK_PAM] = again_check_pam,
     [IPC_AUTH_CHECK_HASH] = again_check_hash,

@@ -63,6 +63,8 @@ static struct {
     unsigned nscripts;
     unsigned nhelpers, living;
     enum ipc_kind asked;
+    bool asked_account;
+    char asked_password[64];
     char asked_user[256], asked_rhost[64], asked_hash[256];
     unsigned grants;
     uint64_t grant_conn;
@@ -100,6 +102,8 @@ static inline void helper_note(struct ipc_msg *msg)
     w.asked = msg->kind;
     if (msg->kind == IPC_AUTH_CHECK_PAM) {
         assert_int_equal(msg_check_pam_decode(msg->body, &pam), 0);
+        w.asked_account = pam.account;
+        copy(w.asked_password, sizeof(w.asked_password), pam.password);
         copy(w.asked_user, sizeof(w.asked_user), pam.user);
         copy(w.asked_rhost, sizeof(w.asked_rhost), pam.rhost);
     } else if (msg->kind == IPC_AUTH_CHECK_HASH) {

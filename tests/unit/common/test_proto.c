@@ -139,6 +139,14 @@ static void encode_extreme(unsigned kind, bool big)
     case IPC_WORKER_ENDED:
         ENCODE(id, .id = UINT64_MAX);
         break;
+    case IPC_MASTER_CREDENTIAL:
+    case IPC_CTL_CREDENTIAL:
+        ENCODE(credential, .id = 1, .verb = CREDENTIAL_REMOVE, .user = fill(big ? PROTO_NAME_MAX : 1), .label = fill(n * 64),
+               .secret = fill(n * 32), .code = fill(n * 16), .scopes = 7, .expires = UINT64_MAX);
+        break;
+    case IPC_AUTH_CREDENTIAL:
+        ENCODE(credential_done, .id = 1, .status = 255, .text = fill(n * PROTO_LINES_MAX));
+        break;
     case IPC_MASTER_HELPER:
     case IPC_AUTH_HELPER:
         ENCODE(helper, .kind = HELPER_LDAP, .database = fill(n * PROTO_LABEL_MAX));

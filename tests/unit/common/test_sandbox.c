@@ -138,7 +138,7 @@ static void bad_params(const char *dir)
 {
     const struct sandbox_path path = {dir, true};
     const struct sandbox_params login = {.profile = SANDBOX_LOGIN, .paths = &path, .npaths = 1};
-    const struct sandbox_params auth = {.profile = SANDBOX_AUTH, .paths = &path, .npaths = 1};
+    const struct sandbox_params keys = {.profile = SANDBOX_KEYS, .paths = &path, .npaths = 1};
     const struct sandbox_params none = {.profile = SANDBOX_PROFILE_COUNT};
     const struct sandbox_path missing = {"/does/not/exist", true};
     const struct sandbox_params worker = {.profile = SANDBOX_WORKER, .paths = &missing, .npaths = 1};
@@ -146,7 +146,7 @@ static void bad_params(const char *dir)
     const struct sandbox_params linked = {.profile = SANDBOX_WORKER, .paths = &link, .npaths = 1};
 
     CHILD(sandbox_enter_mode(&login, true) == ERR_STATE);
-    CHILD(sandbox_enter_mode(&auth, true) == ERR_STATE);
+    CHILD(sandbox_enter_mode(&keys, true) == ERR_STATE);
     CHILD(sandbox_enter_mode(&none, true) == ERR_STATE);
     CHILD(sandbox_enter_mode(&worker, true) == ERR_NOTFOUND);
     CHILD(symlink(dir, "/tmp/culver-sandbox-link") == 0);
@@ -389,24 +389,36 @@ static void test_pam(void **state)
 
 static void auth_work(const char *dir)
 {
-    const struct sandbox_path path = {dir, false};
-    const struct sandbox_params params = {.profile = SANDBOX_AUTH, .paths = &path, .npaths = 1};
-    char name[128];
+    char own[128], name[128];
+    const struct sandbox_path paths[] = {{dir, false}, {own, true}};
+    const struct sandbox_params params = {.profile = SANDBOX_AUTH, .paths = paths, .npaths = 2};
     struct stat st;
-    int fd;
+    int fd, folder;
 
     (void)snprintf(name, sizeof(name), "%s/users", dir);
     fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     CHILD(fd >= 0);
     CHILD(write(fd, "line", 4) == 4);
     close(fd);
+    (void)snprintf(own, sizeof(own), "%s/own", dir);
+    CHILD(mkdir(own, 0700) == 0);
     CHILD(sandbox_enter_mode(&params, true) == 0);
     fd = open(name, O_RDONLY | O_CLOEXEC);
     CHILD(fd >= 0 && fstat(fd, &st) == 0 && st.st_size == 4);
     CHILD(stat(name, &st) == 0);
     fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     CHILD(fd >= 0 && inotify_add_watch(fd, dir, IN_CLOSE_WRITE | IN_MOVED_TO) >= 0);
-    CHILD(open(name, O_WRONLY | O_CLOEXEC) < 0 && errno == EPERM);
+    CHILD(open(name, O_WRONLY | O_CLOEXEC) < 0 && errno == EACCES);
+    CHILD(unlink(name) < 0 && errno == EACCES);
+    /* Its own folder: files that replace each other, and nothing else. */
+    folder = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHILD(folder >= 0);
+    fd = openat(folder, "new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    CHILD(fd >= 0 && write(fd, "line", 4) == 4 && fsync(fd) == 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && close(fd) == 0);
+    CHILD(renameat(folder, "new", folder, "file") == 0 && fsync(folder) == 0);
+    CHILD(mkdirat(folder, "x", 0700) < 0 && symlinkat("/", folder, "x") < 0 && mknodat(folder, "x", S_IFIFO | 0600, 0) < 0);
+    CHILD(renameat(folder, "file", AT_FDCWD, name) < 0);
+    CHILD(unlinkat(folder, "file", 0) == 0);
     CHILD(open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES);
     work_base();
     work_pair();
@@ -525,6 +537,8 @@ static int remove_folder(void **state)
     (void)state;
     (void)snprintf(name, sizeof(name), "%s/users", folder);
     (void)unlink(name);
+    (void)snprintf(name, sizeof(name), "%s/own", folder);
+    (void)rmdir(name);
     return rmdir(folder);
 }
 
