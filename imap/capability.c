@@ -77,6 +77,7 @@ static const struct {
     {"CATENATE", NULL},
     {"URL-PARTIAL", NULL},
     {"REPLACE", NULL},
+    {"NOTIFY", NULL},
 };
 
 /* Those that not every session has. */

@@ -92,5 +92,9 @@ static enum imap_step step(struct imap_job *job)
     return imap_job_ok(job, "CREATE completed");
 }
 
-const struct imap_command imap_cmd_create = {
-    .name = "CREATE", .states = IMAP_ANY, .args_size = sizeof(struct create_args), .parse = parse, .step = step};
+const struct imap_command imap_cmd_create = {.name = "CREATE",
+                                             .states = IMAP_ANY,
+                                             .flags = IMAP_CMD_NAMES,
+                                             .args_size = sizeof(struct create_args),
+                                             .parse = parse,
+                                             .step = step};

@@ -42,7 +42,7 @@ static void parse(struct imap_parse *p, struct imap_job *job)
     imap_parse_set(p, &a->set);
     imap_fetch_parse(p, &a->request, job->uid);
     for (size_t i = 0; i < a->request.nitems; i++)
-        a->sets_seen |= a->request.items[i].seen;
+        a->sets_seen |= a->request.items[i].seen && !job->internal;
     if (a->request.vanished && (job->s->enabled & IMAP_ENABLED_QRESYNC) == 0)
         imap_parse_fail(p, "QRESYNC was not enabled");
 }

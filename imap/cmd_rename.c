@@ -53,5 +53,9 @@ static enum imap_step step(struct imap_job *job)
     return job->commit_err != 0 ? imap_job_fail(job, job->commit_err) : imap_job_ok(job, "RENAME completed");
 }
 
-const struct imap_command imap_cmd_rename = {
-    .name = "RENAME", .states = IMAP_ANY, .args_size = sizeof(struct rename_args), .parse = parse, .step = step};
+const struct imap_command imap_cmd_rename = {.name = "RENAME",
+                                             .states = IMAP_ANY,
+                                             .flags = IMAP_CMD_NAMES,
+                                             .args_size = sizeof(struct rename_args),
+                                             .parse = parse,
+                                             .step = step};

@@ -42,5 +42,9 @@ static enum imap_step step(struct imap_job *job)
     return job->commit_err != 0 ? imap_job_fail(job, job->commit_err) : imap_job_ok(job, "UNSUBSCRIBE completed");
 }
 
-const struct imap_command imap_cmd_unsubscribe = {
-    .name = "UNSUBSCRIBE", .states = IMAP_ANY, .args_size = sizeof(struct unsubscribe_args), .parse = parse, .step = step};
+const struct imap_command imap_cmd_unsubscribe = {.name = "UNSUBSCRIBE",
+                                                  .states = IMAP_ANY,
+                                                  .flags = IMAP_CMD_NAMES,
+                                                  .args_size = sizeof(struct unsubscribe_args),
+                                                  .parse = parse,
+                                                  .step = step};

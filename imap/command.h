@@ -17,6 +17,6 @@ extern const struct imap_command imap_cmd_append, imap_cmd_cancelupdate, imap_cm
     imap_cmd_move, imap_cmd_myrights, imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select,
     imap_cmd_setacl, imap_cmd_setmetadata, imap_cmd_setquota, imap_cmd_sort, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
     imap_cmd_thread, imap_cmd_unselect, imap_cmd_unsubscribe;
-extern const struct imap_command imap_cmd_replace;
+extern const struct imap_command imap_cmd_replace, imap_cmd_notify;
 
 #endif

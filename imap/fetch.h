@@ -55,6 +55,8 @@ struct imap_fetch_request {
 /* The items and modifiers, from the space before them. */
 void imap_fetch_parse(struct imap_parse *p, struct imap_fetch_request *r, bool uid);
 
+/* "(" fetch-att … ")": only looked through. */
+void imap_fetch_parse_atts(struct imap_parse *p);
 /* A section alone, as a URL has it (RFC 5092 6): the rest of the text. */
 void imap_section_parse(struct imap_parse *p, struct imap_fetch_item *item);
 /* What it is of the message, its partial range cut out. `made` keeps what had to be put together; the view is of that or of the

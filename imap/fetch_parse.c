@@ -1,4 +1,6 @@
 /* fetch-att (RFC 9051 section 9, RFC 3501, 3516, 7162, 8474, 8514, 8970, 9394). */
+#include <stdlib.h>
+
 #include "common/base/mem.h"
 #include "common/text/text.h"
 #include "imap/fetch.h"
@@ -267,6 +269,16 @@ static void parse_items(struct imap_parse *p, struct imap_fetch_request *r)
         return;
     }
     parse_item(p, r);
+}
+
+void imap_fetch_parse_atts(struct imap_parse *p)
+{
+    struct imap_fetch_request *r = xcalloc(1, sizeof(*r));
+
+    if (imap_parse_peek(p) != '(')
+        imap_parse_fail(p, "Missing opening parenthesis");
+    parse_items(p, r);
+    free(r);
 }
 
 static void parse_modifier(struct imap_parse *p, struct imap_fetch_request *r)

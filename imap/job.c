@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "imap/command.h"
+#include "imap/notify.h"
 #include "imap/respond.h"
 
 #define STACK_MAX 64 /* jobs that may wait for one commit */
@@ -162,6 +163,8 @@ static void committed(void *arg, int err, const struct txn_result *result)
     }
     if (err != 0 && job->commit_err == 0)
         job->commit_err = err;
+    if (err == 0 && (job->cmd->flags & IMAP_CMD_NAMES) != 0)
+        imap_notify_own_names(job->s);
     if (err == 0 && job->cmd->committed != NULL)
         job->cmd->committed(job, result);
     if (job->commits == 0)

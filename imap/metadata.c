@@ -7,6 +7,7 @@
 
 #include "common/base/mem.h"
 #include "common/text/text.h"
+#include "imap/notify.h"
 #include "imap/respond.h"
 
 static const char *const scopes[] = {"/private", "/shared"};
@@ -233,7 +234,7 @@ bool imap_metadata_tell(struct imap_session *s)
     struct annotation_change c;
     uint32_t mailbox = UINT32_MAX; /* of the response that was begun */
 
-    if ((s->enabled & IMAP_ENABLED_METADATA) == 0)
+    if ((s->enabled & IMAP_ENABLED_METADATA) == 0 && s->notify == NULL)
         s->metadata.told = last;
     if (last - s->metadata.told > ANNOTATION_CHANGES_MAX)
         s->metadata.told = last - ANNOTATION_CHANGES_MAX;
@@ -244,6 +245,8 @@ bool imap_metadata_tell(struct imap_session *s)
             continue;
         m = account_find_id(s->acc, c.mailbox);
         if (m == NULL && c.mailbox != 0)
+            continue;
+        if ((s->enabled & IMAP_ENABLED_METADATA) == 0 && !imap_notify_metadata(s, m))
             continue;
         if (c.mailbox != mailbox) {
             if (mailbox != UINT32_MAX)

@@ -13,6 +13,7 @@
 #include "imap/capability.h"
 #include "imap/command.h"
 #include "imap/context.h"
+#include "imap/notify.h"
 #include "imap/respond.h"
 
 static uint64_t clock_us(void)
@@ -48,7 +49,7 @@ static void on_news(void *arg)
     struct imap_session *s = arg;
 
     s->news = true;
-    if (s->head != NULL)
+    if (s->head != NULL || s->notify != NULL)
         s->host->wake(s->host);
 }
 
@@ -56,7 +57,7 @@ static void on_annotations(void *arg)
 {
     struct imap_session *s = arg;
 
-    if ((s->enabled & IMAP_ENABLED_METADATA) != 0)
+    if ((s->enabled & IMAP_ENABLED_METADATA) != 0 || s->notify != NULL)
         on_news(s);
 }
 
@@ -64,6 +65,7 @@ void imap_session_unselect(struct imap_session *s)
 {
     imap_tell_free(s);
     imap_context_cancel_all(s);
+    imap_notify_unselected(s);
     uidset_free(&s->saved);
     if (s->view == NULL)
         return;
@@ -174,6 +176,7 @@ void imap_session_free(struct imap_session **session)
     imap_job_free(&s->held);
     imap_job_free(&s->receiving);
     imap_session_unselect(s);
+    imap_notify_free(&s->notify);
     account_watch_free(&s->watch);
     buf_free(&s->final_tag);
     free(s);
@@ -248,6 +251,17 @@ static bool read_input(struct imap_session *s)
     return false;
 }
 
+/* News while no command is in progress (RFC 5465 3.1). False: the slice is over. */
+static bool tell_unasked(struct imap_session *s)
+{
+    if (s->notify == NULL || s->receiving != NULL || buf_len(&s->final_tag) > 0 || (!s->news && !s->telling))
+        return true;
+    if (!s->telling)
+        imap_tell_begin(s, imap_notify_expunges(s));
+    s->telling = !imap_tell_step(s, false);
+    return !s->telling;
+}
+
 /* Works on the queue. True when input may be read now. */
 static bool work(struct imap_session *s, enum session_run *run_out)
 {
@@ -272,6 +286,10 @@ static bool work(struct imap_session *s, enum session_run *run_out)
         imap_job_queue(s, &s->held);
         *run_out = SESSION_AGAIN;
         return work(s, run_out);
+    }
+    if (!tell_unasked(s)) {
+        *run_out = outq_len(s->host->out) > SESSION_OUT_HIGH ? SESSION_WAIT : SESSION_AGAIN;
+        return false;
     }
     return true;
 }

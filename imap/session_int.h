@@ -51,6 +51,7 @@ enum imap_command_flags {
     IMAP_CMD_WRITE = 4,        /* not in a mailbox opened with EXAMINE */
     IMAP_CMD_HOLD_EXPUNGE = 8, /* no EXPUNGE responses with it, but in its UID form (RFC 9051 7.5.1) */
     IMAP_CMD_QUIET = 16,       /* tells no changes at all before its answer */
+    IMAP_CMD_NAMES = 64,       /* changes names or subscriptions */
     IMAP_CMD_NO_NUMBERS = 32   /* has a UID form, but uses no message numbers without it either */
 };
 
@@ -80,6 +81,7 @@ struct imap_job {
     bool waits;            /* the last step returned IMAP_STEP_COMMIT */
     enum imap_job_phase phase;
     bool telling;     /* the tell has begun */
+    bool internal;    /* no client gave it: it is not answered, and sets no flags */
     bool hold;        /* no EXPUNGE with this one, its UID form or not */
     unsigned commits; /* transactions that are not committed yet */
     int commit_err;   /* the first error of a transaction */
@@ -122,6 +124,8 @@ struct imap_session {
         uint64_t told, own_first, own_last;
     } metadata; /* changes of annotations by their numbers: up to where they are told, and those that the session made last */
     struct account_watch *watch; /* for them */
+    struct imap_notify *notify;  /* notify.h; NULL until NOTIFY is used */
+    bool telling;                /* news, while no command is in progress */
     uint64_t bad_commands;       /* in a row */
     bool closing;
     bool mid_response; /* a response is being written in slices: nothing may come between */
@@ -155,10 +159,10 @@ static inline bool imap_session_recent(const struct imap_session *s)
 {
     return (s->enabled & IMAP_ENABLED_REV2) == 0;
 }
-/* Unsolicited FETCH responses have the UID (RFC 7162 3.2.4, RFC 9051 appendix E). */
+/* Unsolicited FETCH responses have the UID (RFC 7162 3.2.4, RFC 9051 appendix E, RFC 5465 5.1). */
 static inline bool imap_session_tells_uid(const struct imap_session *s)
 {
-    return (s->enabled & (IMAP_ENABLED_CONDSTORE | IMAP_ENABLED_REV2)) != 0;
+    return (s->enabled & (IMAP_ENABLED_CONDSTORE | IMAP_ENABLED_REV2)) != 0 || s->notify != NULL;
 }
 /* Message numbers are neither taken nor told (RFC 9586). */
 static inline bool imap_session_uidonly(const struct imap_session *s)

@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "imap/context.h"
 #include "imap/metadata.h"
+#include "imap/notify.h"
 #include "imap/respond.h"
 #include "imap/rights.h"
 #include "imap/vanished.h"
@@ -53,12 +54,13 @@ void imap_tell_begin(struct imap_session *s, bool allow_expunge)
 
     imap_tell_free(s);
     s->news = false;
-    if (s->view == NULL)
+    if (s->view == NULL || !imap_notify_tells(s, allow_expunge))
         return;
     before = mailbox_view_count(s->view);
     mailbox_view_sync(s->view, allow_expunge, &c);
     if (s->contexts != NULL)
         touch_contexts(s, &c, before);
+    imap_notify_synced(s, &c, before);
     if ((s->enabled & (IMAP_ENABLED_QRESYNC | IMAP_ENABLED_UIDONLY)) != 0) {
         for (size_t i = c.nexpunged; i > 0; i--) /* highest first: adding in rising order is cheap */
             uidset_add(&s->tell.vanished, c.expunged_uids[i - 1]);
@@ -197,7 +199,7 @@ bool imap_tell_step(struct imap_session *s, bool with_uid)
         if (imap_slice_over(s))
             return false;
     }
-    if (!imap_metadata_tell(s))
+    if (!imap_notify_tell(s) || !imap_metadata_tell(s))
         return false;
     if (s->contexts != NULL && !imap_context_step(s))
         return false;

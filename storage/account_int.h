@@ -138,6 +138,7 @@ struct account {
     uint64_t annotation_bytes, annotation_staged; /* of all mailboxes too */
     struct annotation_note *notes;                /* a ring of their last changes; NULL: there was none yet */
     uint64_t nnotes;                              /* that ever were */
+    uint64_t applied, applied_told;               /* transactions since it was opened; watches know of */
     bool notes_new;                               /* watches are not told of all yet */
     struct account_watch *watches;
     uint32_t next_mailbox_id, last_uidvalidity;

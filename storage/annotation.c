@@ -93,7 +93,7 @@ struct account_watch {
     struct account *acc;
     void (*fn)(void *arg);
     void *arg;
-    bool due;
+    bool due, all;
     struct account_watch *prev, *next;
 };
 
@@ -159,15 +159,24 @@ void account_watch_free(struct account_watch **watch)
     free(w);
 }
 
+void account_watch_all(struct account_watch *watch, bool all)
+{
+    watch->all = all;
+}
+
+uint64_t account_changes(const struct account *acc)
+{
+    return acc->applied;
+}
+
 void watches_notify(struct account *acc)
 {
     struct account_watch *w;
 
-    if (!acc->notes_new)
-        return;
-    acc->notes_new = false;
     for (w = acc->watches; w != NULL; w = w->next)
-        w->due = true;
+        w->due = acc->notes_new || (w->all && acc->applied != acc->applied_told);
+    acc->notes_new = false;
+    acc->applied_told = acc->applied;
     w = acc->watches;
     while (w != NULL) {
         if (!w->due) {

@@ -124,6 +124,7 @@ static void apply_one(struct account *acc, struct txn *t)
     if (account_apply(acc, &t->where, &r) != 0)
         PANIC("cannot read back a transaction");
     t->applied = true;
+    acc->applied++;
     finish(t, 0, &r.pub);
     apply_result_free(&r);
 }

@@ -27,10 +27,13 @@ struct annotation_change {
 uint64_t account_annotation_changes(const struct account *acc);
 /* False: that was longer ago, or has not been yet. The entry is valid until the next commit. */
 bool account_annotation_change(const struct account *acc, uint64_t number, struct annotation_change *out);
-/* Is called at the end of a commit that changed annotations. */
+/* Is called at the end of a commit that changed annotations, or (account_watch_all) anything. */
 struct account_watch;
 struct account_watch *account_watch_new(struct account *acc, void (*fn)(void *arg), void *arg);
 void account_watch_free(struct account_watch **watch);
+void account_watch_all(struct account_watch *watch, bool all);
+/* Grows with every change of the account, whatever it is. */
+uint64_t account_changes(const struct account *acc);
 
 /* As account_annotation_each() and account_annotation(). */
 void mailbox_annotation_each(const struct mailbox *m, annotation_fn *fn, void *arg);
