@@ -203,7 +203,7 @@ PKG_BUILD := gcc make libc6-dev pkg-config libssl-dev libsodium-dev libpam0g-dev
 	libutf8proc-dev zlib1g-dev openssl
 PKG_AUTH_DB := libsqlite3-dev libpq-dev libldap-dev
 PKG_TEST := $(PKG_AUTH_DB) postgresql sqlite3 slapd ldap-utils libcmocka-dev python3 python3-pytest python3-pytest-timeout postfix isync fetchmail mutt curl libpam-wrapper libpam-pwdfile \
-	libpam-modules util-linux procps iproute2 passwd strace e2fsprogs mount gsasl fail2ban \
+	libpam-modules util-linux procps iproute2 passwd strace e2fsprogs mount gsasl getmail6 mpop fail2ban \
 	dovecot-core dovecot-imapd libmail-imapclient-perl libio-socket-ssl-perl offlineimap3 neomutt \
 	$(if $(shell command -v npm),,nodejs npm)
 PKG_LINT := clang clang-format clang-tidy

@@ -24,6 +24,11 @@ LMTP = {
     "RFC 3030 2 BDAT without recipients": [
         ("LHLO x", "250"), (b"BDAT 3\r\nabc", "503"), ("MAIL FROM:<>", "250"), (b"BDAT 3\r\nabc", "503"), ("RCPT TO:<alice>", "503"),
         ("NOOP", "250")],
+    "RFC 3207 4 STARTTLS where there is no TLS": [
+        ("LHLO x", "250"), ("STARTTLS now", "501"), ("STARTTLS", "502")],
+    "RFC 5233 1 an address extension": [
+        ("LHLO x", "250"), ("MAIL FROM:<>", "250"), ("RCPT TO:<alice+Folder>", "250"), ('RCPT TO:<"alice+a b">', "250"),
+        ("RCPT TO:<nosuch+Folder>", "550"), ('RCPT TO:<"">', "550"), ("RCPT TO:<alice%example.org>", "550")],
     "RFC 5321 4.1.1 the others": [
         ("NOOP", "250"), ("NOOP any text", "250"), ("VRFY alice", "252"), ("RSET", "250"), ("FROB", "500"), ("", "500"), ("QUIT", "221")],
 }
@@ -41,6 +46,15 @@ POP3 = {
     "RFC 1939 5 DELE and RSET": [
         ("USER bob", "+OK"), ("PASS pw-bob", "+OK"), ("DELE 1", "+OK"), ("DELE 1", "-ERR"), ("RETR 1", "-ERR"), ("LIST 1", "-ERR"),
         ("STAT", "+OK 1 "), ("RSET", "+OK"), ("STAT", "+OK 2 "), ("DELE 3", "-ERR"), ("QUIT", "+OK")],
+    "RFC 6856 2 and 3 UTF8 and LANG": [
+        ("UTF8 x", "-ERR"), ("UTF8", "+OK"), ("LANG *", "+OK en "), ("LANG en-US", "+OK en "), ("LANG tlh", "-ERR"), ("STLS", "-ERR"),
+        ("USER alice", "+OK"), ("PASS pw-alice", "+OK"), ("UTF8", "-ERR"), ("LANG en", "+OK en "), ("LANG tlh", "-ERR")],
+    "RFC 1939 7 user+folder": [
+        ("USER alice+INBOX", "+OK"), ("PASS pw-alice", "+OK"), ("STAT", "+OK "), ("QUIT", "+OK")],
+    "RFC 2449 8.1.2 a folder that does not exist": [
+        ("USER alice+nosuch", "+OK"), ("PASS pw-alice", "-ERR [SYS/PERM]")],
+    "RFC 5034 4 AUTH cancelled, and not base64": [
+        ("AUTH PLAIN", "+ "), ("*", "-ERR"), ("AUTH PLAIN", "+ "), ("=AAA", "-ERR"), ("AUTH PLAIN AAA=BBB", "-ERR")],
     "RFC 5034 4 AUTH": [
         ("AUTH FROB", "-ERR"), ("AUTH PLAIN !!!", "-ERR"), ("AUTH PLAIN AGFsaWNlAHB3LWFsaWNl", "+OK")],
 }
