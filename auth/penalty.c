@@ -1,6 +1,7 @@
 /*
- * Two set-associative tables; the entry whose last failure is oldest gives way. Keys are SipHash values under a random key, so
- * nobody can aim at an entry, and no name or address is kept. Counts halve with every quiet minute.
+ * Set-associative tables; the entry with the fewest failures gives way, of several the oldest, so that who fails often is not
+ * forgotten for a flood of others. Keys are SipHash values under a random key, so nobody can aim at an entry, and no name or
+ * address is kept. Counts halve with every quiet minute.
  */
 #include "auth/penalty.h"
 
@@ -65,14 +66,26 @@ static uint64_t hash(const struct penalty *p, struct view v)
     return h == 0 ? 1 : h;
 }
 
-/* 0: an address that is not counted. */
-static uint64_t peer_key(const struct penalty *p, const struct net_addr *peer)
+/* What an address is counted as. A host has an IPv6 /64 for itself, and who has a /48 has many of those. */
+struct peer_key {
+    uint64_t key;
+    uint32_t nfree; /* failures before its attempts are spaced */
+};
+#define KEYS 2
+
+static size_t peer_keys(const struct penalty *p, const struct net_addr *peer, struct peer_key keys[static KEYS])
 {
-    uint8_t bytes[9] = {peer->family};
+    uint8_t bytes[10] = {peer->family, peer->family == 4 ? 32 : 64};
     if (peer->family == 0 || net_addr_is_loopback(peer))
         return 0;
-    memcpy(bytes + 1, peer->ip, peer->family == 4 ? 4 : 8);
-    return hash(p, view_make(bytes, sizeof(bytes)));
+    memcpy(bytes + 2, peer->ip, peer->family == 4 ? 4 : 8);
+    keys[0] = (struct peer_key){hash(p, view_make(bytes, sizeof(bytes))), PENALTY_FREE};
+    if (peer->family == 4)
+        return 1;
+    bytes[1] = 48;
+    memset(bytes + 2 + 6, 0, 2);
+    keys[1] = (struct peer_key){hash(p, view_make(bytes, sizeof(bytes))), PENALTY_FREE_SITE};
+    return 2;
 }
 
 static uint32_t count_now(const struct entry *e, uint64_t now)
@@ -81,32 +94,48 @@ static uint32_t count_now(const struct entry *e, uint64_t now)
     return halvings >= 32 ? 0 : e->count >> halvings;
 }
 
+/* Before the other one. */
+static bool gives_way(const struct entry *e, const struct entry *other, uint64_t now)
+{
+    if (e->key == 0 || other->key == 0)
+        return e->key == 0;
+    uint32_t count = count_now(e, now), others = count_now(other, now);
+    return count != others ? count < others : e->last < other->last;
+}
+
 /* The entry for key; with make, one is made when there is none. */
 static struct entry *table_find(struct table *t, uint64_t key, uint64_t now, bool make)
 {
-    struct entry *set = t->sets[key % SETS], *oldest = &set[0];
+    struct entry *set = t->sets[key % SETS], *victim = &set[0];
     for (unsigned i = 0; i < WAYS; i++) {
         if (set[i].key == key)
             return &set[i];
-        if (set[i].key == 0 || (oldest->key != 0 && set[i].last < oldest->last))
-            oldest = &set[i];
+        if (gives_way(&set[i], victim, now))
+            victim = &set[i];
     }
     if (!make)
         return NULL;
-    *oldest = (struct entry){.key = key, .last = now};
-    return oldest;
+    *victim = (struct entry){.key = key, .last = now};
+    return victim;
 }
 
 uint64_t penalty_admit(struct penalty *p, uint64_t now, uint64_t backlog_ms, const struct net_addr *peer)
 {
-    uint64_t key = peer_key(p, peer);
-    struct entry *e = key == 0 ? NULL : table_find(p->peers, key, now, false);
-    if (e == NULL || count_now(e, now) < PENALTY_FREE)
-        return 0;
-    uint64_t turn = MAX_OF(e->turn, now);
+    struct peer_key keys[KEYS];
+    struct entry *spaced[KEYS];
+    size_t n = peer_keys(p, peer, keys), nspaced = 0;
+    uint64_t turn = now;
+    for (size_t i = 0; i < n; i++) {
+        struct entry *e = table_find(p->peers, keys[i].key, now, false);
+        if (e == NULL || count_now(e, now) < keys[i].nfree)
+            continue;
+        spaced[nspaced++] = e;
+        turn = MAX_OF(turn, e->turn);
+    }
     if (turn - now > backlog_ms)
         return PENALTY_REFUSED;
-    e->turn = turn + PENALTY_SPACE_MS;
+    for (size_t i = 0; i < nspaced; i++)
+        spaced[i]->turn = turn + PENALTY_SPACE_MS;
     return turn - now;
 }
 
@@ -122,11 +151,12 @@ static void entry_count(struct entry *e, uint64_t now, uint64_t guess)
 
 void penalty_failed(struct penalty *p, uint64_t now, const struct net_addr *peer, struct view user, struct view password)
 {
-    uint64_t key = peer_key(p, peer);
+    struct peer_key keys[KEYS];
+    size_t n = peer_keys(p, peer, keys);
     uint64_t parts[2] = {hash(p, user), hash(p, password)};
     uint64_t guess = hash(p, view_make(parts, sizeof(parts)));
-    if (key != 0)
-        entry_count(table_find(p->peers, key, now, true), now, guess);
+    for (size_t i = 0; i < n; i++)
+        entry_count(table_find(p->peers, keys[i].key, now, true), now, guess);
     entry_count(table_find(p->users, parts[0], now, true), now, guess);
     sodium_memzero(parts, sizeof(parts));
 }
@@ -140,10 +170,15 @@ static uint64_t delay_of(const struct penalty *p, uint32_t count)
 
 uint64_t penalty_hold(struct penalty *p, uint64_t now, uint64_t started, const struct net_addr *peer, struct view user)
 {
-    uint64_t key = peer_key(p, peer);
-    const struct entry *by_peer = key == 0 ? NULL : table_find(p->peers, key, now, false);
+    struct peer_key keys[KEYS];
+    size_t n = peer_keys(p, peer, keys);
     const struct entry *by_user = table_find(p->users, hash(p, user), now, false);
-    uint32_t count = MAX_OF(by_peer == NULL ? 0 : count_now(by_peer, now), by_user == NULL ? 0 : count_now(by_user, now));
+    uint32_t count = by_user == NULL ? 0 : count_now(by_user, now);
+    for (size_t i = 0; i < n; i++) {
+        const struct entry *e = table_find(p->peers, keys[i].key, now, false);
+        uint32_t failed = e == NULL ? 0 : count_now(e, now);
+        count = MAX_OF(count, failed * PENALTY_FREE / keys[i].nfree);
+    }
     uint64_t delay = delay_of(p, count), spent = now - started;
     if (delay == 0)
         return 0;

@@ -1,5 +1,6 @@
 /*
- * Remembers failed log-ins by address (IPv6: by /64) and by user, in tables of fixed size, to slow guessing down:
+ * Remembers failed log-ins by address (IPv6: by /64, and by /48, which has 65536 of them) and by user, in tables of fixed size,
+ * to slow guessing down:
  *  - every failure is answered late, and later with each further one;
  *  - an address with several recent failures has its attempts looked at one at a time, some seconds apart.
  * A user is never locked out by others' failures: for a user only the answer to a failure becomes slower. Addresses of this host
@@ -11,7 +12,8 @@
 
 #include "auth/name.h"
 
-#define PENALTY_FREE 5 /* failures of an address after which its attempts are spaced */
+#define PENALTY_FREE 5       /* failures of an address after which its attempts are spaced */
+#define PENALTY_FREE_SITE 20 /* the same for an IPv6 /48 */
 #define PENALTY_SPACE_MS 2000
 #define PENALTY_BACKLOG_MS 15000 /* an attempt that would have to wait longer is refused */
 #define PENALTY_REFUSED UINT64_MAX

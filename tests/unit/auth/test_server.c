@@ -558,6 +558,64 @@ static void test_penalty(void **state)
     penalty_free(&p);
 }
 
+/* Hopping through the /64s of a /48 does not help for long; the neighbours of that /48 are not meant. */
+static void test_penalty_site(void **state)
+{
+    struct net_addr a = {.family = 6, .ip = {0x20, 1, 0xd, 0xb8, 0, 1}}, other = {.family = 6, .ip = {0x20, 1, 0xd, 0xb8, 0, 2}};
+    struct penalty *p = penalty_new(2000);
+    (void)state;
+    for (unsigned i = 0; i < PENALTY_FREE_SITE; i++) {
+        a.ip[7] = (uint8_t)i;
+        assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &a), 0);
+        penalty_failed(p, 1000, &a, VIEW("alice"), view_make(&i, sizeof(i)));
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        a.ip[7] = (uint8_t)(100 + i);
+        assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &a), i * PENALTY_SPACE_MS);
+        assert_int_equal(penalty_admit(p, 1000, PENALTY_BACKLOG_MS, &other), 0);
+    }
+    assert_true(penalty_hold(p, 1000, 1000, &a, VIEW("nobody")) > penalty_hold(p, 1000, 1000, &other, VIEW("nobody")));
+    penalty_free(&p);
+}
+
+/* A thousand guesses of one address at once: after the fifth failure one is looked at in two seconds; others do not notice. */
+static void test_penalty_thousand(void **state)
+{
+    const struct net_addr a = {.family = 4, .ip = {192, 0, 2, 1}}, b = {.family = 4, .ip = {192, 0, 2, 2}};
+    struct penalty *p = penalty_new(2000);
+    unsigned looked_at = 0, failed = 0;
+    (void)state;
+    for (uint64_t now = 1000; now < 61000; now += 100) {
+        for (unsigned i = 0; i < 2; i++) { /* 1200 of them in a minute */
+            if (penalty_admit(p, now, 0, &a) != 0)
+                continue;
+            looked_at += failed >= PENALTY_FREE ? 1 : 0;
+            failed++;
+            penalty_failed(p, now, &a, VIEW("alice"), view_make(&failed, sizeof(failed)));
+        }
+        assert_int_equal(penalty_admit(p, now, 0, &b), 0);
+    }
+    assert_in_range(looked_at, 25, 30);
+    penalty_free(&p);
+}
+
+/* A million sources: no more memory than before, no time to speak of, and whoever goes on failing is still known. */
+static void test_penalty_million(void **state)
+{
+    const struct net_addr a = {.family = 4, .ip = {192, 0, 2, 1}};
+    struct penalty *p = penalty_new(2000);
+    (void)state;
+    for (uint32_t i = 0; i < 1000000; i++) {
+        struct net_addr peer = {.family = 6, .ip = {0x20, 1, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
+        penalty_failed(p, 1000 + i, &peer, view_make(&i, sizeof(i)), VIEW("x"));
+        if (i % 10000 == 0)
+            penalty_failed(p, 1000 + i, &a, VIEW("alice"), view_make(&i, sizeof(i)));
+    }
+    assert_int_equal(penalty_admit(p, 1001000, PENALTY_BACKLOG_MS, &a), 0);
+    assert_true(penalty_admit(p, 1001000, PENALTY_BACKLOG_MS, &a) > 0);
+    penalty_free(&p);
+}
+
 static void test_stop(void **state)
 {
     (void)state;
@@ -600,6 +658,9 @@ int main(void)
         cmocka_unit_test(test_domain),
         cmocka_unit_test(test_too_many_failures),
         cmocka_unit_test(test_penalty),
+        cmocka_unit_test(test_penalty_site),
+        cmocka_unit_test(test_penalty_thousand),
+        cmocka_unit_test(test_penalty_million),
         cmocka_unit_test(test_stop),
     };
     return world_main(tests, ARRAY_LEN(tests));
