@@ -55,6 +55,7 @@ struct imap_notify_state {
 
 struct imap_notify {
     struct imap_pool pool; /* of the groups */
+    struct view text;      /* the command */
     struct imap_notify_group groups[NOTIFY_GROUPS_MAX];
     size_t ngroups;
     unsigned selected; /* events of the selected mailbox */
@@ -68,6 +69,13 @@ struct imap_notify {
 };
 
 void imap_notify_free(struct imap_notify **n);
+
+/* For moving a session to another process. True when the client was told of everything, so that what it asked for is all that
+ * must be moved: the command's text, empty when there was none. */
+bool imap_notify_settled(const struct imap_session *s);
+struct view imap_notify_text(const struct imap_session *s);
+/* Takes the text up again in a session whose mailbox is selected already; says nothing. ERR_SYNTAX. */
+MUST_CHECK int imap_notify_restore(struct imap_session *s, struct view text);
 
 /* Hooks of telling (tell.c). May changes of the selected mailbox be told at all? */
 bool imap_notify_tells(struct imap_session *s, bool allow_expunge);
