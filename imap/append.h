@@ -24,8 +24,17 @@ struct append_message {
     size_t first_part, nparts; /* of args.parts */
 };
 
+/* A literal as it was announced: what a session's record has of the command (freeze.c). */
+struct append_literal {
+    struct view text; /* of the command: from the literal before, or the beginning, to this one's header */
+    bool url, in_part;
+    size_t index; /* of args.parts (url or in_part), or of args.messages; SIZE_MAX: it is not kept */
+};
+
 struct append_args {
     struct view name;
+    struct append_literal *literals;
+    size_t nliterals, cap_literals;
     struct append_message *messages;
     size_t n, cap;
     struct append_part *parts;
@@ -63,6 +72,11 @@ void imap_append_literal(struct imap_session *s, struct view text, const struct 
 void imap_append_bytes(struct imap_session *s, struct view bytes);
 /* The line that ends the command. */
 void imap_append_end(struct imap_session *s, struct view text);
+
+/* A command whose literals are coming in, as part of a session's record (freeze.c). *spool_out: the descriptor that it needs. */
+void imap_append_freeze(const struct imap_job *job, struct buf *out, int *spool_out);
+/* In a job whose tag and name were read; takes *spool when it has need of it. Fails the cursor when it cannot be true. */
+void imap_append_thaw(struct imap_job *job, struct imap_parse *p, struct cursor *c, int *spool);
 
 /* The mailbox and what follows it, of a command that has no literal at all. */
 void imap_append_parse(struct imap_parse *p, struct imap_job *job);

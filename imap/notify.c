@@ -171,6 +171,23 @@ static void overflow(struct imap_session *s, struct imap_notify *n)
     imap_put_untagged(s, IMAP_OK, "NOTIFICATIONOVERFLOW", "Too many mailboxes to be watched");
 }
 
+void imap_notify_give_up(struct imap_session *s)
+{
+    struct imap_notify *n = s->notify;
+
+    if (n == NULL)
+        return;
+    if (n->ngroups > 0 || n->selected != 0)
+        overflow(s, n);
+    n->first_new = n->last_new = 0;
+}
+
+void imap_notify_none(struct imap_session *s)
+{
+    s->notify = xcalloc(1, sizeof(*s->notify));
+    imap_pool_init(&s->notify->pool, IMAP_POOL_MAX);
+}
+
 bool imap_notify_tell(struct imap_session *s)
 {
     struct imap_notify *n = s->notify;

@@ -89,6 +89,11 @@ bool imap_notify_expunges(const struct imap_session *s);
 bool imap_notify_metadata(const struct imap_session *s, const struct mailbox *m);
 
 void imap_notify_unselected(struct imap_session *s);
+/* The session is to be frozen, and what it keeps of the account is not: as if NONE had been said, and the client is told
+ * NOTIFICATIONOVERFLOW (RFC 5465 5.8). */
+void imap_notify_give_up(struct imap_session *s);
+/* The state that leaves, in a session that was thawed. */
+void imap_notify_none(struct imap_session *s);
 /* A command of this session has changed names: that is no news to its client. */
 void imap_notify_own_names(struct imap_session *s);
 

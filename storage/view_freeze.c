@@ -40,7 +40,7 @@ static void record_free(struct record *r)
 static void put_rec(struct buf *out, const struct msg_rec *rec)
 {
     buf_put_u32(out, rec->uid);
-    buf_put_u16(out, rec->flags & REC_FLAGS);
+    buf_put_u16(out, rec->flags & (REC_FLAGS | REC_GONE | REC_OPEN_END));
     buf_put_u16(out, (uint16_t)rec->zone);
     buf_put_u64(out, rec->modseq);
     buf_put_u64(out, rec->size);
@@ -63,7 +63,7 @@ static void get_rec(struct cursor *c, struct msg_rec *rec)
     struct view id;
 
     rec->uid = cursor_u32(c);
-    rec->flags = (cursor_u16(c) & REC_FLAGS) | REC_GONE;
+    rec->flags = cursor_u16(c) & (REC_FLAGS | REC_GONE | REC_OPEN_END);
     rec->zone = (int16_t)cursor_u16(c);
     rec->modseq = cursor_u64(c);
     rec->size = cursor_u64(c);
@@ -150,7 +150,7 @@ static void add_uids(const struct mailbox_view *v, uint32_t first, uint32_t last
     }
 }
 
-/* The records of those that are gone: a mailbox that was deleted has no other. */
+/* The records of those that are gone, or that are in a mailbox that was deleted. */
 static int collect_ghosts(const struct mailbox_view *v, struct record *r)
 {
     uint64_t most = v->m->gone ? v->count : (uint64_t)v->held.n + v->nghosts;
@@ -195,27 +195,53 @@ int mailbox_view_freeze(struct mailbox_view *v, struct buf *out)
 
 /* --- thawing ----------------------------------------------------------------------------------------------------------- */
 
-/* Stands for one that was deleted; goes with its view. */
-static struct mailbox *mailbox_departed(struct account *acc, const struct record *r)
+/* What the record has of a message that the mailbox has no more; next: where to look, rising with uid. */
+static struct msg_rec ghost_find(const struct record *r, uint32_t uid, uint32_t *next)
 {
-    struct mailbox *m = mailbox_new(acc, r->mailbox, VIEW("?"));
+    while (*next < r->nghosts && r->ghosts[*next].uid < uid)
+        ++*next;
+    if (*next < r->nghosts && r->ghosts[*next].uid == uid)
+        return r->ghosts[*next];
+    /* It went after the record was made: there is nothing of it but its number. */
+    return (struct msg_rec){.uid = uid, .seg = UINT32_MAX};
+}
 
+static void departed_add(struct mailbox *m, struct msg_rec rec)
+{
+    if ((rec.flags & REC_GONE) != 0)
+        idx_add(&m->expunged, m->ntail);
+    else
+        m->messages++;
+    m->tail[m->ntail++] = rec;
+}
+
+/* Stands for a mailbox that was deleted: its messages can be read until the view is closed, and nobody is told that they are
+ * gone. ERR_LIMIT. */
+static int mailbox_departed(struct account *acc, const struct record *r, struct mailbox **out)
+{
+    uint64_t n = uidset_count(&r->known);
+    struct mailbox *m;
+    uint32_t next = 0;
+
+    if (n > VIEW_GHOSTS_MAX)
+        return ERR_LIMIT;
+    m = mailbox_new(acc, r->mailbox, VIEW("?"));
     m->uidvalidity = r->uidvalidity;
     m->uidnext = r->end_uid;
     m->gone = m->loaded = true;
-    return m;
+    m->ctail = (uint32_t)n;
+    m->tail = xcalloc((size_t)n + 1, sizeof(*m->tail));
+    for (size_t i = 0; i < r->known.n; i++)
+        for (uint32_t uid = r->known.ranges[i].first; uid <= r->known.ranges[i].last; uid++)
+            departed_add(m, ghost_find(r, uid, &next));
+    *out = m;
+    return 0;
 }
 
 static void add_ghost(struct mailbox_view *v, const struct record *r, uint32_t uid, uint32_t *next)
 {
-    struct msg_rec *ghost = &v->ghosts[v->nghosts];
-
-    while (*next < r->nghosts && r->ghosts[*next].uid < uid)
-        ++*next;
-    if (*next < r->nghosts && r->ghosts[*next].uid == uid)
-        *ghost = r->ghosts[*next];
-    else /* it went after the record was made: there is nothing of it but its number */
-        *ghost = (struct msg_rec){.uid = uid, .flags = REC_GONE, .seg = UINT32_MAX};
+    v->ghosts[v->nghosts] = ghost_find(r, uid, next);
+    v->ghosts[v->nghosts].flags |= REC_GONE;
     v->map->idx[v->count++] = VIEW_GHOST | v->nghosts++;
 }
 
@@ -317,8 +343,11 @@ static int thaw(struct account *acc, struct record *r, struct mailbox_view **out
 
     if (r->end_uid == 0 || (m != NULL && m->uidvalidity == r->uidvalidity && r->end_uid > m->uidnext))
         return ERR_PROTO;
-    if (m == NULL || m->uidvalidity != r->uidvalidity)
-        m = mailbox_departed(acc, r);
+    if (m == NULL || m->uidvalidity != r->uidvalidity) {
+        err = mailbox_departed(acc, r, &m);
+        if (err != 0)
+            return err;
+    }
     mailbox_need(m);
     v = xcalloc(1, sizeof(*v));
     v->acc = acc;

@@ -32,6 +32,8 @@
 #define PROTO_RECORD_MAX 8192 /* a user's record as a database has it */
 #define PROTO_LABEL_MAX 64    /* of a section of the configuration */
 #define PROTO_VALUE_MAX 1024  /* a value in it */
+/* A frozen session as a file, with its unsent output. */
+#define PROTO_FROZEN_MAX ((uint64_t)256 << 20)
 
 /* What the table says of one kind; NULL for an unknown one. */
 struct ipc_rule {
@@ -90,7 +92,8 @@ struct msg_cert {
     uint32_t index;   /* cert i belongs to key i; 0 is the default certificate */
     struct view name; /* server name it is for; empty: the default. <= 255 */
 };
-/* IPC_MASTER_TAKEN, IPC_WORKER_ENDED, IPC_MASTER_KICK: a connection or session id (they are the same number). */
+/* IPC_MASTER_TAKEN, IPC_WORKER_ENDED, IPC_WORKER_THAWED, IPC_MASTER_KICK: a connection or session id (they are the same number).
+ */
 struct msg_id {
     uint64_t id;
 };
@@ -285,6 +288,21 @@ struct msg_session {
     struct view tag, input, final;
     struct view detail; /* of the grant */
 };
+/* IPC_WORKER_FROZEN */
+struct msg_frozen {
+    uint64_t session_id;
+    uint64_t size; /* of the record in the memfd; <= PROTO_FROZEN_MAX */
+    bool quiet;    /* nothing is unsent, so a farewell may be put */
+};
+/* IPC_MASTER_THAW: the session's facts are master's own. */
+struct msg_thaw {
+    uint64_t session_id;
+    enum proto_protocol protocol;
+    struct net_addr peer, local;
+    bool tls;
+    uint64_t size;
+    bool quiet;
+};
 /* IPC_LCONN_DELIVER (rcpt_id names the grant) and IPC_MASTER_DELIVER (session_id = the LMTP connection's id) */
 struct msg_deliver {
     uint64_t session_id; /* 0 in IPC_LCONN_DELIVER */
@@ -321,11 +339,12 @@ enum ctl_verb {
     CTL_RELOAD,
     CTL_STOP,
     CTL_LOOKUP, /* a user's name, uid, gid and mail path */
-    CTL_HOLD    /* the same; and nobody else has the user's mail until this connection ends */
+    CTL_HOLD,   /* the same; and nobody else has the user's mail until this connection ends */
+    CTL_UPGRADE /* a fresh process in place of a user's worker, which hands over its sessions */
 };
 struct msg_ctl_request {
     enum ctl_verb verb;
-    struct view argument; /* KICK: user name or session id in hex; LOOKUP, HOLD: user name */
+    struct view argument; /* KICK: user name or session id in hex; LOOKUP, HOLD: user name; UPGRADE: user name, or --all */
 };
 /* IPC_CTL_LINE: one line of output */
 struct msg_ctl_line {
@@ -370,6 +389,8 @@ PROTO_CODEC(helper_db);
 PROTO_CODEC(take);
 PROTO_CODEC(take_fail);
 PROTO_CODEC(session);
+PROTO_CODEC(frozen);
+PROTO_CODEC(thaw);
 PROTO_CODEC(deliver);
 PROTO_CODEC(delivered);
 PROTO_CODEC(sign);

@@ -48,6 +48,8 @@ AGAIN(helper_db)
 AGAIN(take)
 AGAIN(take_fail)
 AGAIN(session)
+AGAIN(frozen)
+AGAIN(thaw)
 AGAIN(deliver)
 AGAIN(delivered)
 AGAIN(sign)
@@ -96,6 +98,9 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_MASTER_SESSION] = again_session,
     [IPC_MASTER_DELIVER] = again_deliver,
     [IPC_MASTER_KICK] = again_id,
+    [IPC_MASTER_THAW] = again_thaw,
+    [IPC_WORKER_FROZEN] = again_frozen,
+    [IPC_WORKER_THAWED] = again_id,
     [IPC_WORKER_ENDED] = again_id,
     [IPC_WORKER_DELIVERED] = again_delivered,
     [IPC_CONN_SIGN] = again_sign,

@@ -72,6 +72,12 @@ static void encode_extreme_session(unsigned kind, size_t n)
         ENCODE(session, .session_id = 1, .protocol = PROTO_POP3, .peer = v6(), .tag = fill(n * PROTO_TAG_MAX),
                .input = fill(n * PROTO_INPUT_MAX), .final = fill(n * PROTO_TEXT_MAX), .detail = fill(n * PROTO_DETAIL_MAX));
         break;
+    case IPC_MASTER_THAW:
+        ENCODE(thaw, .session_id = 1, .protocol = PROTO_POP3, .peer = v6(), .size = PROTO_FROZEN_MAX);
+        break;
+    case IPC_WORKER_FROZEN:
+        ENCODE(frozen, .session_id = 1, .size = 1, .quiet = n != 0);
+        break;
     case IPC_LCONN_DELIVER:
     case IPC_MASTER_DELIVER:
         ENCODE(deliver, .rcpt_id = 1, .size = UINT64_MAX, .sender = fill(n * PROTO_ADDR_MAX),
@@ -87,7 +93,7 @@ static void encode_extreme_session(unsigned kind, size_t n)
         ENCODE(signed, .signature = fill(n * PROTO_SIG_MAX));
         break;
     case IPC_CTL_REQUEST:
-        ENCODE(ctl_request, .verb = CTL_HOLD, .argument = fill(n * PROTO_NAME_MAX));
+        ENCODE(ctl_request, .verb = CTL_UPGRADE, .argument = fill(n * PROTO_NAME_MAX));
         break;
     case IPC_CTL_LINE:
         ENCODE(ctl_line, .text = fill(n * PROTO_LINE_MAX));
@@ -136,6 +142,7 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_MASTER_TAKEN:
     case IPC_MASTER_KICK:
+    case IPC_WORKER_THAWED:
     case IPC_WORKER_ENDED:
         ENCODE(id, .id = UINT64_MAX);
         break;

@@ -111,8 +111,8 @@ static void test_bytes(void **state)
     assert_memory_equal(t.ranges, s.ranges, 3 * sizeof(*s.ranges));
     decode((const char *)b.data, buf_len(&b), 2, false, &t);     /* too many */
     decode((const char *)b.data, buf_len(&b) - 1, 3, false, &t); /* cut off */
-    decode("\2\0\1\0\1", 5, 9, false, &t);                      /* touch */
-    decode("\1\0\xff\xff\xff\xff\x0f", 7, 9, false, &t);        /* past the end */
+    decode("\2\0\1\0\1", 5, 9, false, &t);                       /* touch */
+    decode("\1\0\xff\xff\xff\xff\x0f", 7, 9, false, &t);         /* past the end */
     decode("\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1\0", 12, 9, false, &t);
     decode("\x09\0\1", 3, 99, false, &t);
     uidset_free(&t);
