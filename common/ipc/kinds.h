@@ -73,6 +73,7 @@ enum ipc_kind {
     IPC_AUTH_CHECK_PAM,
     IPC_AUTH_CHECK_HASH,
     IPC_AUTH_LOOKUP_NSS,
+    IPC_AUTH_CHECK_TOKEN,
     IPC_HELPER_RESULT,
     IPC_AUTH_ASK_DB, /* to a helper that holds a connection to a database: any number, one after the other */
     IPC_HELPER_DB,   /* the answer */

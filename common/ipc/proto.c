@@ -81,6 +81,7 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
         V(64) + V(PROTO_NAME_MAX) + V(64) + V(1024) + 1, 0, true),
     ROW(IPC_AUTH_CHECK_HASH, "auth.check_hash", AUTH, HELPER, NEW | READY, 3 * V(0), V(1024) + V(32) + V(1024), 0, true),
     ROW(IPC_AUTH_LOOKUP_NSS, "auth.lookup_nss", AUTH, HELPER, NEW | READY, V(1), V(PROTO_NAME_MAX), 0, false),
+    ROW(IPC_AUTH_CHECK_TOKEN, "auth.check_token", AUTH, HELPER, NEW | READY, V(1), V(PROTO_TOKEN_MAX), 0, true),
     ROW(IPC_HELPER_RESULT, "helper.result", HELPER, AUTH, BUSY, 9 + V(0) + V(0), 9 + V(PROTO_NAME_MAX) + V(PROTO_PATH_MAX), 0,
         false),
     ROW(IPC_AUTH_ASK_DB, "auth.ask_db", AUTH, HELPER, READY, 1 + V(1) + V(1) + V(0),

@@ -31,6 +31,7 @@
 #define PROTO_TBS_MAX 256     /* bytes to be signed: a digest, or the TLS 1.3 input for Ed25519 */
 #define PROTO_RECORD_MAX 8192 /* a user's record as a database has it */
 #define PROTO_LABEL_MAX 64    /* of a section of the configuration */
+#define PROTO_TOKEN_MAX 8192  /* a bearer token */
 #define PROTO_VALUE_MAX 1024  /* a value in it */
 /* A frozen session as a file, with its unsent output. */
 #define PROTO_FROZEN_MAX ((uint64_t)256 << 20)
@@ -221,7 +222,7 @@ struct msg_user {
     struct user_record user;
 };
 /* IPC_AUTH_HELPER */
-enum helper_kind { HELPER_PAM = 1, HELPER_HASH, HELPER_NSS, HELPER_SQLITE, HELPER_PGSQL, HELPER_LDAP };
+enum helper_kind { HELPER_PAM = 1, HELPER_HASH, HELPER_NSS, HELPER_SQLITE, HELPER_PGSQL, HELPER_LDAP, HELPER_TOKEN };
 struct msg_helper {
     enum helper_kind kind;
     struct view database; /* the section of the configuration, for the kinds that hold a connection to one; else empty */
@@ -244,12 +245,17 @@ struct msg_check_hash {
 struct msg_lookup_nss {
     struct view user;
 };
+/* IPC_AUTH_CHECK_TOKEN */
+struct msg_check_token {
+    struct view token; /* 1..PROTO_TOKEN_MAX */
+};
 /* IPC_HELPER_RESULT */
 enum helper_result { HELPER_OK = 1, HELPER_WRONG, HELPER_UNKNOWN, HELPER_EXPIRED, HELPER_TEMPORARY };
 struct msg_helper_result {
     enum helper_result result;
     uint32_t uid, gid; /* of an NSS look-up */
-    struct view name;  /* canonical name (PAM may change it, NSS gives pw_name) */
+    struct view
+        name; /* canonical name (PAM may change it, NSS gives pw_name, a token names it); of a token that is refused: why */
     struct view home;
 };
 /* IPC_AUTH_ASK_DB */
@@ -383,6 +389,7 @@ PROTO_CODEC(helper);
 PROTO_CODEC(check_pam);
 PROTO_CODEC(check_hash);
 PROTO_CODEC(lookup_nss);
+PROTO_CODEC(check_token);
 PROTO_CODEC(helper_result);
 PROTO_CODEC(ask_db);
 PROTO_CODEC(helper_db);

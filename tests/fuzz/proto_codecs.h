@@ -42,6 +42,7 @@ AGAIN(helper)
 AGAIN(check_pam)
 AGAIN(check_hash)
 AGAIN(lookup_nss)
+AGAIN(check_token)
 AGAIN(helper_result)
 AGAIN(ask_db)
 AGAIN(helper_db)
@@ -88,6 +89,7 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_AUTH_CHECK_PAM] = again_check_pam,
     [IPC_AUTH_CHECK_HASH] = again_check_hash,
     [IPC_AUTH_LOOKUP_NSS] = again_lookup_nss,
+    [IPC_AUTH_CHECK_TOKEN] = again_check_token,
     [IPC_HELPER_RESULT] = again_helper_result,
     [IPC_AUTH_ASK_DB] = again_ask_db,
     [IPC_HELPER_DB] = again_helper_db,

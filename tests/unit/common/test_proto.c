@@ -156,7 +156,7 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_MASTER_HELPER:
     case IPC_AUTH_HELPER:
-        ENCODE(helper, .kind = HELPER_LDAP, .database = fill(n * PROTO_LABEL_MAX));
+        ENCODE(helper, .kind = HELPER_TOKEN, .database = fill(n * PROTO_LABEL_MAX));
         break;
     case IPC_LOGIN_CONN:
         ENCODE(conn, .conn_id = 1, .protocol = PROTO_IMAP, .peer = v6(), .local = v6());
@@ -207,6 +207,9 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_AUTH_LOOKUP_NSS:
         ENCODE(lookup_nss, .user = fill(big ? PROTO_NAME_MAX : 1));
+        break;
+    case IPC_AUTH_CHECK_TOKEN:
+        ENCODE(check_token, .token = fill(big ? PROTO_TOKEN_MAX : 1));
         break;
     case IPC_AUTH_ASK_DB:
         ENCODE(ask_db, .what = big ? ASK_DB_BIND : ASK_DB_USERDB, .section = fill(big ? PROTO_LABEL_MAX : 1),
