@@ -121,6 +121,26 @@ static struct view fill_record(size_t len)
     return buf_view(&record);
 }
 
+/* Tokens and databases. */
+static void encode_extreme_outside(unsigned kind, bool big)
+{
+    size_t n = big ? 1 : 0;
+    switch ((enum ipc_kind)kind) {
+    case IPC_AUTH_CHECK_TOKEN:
+        ENCODE(check_token, .token = fill(big ? PROTO_TOKEN_MAX : 1));
+        break;
+    case IPC_AUTH_ASK_DB:
+        ENCODE(ask_db, .what = big ? ASK_DB_BIND : ASK_DB_USERDB, .section = fill(big ? PROTO_LABEL_MAX : 1),
+               .user = fill(big ? PROTO_NAME_MAX : 1), .password = fill(n * 1024));
+        break;
+    case IPC_HELPER_DB:
+        ENCODE(helper_db, .result = HELPER_OK, .record = fill_record(n * PROTO_RECORD_MAX));
+        break;
+    default:
+        break;
+    }
+}
+
 /* The least or the greatest message of each kind that has a body. */
 static void encode_extreme(unsigned kind, bool big)
 {
@@ -208,21 +228,12 @@ static void encode_extreme(unsigned kind, bool big)
     case IPC_AUTH_LOOKUP_NSS:
         ENCODE(lookup_nss, .user = fill(big ? PROTO_NAME_MAX : 1));
         break;
-    case IPC_AUTH_CHECK_TOKEN:
-        ENCODE(check_token, .token = fill(big ? PROTO_TOKEN_MAX : 1));
-        break;
-    case IPC_AUTH_ASK_DB:
-        ENCODE(ask_db, .what = big ? ASK_DB_BIND : ASK_DB_USERDB, .section = fill(big ? PROTO_LABEL_MAX : 1),
-               .user = fill(big ? PROTO_NAME_MAX : 1), .password = fill(n * 1024));
-        break;
-    case IPC_HELPER_DB:
-        ENCODE(helper_db, .result = HELPER_OK, .record = fill_record(n * PROTO_RECORD_MAX));
-        break;
     case IPC_HELPER_RESULT:
         ENCODE(helper_result, .result = HELPER_TEMPORARY, .name = fill(n * PROTO_NAME_MAX),
                .home = fill_path(n * PROTO_PATH_MAX));
         break;
     default:
+        encode_extreme_outside(kind, big);
         encode_extreme_session(kind, n);
         break;
     }
