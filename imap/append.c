@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -208,6 +207,8 @@ static void open_spool(struct append_args *a, int dir)
 void imap_append_spool(struct imap_session *s, struct append_args *a, struct view v)
 {
     open_spool(a, s->host->spool_dir);
+    if (a->hash != NULL)
+        content_id_add(a->hash, v);
     while (a->err == 0 && v.len > 0) {
         ssize_t n = pwrite(a->spool, v.ptr, v.len, (off_t)a->spool_size);
 
@@ -268,6 +269,7 @@ static void prepare(struct imap_session *s, struct imap_job *job, uint64_t size)
         return;
     }
     l->index = a->n - 1;
+    a->hash = content_id_begin();
     m->spooled = spooled;
     m->offset = spooled ? a->spool_size : buf_len(&a->memory);
 }
@@ -371,6 +373,12 @@ void imap_append_literal(struct imap_session *s, struct view text, const struct 
     imap_input_refuse(s, literal);
 }
 
+void imap_append_hashed(struct append_args *a, struct append_message *m)
+{
+    content_id_end(&a->hash, m->content_id);
+    m->hashed = true;
+}
+
 static void put_piece(struct imap_session *s, struct append_args *a, struct view v)
 {
     struct append_message *m = &a->messages[a->n - 1];
@@ -385,6 +393,8 @@ static void put_piece(struct imap_session *s, struct append_args *a, struct view
         imap_append_spool(s, a, v);
         return;
     }
+    if (a->hash != NULL)
+        content_id_add(a->hash, v);
     buf_put_view(&a->memory, v);
     if (!buf_ok(&a->memory))
         a->err = ERR_LIMIT;
@@ -434,6 +444,8 @@ void imap_append_bytes(struct imap_session *s, struct view bytes)
     put_piece(s, a, view_sub(bytes, from, bytes.len - from));
     a->last = bytes.ptr[bytes.len - 1];
     imap_input_taken(s);
+    if (a->hash != NULL && imap_input_message_done(s))
+        imap_append_hashed(a, &a->messages[a->n - 1]);
 }
 
 void imap_append_end(struct imap_session *s, struct view text)
@@ -452,7 +464,7 @@ void imap_append_end(struct imap_session *s, struct view text)
     enqueue(s, &job);
 }
 
-static int stage_messages(struct append_args *a, struct txn *t, struct mailbox *m, const uint8_t *spool)
+static int stage_messages(struct append_args *a, struct txn *t, struct mailbox *m)
 {
     unsigned rights = mailbox_own_rights(m);
     int err = 0;
@@ -460,10 +472,14 @@ static int stage_messages(struct append_args *a, struct txn *t, struct mailbox *
     for (size_t i = 0; i < a->n && err == 0; i++) {
         const struct append_message *msg = &a->messages[i];
         struct append_options options = msg->options;
-        struct message_source src = {.fd = -1};
+        struct message_source src = {.fd = -1, .content_id = msg->hashed ? msg->content_id : NULL};
 
-        src.parts[0] = msg->spooled ? view_make(spool + msg->offset, (size_t)msg->size)
-                                    : view_sub(buf_view(&a->memory), (size_t)msg->offset, (size_t)msg->size);
+        if (msg->spooled) {
+            src.fd = a->spool;
+            src.fd_offset = msg->offset;
+            src.fd_size = msg->size;
+        } else
+            src.parts[0] = view_sub(buf_view(&a->memory), (size_t)msg->offset, (size_t)msg->size);
         options.flags &= imap_rights_flags(rights); /* RFC 4314 4: the others are not set, and that is no failure */
         options.nkeywords = (rights & ACL_WRITE) != 0 ? options.nkeywords : 0;
         err = txn_append(t, m, &src, &options);
@@ -484,7 +500,6 @@ enum imap_step imap_append_stage(struct imap_job *job, struct append_args *a, st
 {
     struct imap_session *s = job->s;
     struct mailbox *m;
-    void *spool = NULL;
     struct txn *t;
     enum imap_step r;
     int err;
@@ -504,19 +519,12 @@ enum imap_step imap_append_stage(struct imap_job *job, struct append_args *a, st
     if (r != IMAP_STEP_COMMIT)
         return r;
     a->staged = true;
-    if (a->spool_size > 0) {
-        spool = mmap(NULL, (size_t)a->spool_size, PROT_READ, MAP_SHARED, a->spool, 0);
-        if (spool == MAP_FAILED)
-            return imap_job_fail(job, ERR_IO);
-    }
     t = begin(job);
-    err = t == NULL ? ERR_NOTFOUND : stage_messages(a, t, m, spool);
+    err = t == NULL ? ERR_NOTFOUND : stage_messages(a, t, m);
     if (err == 0)
         imap_job_commit(job, &t);
     else if (t != NULL)
         txn_abort(&t);
-    if (spool != NULL)
-        munmap(spool, (size_t)a->spool_size);
     release(a);
     return err == 0 ? IMAP_STEP_COMMIT : job->answer_text != NULL ? IMAP_STEP_DONE : imap_job_fail(job, err);
 }
@@ -537,6 +545,7 @@ void imap_append_drop(struct imap_job *job)
     mailbox_view_close(&a->view);
     buf_free(&a->made);
     buf_free(&a->url);
+    content_id_free(&a->hash);
     release(a);
 }
 
