@@ -25,6 +25,7 @@ from harness import ROOT, Server, free_port, wait_for  # noqa: E402
 
 USERS = [f"user{i:02}" for i in range(50)]
 SECONDS = 3.0  # for each rate
+MAILDROP = 100000  # messages of the large one of POP3
 
 
 def message(size, number=0):
@@ -125,6 +126,35 @@ class Lmtp:
         self.sock.close()
 
 
+def maildrop(port, user, count):
+    """A POP3 client that leaves its mail on the server: log-in, STAT, UIDL and LIST."""
+    sock = socket.create_connection(("127.0.0.1", port), 120)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(command, end=b"\r\n"):
+        sock.sendall(command)
+        answer = bytearray()
+        while not answer.endswith(end):
+            data = sock.recv(1 << 18)
+            if not data:
+                raise ConnectionError("the server closed the connection")
+            answer += data
+        if not answer.startswith(b"+OK"):
+            raise RuntimeError(answer[:200].decode(errors="replace"))
+        return answer
+
+    ask(b"")
+    ask(b"USER %s\r\n" % user.encode())
+    ask(b"PASS %s\r\n" % Server.password(user).encode())
+    if ask(b"STAT\r\n").split()[1] != b"%d" % count:
+        raise RuntimeError("not all messages are in the maildrop")
+    for command in (b"UIDL\r\n", b"LIST\r\n"):
+        if ask(command, b"\r\n.\r\n").count(b"\n") != count + 2:
+            raise RuntimeError("not all messages were listed")
+    ask(b"QUIT\r\n")
+    sock.close()
+
+
 # --- servers ---------------------------------------------------------------------------------------------------------
 class Culver:
     name = "Culver"
@@ -133,7 +163,7 @@ class Culver:
         self.server = Server(folder=str(folder), users=USERS, tls=False, log_level="info", extra=(
             "sessions_per_user = 1000\nsessions_per_user_address = 1000\nconnections_per_address = 1000\n"))
         self.server.start()
-        self.imap, self.lmtp = self.server.ports["imap"], self.server.ports["lmtp"]
+        self.imap, self.lmtp, self.pop3 = (self.server.ports[n] for n in ("imap", "lmtp", "pop3"))
         self.pid = self.server.proc.pid
 
     def stop(self):
@@ -150,7 +180,7 @@ class Dovecot:
         self.name = f"Dovecot {mail_format}"
         folder.mkdir(parents=True)
         os.chmod(folder, 0o755)
-        self.imap, self.lmtp = free_port(), free_port()
+        self.imap, self.lmtp, self.pop3 = free_port(), free_port(), free_port()
         (folder / "users").write_text("".join(f"{u}:{{PLAIN}}{Server.password(u)}::::::\n" for u in USERS))
         (folder / "mail").mkdir()
         owner = pwd.getpwuid(65534 if ROOT else os.getuid())
@@ -165,7 +195,7 @@ class Dovecot:
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/log
-protocols = imap lmtp
+protocols = imap lmtp pop3
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
@@ -179,6 +209,15 @@ service imap-login {{
     port = {self.imap}
   }}
   inet_listener imaps {{
+    port = 0
+  }}
+}}
+service pop3-login {{
+  {free}
+  inet_listener pop3 {{
+    port = {self.pop3}
+  }}
+  inet_listener pop3s {{
     port = 0
   }}
 }}
@@ -216,7 +255,7 @@ userdb {{
                                      stdout=subprocess.DEVNULL, stderr=open(folder / "stderr", "wb"))
         self.pid = self.proc.pid
         try:
-            wait_for(lambda: all(Server._greets(p) for p in (self.imap, self.lmtp)), 15, "Dovecot")
+            wait_for(lambda: all(Server._greets(p) for p in (self.imap, self.lmtp, self.pop3)), 15, "Dovecot")
         except AssertionError:
             self.stop()
             sys.exit(f"Dovecot does not start:\n{(folder / 'stderr').read_text()}")
@@ -415,6 +454,13 @@ def measure(server):
     other.close()
     first.close()
     yield "log-in and SELECT of 10 000 messages, cold, ms", False, cold_select(server, USERS[0])
+
+    drop = Imap(server.imap, USERS[7])
+    drop.fill(b"INBOX", 300, MAILDROP, 1000)
+    drop.close()
+    maildrop(server.pop3, USERS[7], MAILDROP)
+    yield "POP3 log-in, STAT, UIDL and LIST of 100 000 messages, ms", False, duration(
+        lambda _: maildrop(server.pop3, USERS[7], MAILDROP), 5)
 
 
 def measure_memory(server):
