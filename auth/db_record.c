@@ -16,6 +16,7 @@ enum field {
     F_CAPABILITIES,
     F_NETS,
     F_NOLOGIN,
+    F_ALIAS,
     F_COUNT
 };
 
@@ -38,6 +39,7 @@ static enum field field_find(struct view name)
         {"capability_disable", F_CAPABILITIES},
         {"allow_nets", F_NETS},
         {"nologin", F_NOLOGIN},
+        {"alias", F_ALIAS},
     };
     if (view_starts_nocase(name, VIEW("userdb_")))
         name = view_sub(name, sizeof("userdb_") - 1, name.len);
@@ -100,7 +102,11 @@ static const char *field_take(enum field field, struct view value, struct passwd
         l->allow_nets = value;
         return NULL;
     case F_NOLOGIN:
-        l->nologin = truth(value);
+        l->nologin = l->nologin || truth(value);
+        return NULL;
+    case F_ALIAS:
+        l->alias = value;
+        l->nologin = l->nologin || value.len > 0;
         return NULL;
     case F_COUNT:
         break;

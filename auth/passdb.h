@@ -92,7 +92,7 @@ MUST_CHECK int passdb_file_find(const struct auth_dbs *dbs, struct passwd_file *
 bool passdb_asked(const struct passdb *db, bool master, const struct net_addr *peer);
 /* 0: a database denies the user. ERR_NOTFOUND: none does. Others: one cannot say. */
 MUST_CHECK int passdb_denies(const struct auth_dbs *dbs, const struct auth_name *name);
-/* Whether a passdb of files has this user (for recipients of a static userdb). ERR_NOTFOUND; other errors: cannot say. */
-MUST_CHECK int passdb_files_know(const struct auth_dbs *dbs, const struct auth_name *name);
+/* The line of this user in a passdb of files (for recipients of a static userdb). ERR_NOTFOUND; other errors: cannot say. */
+MUST_CHECK int passdb_files_find(const struct auth_dbs *dbs, const struct auth_name *name, struct passwd_line *out);
 
 #endif

@@ -103,15 +103,14 @@ enum passdb_result passdb_hash_answered(struct verify *v, const struct passdb *d
     return hash_error(v, db, ERR_UNSUPPORTED);
 }
 
-int passdb_files_know(const struct auth_dbs *dbs, const struct auth_name *name)
+int passdb_files_find(const struct auth_dbs *dbs, const struct auth_name *name, struct passwd_line *out)
 {
-    struct passwd_line line;
     int result = ERR_NOTFOUND;
     for (size_t i = 0; i < dbs->set->npassdbs; i++) {
         const struct set_passdb *set = dbs->passdbs[i].set;
         if (dbs->passdbs[i].file == NULL || set->deny || set->master)
             continue;
-        int err = passdb_file_find(dbs, dbs->passdbs[i].file, name, &line);
+        int err = passdb_file_find(dbs, dbs->passdbs[i].file, name, out);
         if (err == 0)
             return 0;
         if (err != ERR_NOTFOUND)

@@ -99,6 +99,10 @@ static bool extra_field(struct view field, struct passwd_line *out)
         out->capability_disable = value;
     else if (view_eq(key, VIEW("nologin")))
         out->nologin = true;
+    else if (view_eq(key, VIEW("alias")) || view_eq(key, VIEW("userdb_alias"))) {
+        out->alias = value;
+        out->nologin = true;
+    }
     else if (view_eq(key, VIEW("allow_nets"))) {
         out->has_allow_nets = true;
         out->allow_nets = value;

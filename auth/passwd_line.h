@@ -2,7 +2,7 @@
  * One line of a passwd-file: user:password:uid:gid:(gecos):home:(shell):extra_fields. Fields may be missing from the right. Extra
  * fields are key=value, separated by blanks; those that mean something here: userdb_uid, userdb_gid, userdb_home, userdb_mail,
  * userdb_quota_rule (only "*:storage=N[BKMGT]", "*:bytes=N", "*:messages=N"), userdb_capability_disable
- * (separated by commas), allow_nets, nologin. Others are ignored.
+ * (separated by commas), allow_nets, nologin, alias. Others are ignored.
  */
 #ifndef CULVER_AUTH_PASSWD_LINE_H
 #define CULVER_AUTH_PASSWD_LINE_H
@@ -31,6 +31,7 @@ struct passwd_line { /* views into the line */
     bool has_allow_nets;
     struct view allow_nets;
     bool nologin;
+    struct view alias; /* the user who gets what is for this name, which cannot log in then; may be empty */
 };
 
 enum passwd_line_kind { PASSWD_LINE_EMPTY, PASSWD_LINE_USER, PASSWD_LINE_BROKEN };

@@ -117,6 +117,23 @@ enum userdb_result lookup_unusable(const struct lookup *l, const struct userdb *
     return USERDB_TEMPORARY;
 }
 
+enum userdb_result lookup_follow(struct lookup *l, const struct userdb *db, struct view target)
+{
+    struct auth_name name;
+    if (!l->recipient)
+        return lookup_unusable(l, db, "it is an alias, which cannot log in");
+    if (l->aliased)
+        return lookup_unusable(l, db, "it is an alias that an alias named");
+    if (auth_name_normalise(l->dbs->set, target, &name) != 0)
+        return lookup_unusable(l, db, "its alias is no user name");
+    LOG_DEBUG(l->sid, "alias", F_VIEW("name", auth_name_view(&l->user.name)), F_VIEW("user", auth_name_view(&name)));
+    l->aliased = true;
+    l->user.name = name;
+    l->index = 0;
+    lookup_reset(l);
+    return l->dbs->userdbs[0].driver->find(l, &l->dbs->userdbs[0]);
+}
+
 bool lookup_copy_path(char out[static PROTO_PATH_MAX + 1], struct view path)
 {
     if (path.len > 0 && !template_path_clean(path))

@@ -37,6 +37,7 @@ struct lookup { /* owned by the caller */
     struct user_entry user; /* in the making; user.name is who is looked up */
     struct auth_request *request;
     struct db_question *question;
+    bool aliased; /* user.name is whom an alias named */
     size_t passdb; /* static: the password database that is asked for the user */
     lookup_done_fn *done;
     void *arg;
@@ -68,6 +69,9 @@ enum userdb_result lookup_request_nss(struct lookup *l);
 enum userdb_result lookup_ask_db(struct lookup *l, struct db_pool *pool, enum ask_db what, const char *section);
 /* Takes ids, home, mail and quota from the record of a user, and from the section what it leaves out. */
 enum userdb_result lookup_take_line(struct lookup *l, const struct userdb *db, const struct passwd_line *line);
+/* The record says that somebody else gets the mail: goes on with that name, from the first database on. Once, so that there are
+ * no loops, and never for who logs in. */
+enum userdb_result lookup_follow(struct lookup *l, const struct userdb *db, struct view target);
 /* Logs why the record of this user cannot be used. Always USERDB_TEMPORARY. */
 enum userdb_result lookup_unusable(const struct lookup *l, const struct userdb *db, const char *reason);
 /* Sets the user's home from the configured template; nothing when it is empty. */

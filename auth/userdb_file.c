@@ -48,6 +48,8 @@ enum userdb_result lookup_take_line(struct lookup *l, const struct userdb *db, c
 {
     struct userdb_id uid, gid;
     enum userdb_result result = USERDB_FOUND;
+    if (line->alias.len > 0)
+        return lookup_follow(l, db, line->alias);
     if (!id_take(&line->uid, &db->uid, db->set->uid, &uid) || !id_take(&line->gid, &db->gid, db->set->gid, &gid))
         return lookup_unusable(l, db, "uid or gid is a name; only numbers and the section's own are known");
     if (uid.virtual_id != gid.virtual_id)

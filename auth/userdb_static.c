@@ -2,6 +2,7 @@
  * The same rules for every user. At log-in a password database has just known the user; for a recipient somebody must be asked:
  * the passwd-files among the password databases, then those behind helpers, and, where PAM is one, the system's accounts.
  */
+#include "auth/db_record.h"
 #include "auth/passdb.h"
 #include "auth/userdb.h"
 
@@ -12,6 +13,12 @@ static enum userdb_result static_take(struct lookup *l, const struct userdb *db)
     l->user.gid = db->gid.value;
     enum userdb_result result = lookup_home(l, db);
     return result == USERDB_FOUND ? lookup_mail(l, db, view_make(NULL, 0)) : result;
+}
+
+/* What a password database says of a recipient. */
+static enum userdb_result static_take_line(struct lookup *l, const struct userdb *db, const struct passwd_line *line)
+{
+    return line->alias.len > 0 ? lookup_follow(l, db, line->alias) : static_take(l, db);
 }
 
 static bool has_pam(const struct set_auth *set)
@@ -38,17 +45,20 @@ static enum userdb_result static_find(struct lookup *l, const struct userdb *db)
 {
     if (!l->recipient)
         return static_take(l, db);
-    int err = passdb_files_know(l->dbs, &l->user.name);
+    struct passwd_line line;
+    int err = passdb_files_find(l->dbs, &l->user.name, &line);
     if (err == 0)
-        return static_take(l, db);
+        return static_take_line(l, db, &line);
     l->passdb = 0;
     return err != ERR_NOTFOUND ? USERDB_TEMPORARY : static_ask(l);
 }
 
 static enum userdb_result static_told(struct lookup *l, const struct userdb *db, const struct msg_helper_db *answer)
 {
+    struct passwd_line line;
+    const char *why;
     if (answer->result == HELPER_OK)
-        return static_take(l, db);
+        return db_record_parse(answer->record, &line, &why) == 0 ? static_take_line(l, db, &line) : lookup_unusable(l, db, why);
     if (answer->result != HELPER_UNKNOWN)
         return USERDB_TEMPORARY;
     l->passdb++;

@@ -448,6 +448,38 @@ static void test_rcpt(void **state)
     world_free();
 }
 
+/* Mail for an alias is the target's, and nobody can be an alias. */
+static void test_alias(void **state)
+{
+    static const char lines[] = "alice@example.org:pw\ninfo@example.org:pw::::::alias=Alice@example.org\n"
+                                "loop@example.org:::::::alias=loop@example.org\ntwo@example.org:::::::alias=info@example.org\n"
+                                "lost@example.org:::::::userdb_alias=nobody@example.org\nodd@example.org:::::::alias=a*b\n";
+    static const struct {
+        const char *address;
+        enum rcpt_result result;
+    } rows[] = {{"info@example.org", RCPT_OK},       {"info+lists@example.org", RCPT_OK}, {"loop@example.org", RCPT_TEMPORARY},
+                {"two@example.org", RCPT_TEMPORARY}, {"lost@example.org", RCPT_UNKNOWN},  {"odd@example.org", RCPT_TEMPORARY}};
+    (void)state;
+    world_new(FILE_CONF, lines, ROLE_LMTP);
+    struct conn *c = lconn_new();
+    for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
+        send_rcpt(c, i + 1, rows[i].address);
+        await(c, i + 1, 500);
+        assert_int_equal(c->rcpts[i + 1], rows[i].result);
+        assert_string_equal(w.grant_name, "alice@example.org");
+    }
+    assert_int_equal(w.grants, 2);
+    conn_free(c);
+    world_free();
+    world_new(FILE_CONF, lines, ROLE_LOGIN);
+    c = conn_new();
+    plain(c, BYTES("\0info@example.org\0pw"));
+    assert_int_equal(c->fail, AUTH_FAIL_DISABLED);
+    assert_int_equal(w.grants, 0);
+    conn_free(c);
+    world_free();
+}
+
 static void test_rcpt_static(void **state)
 {
     static const char conf[] = "auth_allow_weak_schemes = yes\n"
@@ -654,6 +686,7 @@ int main(void)
         cmocka_unit_test(test_master_gone),
         cmocka_unit_test(test_chain),
         cmocka_unit_test(test_rcpt),
+        cmocka_unit_test(test_alias),
         cmocka_unit_test(test_rcpt_static),
         cmocka_unit_test(test_domain),
         cmocka_unit_test(test_too_many_failures),
