@@ -62,6 +62,24 @@ void lmtp_take_path(struct cursor *c, bool allow_empty, struct view *address_out
         *address_out = address;
 }
 
+bool lmtp_is_ascii(struct view address)
+{
+    for (size_t i = 0; i < address.len; i++) {
+        if (address.ptr[i] >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+struct view lmtp_domain(struct view address)
+{
+    for (size_t i = address.len; i > 0 && address.ptr[i - 1] != '"'; i--) {
+        if (address.ptr[i - 1] == '@')
+            return view_sub(address, i, address.len);
+    }
+    return view_make(NULL, 0);
+}
+
 bool lmtp_take_param(struct cursor *c, struct view *name_out, struct view *value_out)
 {
     struct view param;

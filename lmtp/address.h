@@ -10,6 +10,11 @@
  * fail the cursor. */
 void lmtp_take_path(struct cursor *c, bool allow_empty, struct view *address_out);
 
+/* Needs no SMTPUTF8. */
+bool lmtp_is_ascii(struct view address);
+/* What stands behind the last @ outside quotes; empty: no domain. */
+struct view lmtp_domain(struct view address);
+
 /* The next " KEYWORD[=value]", or false at the end of the line; a malformed one fails the cursor. */
 bool lmtp_take_param(struct cursor *c, struct view *name_out, struct view *value_out);
 

@@ -115,10 +115,32 @@ static void cmd_mail(struct lmtp_conn *c, struct view arg)
         syntax(c, "Malformed MAIL parameters.");
         return;
     }
+    if (!c->utf8 && !lmtp_is_ascii(sender)) { /* RFC 6531 3.4, 3.5 */
+        lmtp_reply(c, 550, "5.6.7", "This sender needs SMTPUTF8.");
+        return;
+    }
     c->has_sender = true;
     free(c->sender);
     c->sender = view_dup(sender);
     lmtp_reply(c, 250, "2.1.0", "Sender good.");
+}
+
+/* The name is good; whether there is such a user is another question. Otherwise the answer was put. */
+static bool may_receive(struct lmtp_conn *c, struct view address)
+{
+    const struct conf_list *domains = &c->p.set->lmtp_domains;
+    struct view domain = lmtp_domain(address);
+    bool ours = domains->n == 0 || domain.len == 0;
+
+    for (size_t i = 0; i < domains->n && !ours; i++)
+        ours = view_eq_nocase(domain, view_str(domains->items[i]));
+    if (!c->utf8 && !lmtp_is_ascii(address)) /* RFC 6531 3.4, 3.5 */
+        lmtp_reply(c, 553, "5.6.7", "This recipient needs SMTPUTF8.");
+    else if (!ours)
+        lmtp_reply(c, 550, "5.7.1", "Relaying denied: there are no mailboxes of this domain here.");
+    else
+        return true;
+    return false;
 }
 
 static void cmd_rcpt(struct lmtp_conn *c, struct view arg)
@@ -149,7 +171,7 @@ static void cmd_rcpt(struct lmtp_conn *c, struct view arg)
     }
     if (lmtp_take_param(&cur, &name, &value) || cur.failed)
         lmtp_reply(c, 555, "5.5.4", "Unknown RCPT parameter.");
-    else
+    else if (may_receive(c, address))
         lmtp_lookup(c, address);
 }
 
@@ -214,8 +236,7 @@ static void cmd_starttls(struct lmtp_conn *c, struct view arg)
     } else if (!lmtp_tls_possible(c)) {
         lmtp_reply(c, 502, "5.5.1", "TLS is not available here.");
     } else {
-        lmtp_reply(c, 220, "2.0.0", "Begin TLS negotiation now.");
-        lmtp_enter(c, LMTP_STARTTLS);
+        lmtp_enter(c, LMTP_STARTTLS); /* answered when this line is out of the input */
     }
 }
 

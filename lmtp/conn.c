@@ -102,15 +102,18 @@ static bool take_line(struct lmtp_conn *c)
     return true;
 }
 
-/* Runs the input as far as the state allows. */
-static void run(struct lmtp_conn *c)
+/* Runs the input as far as the state and the answers that wait allow. True when some of it was taken. */
+static bool run(struct lmtp_conn *c)
 {
+    size_t before = buf_len(&c->in);
     bool more = true;
 
-    while (more && outq_len(c->out) < OUT_HIGH) {
+    while (more && !c->over && outq_len(c->out) < OUT_HIGH) {
         switch (c->state) {
         case LMTP_COMMAND:
             more = take_line(c);
+            if (c->state == LMTP_STARTTLS)
+                lmtp_tls_answer(c);
             break;
         case LMTP_DATA:
         case LMTP_CHUNK:
@@ -125,20 +128,23 @@ static void run(struct lmtp_conn *c)
             break;
         }
     }
+    c->held = more;
+    return buf_len(&c->in) < before;
 }
 
-/* Runs what came, through TLS where there is TLS. */
+/* Runs what came, through TLS where there is TLS: as long as something moves, nothing else may come to
+ * move what stays behind. */
 static void work(struct lmtp_conn *c)
 {
-    bool grown = true, good = true;
+    bool moved = true, good = true;
 
     if (c->tls == NULL) {
-        run(c);
+        (void)run(c);
         return;
     }
-    while (good && grown) {
-        good = lmtp_tls_pull(c, &grown);
-        run(c);
+    while (good && moved) {
+        good = lmtp_tls_pull(c, &moved);
+        moved = run(c) || moved;
     }
     if (!good) { /* the alert goes out with what else there is */
         if (lmtp_send(c) != 0)
@@ -154,6 +160,8 @@ static bool wants_input(const struct lmtp_conn *c)
 
     return reading && !c->eof && buf_len(in) < in->max && outq_len(c->out) < OUT_HIGH;
 }
+
+static void resume_later(void *arg);
 
 static void flush(struct lmtp_conn *c)
 {
@@ -174,15 +182,18 @@ static void flush(struct lmtp_conn *c)
             return;
         }
     }
-    if (err == 0 && (c->state == LMTP_CLOSING || (c->eof && !waiting))) {
+    if (err == 0 && (c->state == LMTP_CLOSING || (c->eof && !waiting && !c->held))) {
         lmtp_tls_goodbye(c);
         conn_end(c, "closed");
         return;
     }
+    if (c->held && outq_len(c->out) < OUT_HIGH) /* the answers went, so the rest of the input is next */
+        loop_defer(c->loop, resume_later, c);
     watch_set(c->watch, (err == ERR_AGAIN ? LOOP_WRITE : 0) | (wants_input(c) ? LOOP_READ : 0));
 }
 
-/* Called when a look-up or a delivery is answered: from a callback, so the work is done at the end of the turn. */
+/* Called when a look-up or a delivery is answered, or the answers were sent: from a callback, so the work is done at the end of
+ * the turn. */
 static void resume_later(void *arg)
 {
     struct lmtp_conn *c = arg;

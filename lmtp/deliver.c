@@ -20,6 +20,8 @@
 #define DELIVER_TIMEOUT_MS 300000
 /* Each holds descriptors here, at master and at its worker. */
 #define DELIVERIES_AT_ONCE 64
+/* With code and line end at most 512 octets (RFC 5321 4.5.3.1.5). */
+#define ANSWER_TEXT_MAX 480
 
 void lmtp_rcpt_free(struct lmtp_rcpt *r)
 {
@@ -126,14 +128,14 @@ static void set_answer(struct lmtp_rcpt *r, uint16_t code, const char *enhanced,
     snprintf(r->text, sizeof(r->text), "%s", text);
 }
 
-/* Answers in the order of the RCPT commands once the last one is known. */
+/* Answers in the order of the RCPT commands once the last one is known. An address that makes the line too long is left out. */
 static void put_answers(struct lmtp_conn *c)
 {
     for (size_t i = 0; i < c->nrcpts; i++) {
         struct lmtp_rcpt *r = &c->rcpts[i];
         struct buf line;
 
-        buf_init(&line, 2 * PROTO_ADDR_MAX);
+        buf_init(&line, ANSWER_TEXT_MAX);
         buf_put_byte(&line, '<');
         buf_put_str(&line, r->address);
         buf_put_str(&line, "> ");

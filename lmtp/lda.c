@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 #include "common/text/text.h"
+#include "lmtp/address.h"
 
 #define REPLY_LINE_MAX 2048
 #define REPLY_LINES_MAX 100
@@ -189,15 +190,6 @@ static enum lda_end ask(struct session *s, const struct buf *line, unsigned want
     return s->code / 100 == wanted ? LDA_DELIVERED : LDA_REFUSED;
 }
 
-static bool is_ascii(struct view v)
-{
-    for (size_t i = 0; i < v.len; i++) {
-        if (v.ptr[i] >= 0x80)
-            return false;
-    }
-    return true;
-}
-
 static enum lda_end say(struct session *s, unsigned wanted, const char *before, struct view middle, const char *after)
 {
     struct buf line;
@@ -216,7 +208,7 @@ static enum lda_end say(struct session *s, unsigned wanted, const char *before, 
 static enum lda_end envelope(struct session *s)
 {
     const struct lda_request *r = s->r;
-    bool utf8 = !is_ascii(r->sender) || !is_ascii(r->recipient);
+    bool utf8 = !lmtp_is_ascii(r->sender) || !lmtp_is_ascii(r->recipient);
     enum lda_end end = ask(s, NULL, 2);
 
     if (end == LDA_DELIVERED)

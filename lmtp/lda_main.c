@@ -69,7 +69,7 @@ static struct view sender_path(const char *text)
     return view_eq_nocase(v, VIEW("MAILER-DAEMON")) ? view_make(NULL, 0) : v;
 }
 
-/* Who it is for: -d, with the folder of -m or else of -a's extension; without -d the address of -a; without both the caller. */
+/* Who it is for: -d, or else the address of -a, with the folder of -m or else of -a's extension; without both the caller. */
 static int recipient(const struct options *o, struct buf *out)
 {
     const struct passwd *pw;
@@ -81,6 +81,17 @@ static int recipient(const struct options *o, struct buf *out)
         folder = view_sub(local, cut + 1, local.len);
     if (o->user != NULL)
         return lda_put_recipient(out, view_str(o->user), o->delimiter, folder);
+    if (address.len > 0 && o->folder[0] != '\0') { /* in the place of the extension that it may have */
+        struct buf user;
+        int err;
+
+        buf_init(&user, TEXT_MAX);
+        buf_put_view(&user, view_sub(address, 0, cut));
+        buf_put_view(&user, view_sub(address, local.len, address.len));
+        err = buf_ok(&user) ? lda_put_recipient(out, buf_view(&user), o->delimiter, folder) : ERR_LIMIT;
+        buf_free(&user);
+        return err;
+    }
     if (address.len > 0) {
         buf_put_view(out, address);
         return lda_is_path(address) ? 0 : ERR_SYNTAX;

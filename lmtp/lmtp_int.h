@@ -48,6 +48,7 @@ struct lmtp_conn {
     struct outq *out;
     enum lmtp_state state;
     bool eof, skipping;
+    bool held; /* input waits because too many answers do */
     enum listener_tls tls_mode;
     int keys_fd;          /* for the one signature; -1: no TLS, or it is on */
     struct tls_conn *tls; /* NULL: everything is clear text; otherwise, before tls_on, the handshake */

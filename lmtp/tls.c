@@ -38,7 +38,6 @@ void lmtp_tls_free(struct lmtp_conn *c)
     buf_free(&c->plain);
 }
 
-/* RFC 3207 4.2: what was said in clear must not be taken for what follows under TLS. */
 static bool input_is_behind(const struct lmtp_conn *c)
 {
     uint8_t byte;
@@ -46,12 +45,18 @@ static bool input_is_behind(const struct lmtp_conn *c)
     return buf_len(&c->in) > 0 || recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+void lmtp_tls_answer(struct lmtp_conn *c)
+{
+    if (!input_is_behind(c)) {
+        lmtp_reply(c, 220, "2.0.0", "Begin TLS negotiation now.");
+        return;
+    }
+    LOG_WARN(c->id, "input behind STARTTLS, connection closed");
+    lmtp_enter(c, LMTP_CLOSING);
+}
+
 bool lmtp_tls_begin(struct lmtp_conn *c)
 {
-    if (c->tls_mode == LISTENER_TLS_STARTTLS && input_is_behind(c)) {
-        LOG_WARN(c->id, "input behind STARTTLS, connection closed");
-        return false;
-    }
     buf_init(&c->net_in, 2 * PLAIN_MAX + 1024);
     buf_init(&c->net_out, 2 * PLAIN_MAX + 1024);
     buf_init(&c->plain, PLAIN_MAX);

@@ -6,6 +6,9 @@
 
 /* STARTTLS can be offered. */
 bool lmtp_tls_possible(const struct lmtp_conn *c);
+/* Answers STARTTLS, or closes when something stands behind it: what was said in clear must not be taken for what follows under
+ * TLS (RFC 3207 4.2). To be looked at before the answer is sent: a fast client begins its handshake as soon as it is. */
+void lmtp_tls_answer(struct lmtp_conn *c);
 /* The handshake begins, once the answer to STARTTLS is sent. False: the connection has to end. */
 bool lmtp_tls_begin(struct lmtp_conn *c);
 /* Moves what came into c->in, as far as there is room. False: TLS failed, an alert may wait to be sent. */

@@ -60,10 +60,11 @@ def test_bytes(server, text, body):
 
 def test_folder_and_recipient(server):
     server.imap("alice").create("Lists")
-    for args in (["-d", "alice", "-m", "Lists"], ["-a", "alice+lists@"[:-1]], ["-d", "alice", "-a", "somebody+Lists@example.org"]):
+    for args in (["-d", "alice", "-m", "Lists"], ["-a", "alice+lists@"[:-1]], ["-d", "alice", "-a", "somebody+Lists@example.org"],
+                 ["-a", "alice", "-m", "Lists"], ["-a", "alice+other", "-m", "Lists"]):
         assert deliver(server, *args).returncode == EX_OK
     client = server.imap("alice")
-    assert client.select("Lists")[1] == [b"3"]
+    assert client.select("Lists")[1] == [b"5"]
 
 
 @pytest.mark.parametrize("sender", ["", "<>", "MAILER-DAEMON"])

@@ -162,6 +162,98 @@ def test_nothing_may_stand_behind_starttls():
         assert client.line().startswith(b"502 ")
 
 
+def tls_raw(server):
+    """STARTTLS by hand, for bytes that smtplib would not send."""
+    client = server.raw("lmtp")
+    client.line()
+    client.send("LHLO x\r\n")
+    client.until(rb"^250 SIZE")
+    client.send("STARTTLS\r\n")
+    client.until(rb"^220 ")
+    context = server.tls_context()
+    context.check_hostname = False
+    client.sock = context.wrap_socket(client.sock, server_hostname="localhost")
+    client.send("LHLO x\r\n")
+    client.until(rb"^250 SIZE")
+    return client
+
+
+def test_everything_pipelined_is_answered_with_more_answers_than_fit():
+    """RFC 2920 3.2: nothing more comes from the client, and all of it gets its answer, before and after the end of its stream."""
+    import socket
+    with Server(tls=False) as server:
+        for shut in (False, True):
+            with server.raw("lmtp") as client:
+                client.line()
+                client.send(b"NOOP\r\n" * 10000)
+                if shut:
+                    client.sock.shutdown(socket.SHUT_WR)
+                assert all(client.line().startswith(b"250 ") for _ in range(10000))
+
+
+def test_pipelined_under_tls_with_more_than_the_buffers_take():
+    """What came while a recipient was looked up is taken up again, though no further byte comes."""
+    with with_tls("starttls") as server:
+        for size in (66000, 80000, 96000, 110000, 200000):
+            with tls_raw(server) as client:
+                message = b"Subject: x\r\n\r\n" + b"y" * (size - 16) + b"\r\n"
+                client.send(b"MAIL FROM:<>\r\nRCPT TO:<alice>\r\nBDAT %d LAST\r\n" % len(message) + message)
+                assert [client.line()[:3] for _ in range(3)] == [b"250"] * 3
+            with tls_raw(server) as client:
+                client.send(b"NOOP\r\n" * (size // 8))
+                assert all(client.line().startswith(b"250 ") for _ in range(size // 8))
+
+
+def test_tls_that_ends_in_a_message():
+    """RFC 5246 7.2.1: close_notify in the middle of a chunk or of DATA ends the session, and nothing is delivered."""
+    with with_tls("starttls") as server:
+        for said in (b"BDAT 1000\r\nSubject: x", b"BDAT 1000 LAST\r\nSubject: x", b"DATA\r\nSubject: x\r\n\r\n"):
+            with tls_raw(server) as client:
+                client.send(b"MAIL FROM:<>\r\nRCPT TO:<alice>\r\n" + said)
+                client.line()
+                assert client.line().startswith(b"250 ")
+                client.sock = client.sock.unwrap()
+                client.pending = b""
+                assert client.eof()
+        assert server.pop3("alice").stat()[0] == 0
+
+
+def test_client_gone_in_a_message():
+    """RFC 5321 4.1.1.4, RFC 3030 2: what has no end is no message."""
+    with Server(tls=False) as server:
+        for said in (b"BDAT 1000\r\nSubject: x", b"BDAT 1000 LAST\r\nSubject: x", b"BDAT 12\r\nSubject: x\r\n", b"DATA\r\nSubject: x\r\n\r\nx\r\n."):
+            with server.raw("lmtp") as client:
+                client.line()
+                client.send(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<alice>\r\n" + said)
+                client.until(rb"^250 2.1.5")
+        server.deliver("alice", b"Subject: whole\r\n\r\nx\r\n")
+        assert server.pop3("alice").stat()[0] == 1
+
+
+def test_domains_that_are_not_ours():
+    with Server(tls=False, extra="lmtp_domains = example.org, other.example\nauth_default_domain = example.org\n") as server:
+        with server.raw("lmtp") as client:
+            client.line()
+            client.send("LHLO x\r\nMAIL FROM:<>\r\n")
+            client.until(rb"^250 2.1.0")
+            for address, wanted in (("alice", b"250 "), ("alice@Example.ORG", b"250 "), ("nobody@other.example", b"550 5.1.1"),
+                                    ("alice@example.com", b"550 5.7.1"), ("alice@sub.example.org", b"550 5.7.1"), ("alice@[127.0.0.1]", b"550 5.7.1"),
+                                    ('"alice@example.org"@evil.example', b"550 5.7.1")):
+                client.send(f"RCPT TO:<{address}>\r\n")
+                assert client.line().startswith(wanted), address
+
+
+def test_alias():
+    with Server(tls=False) as server:
+        server.write_passwd((server.folder / "etc/users").read_text().splitlines() + ["info:::::::alias=alice", "loop:::::::alias=loop"])
+        server.deliver("info", b"Subject: x\r\n\r\nx\r\n")
+        assert server.pop3("alice").stat()[0] == 1
+        with server.lmtp() as client:
+            client.ehlo_or_helo_if_needed()
+            client.mail("a@b.example")
+            assert client.rcpt("loop")[0] == 451
+
+
 # --- the end of DATA (RFC 5321 4.1.1.4) --------------------------------------------------------------------------------------------
 
 ENDS = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r.\n", b"\r\n\x00.\r\n", b"\r\r\n.\n", b"\n\n.\r\n",

@@ -26,6 +26,16 @@ LMTP = {
         ("NOOP", "250")],
     "RFC 3207 4 STARTTLS where there is no TLS": [
         ("LHLO x", "250"), ("STARTTLS now", "501"), ("STARTTLS", "502")],
+    "RFC 6531 3.5 addresses beyond ASCII": [
+        ("LHLO x", "250"), ("MAIL FROM:<j\u00f6@b>", "550 5.6.7"), ("MAIL FROM:<a@b>", "250"), ("RCPT TO:<j\u00f6>", "553 5.6.7"), ("RSET", "250"),
+        ("MAIL FROM:<j\u00f6@b> SMTPUTF8", "250"), ("RCPT TO:<j\u00f6>", "550 5.1.1"), ("RCPT TO:<alice+\u00f6>", "250"), ("RSET", "250"),
+        ("MAIL FROM:<a@b> SMTPUTF8=1", "555"), (b"MAIL FROM:<\xff@b> SMTPUTF8\r\n", "501")],
+    "RFC 1870 6.1 SIZE": [
+        ("LHLO x", "250"), ("MAIL FROM:<> SIZE=", "501"), ("MAIL FROM:<> SIZE=-1", "501"), ("MAIL FROM:<> SIZE=1000000000000", "552 5.3.4"),
+        ("MAIL FROM:<> SIZE=99999999999999999999999", "5"), ("MAIL FROM:<> SIZE=0", "250 2.1.0")],
+    "RFC 3030 2 BDAT of nothing, and without an argument": [
+        ("LHLO x", "250"), ("MAIL FROM:<>", "250"), ("RCPT TO:<alice>", "250"), (b"BDAT 0\r\n", "250"), (b"BDAT 0 LAST\r\n", "250 2.1.5"),
+        (b"BDAT 0 LAST\r\n", "503"), ("BDAT", "501"), ("NOOP", "")],
     "RFC 5233 1 an address extension": [
         ("LHLO x", "250"), ("MAIL FROM:<>", "250"), ("RCPT TO:<alice+Folder>", "250"), ('RCPT TO:<"alice+a b">', "250"),
         ("RCPT TO:<nosuch+Folder>", "550"), ('RCPT TO:<"">', "550"), ("RCPT TO:<alice%example.org>", "550")],

@@ -46,6 +46,20 @@ static void test_paths(void **state)
     }
 }
 
+static void test_domains(void **state)
+{
+    static const struct {
+        const char *address, *domain;
+    } cases[] = {
+        {"a@b.example", "b.example"}, {"a", ""},           {"", ""}, {"a@", ""}, {"a@b@c", "c"}, {"\"a@b\"", ""},
+        {"\"a@b\"@c", "c"},           {"\"a\\\"@b\"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_true(view_eq(lmtp_domain(view_str(cases[i].address)), view_str(cases[i].domain)));
+}
+
 static void test_path_length(void **state)
 {
     char long_path[PROTO_ADDR_MAX + 3];
@@ -92,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_domains),
         cmocka_unit_test(test_path_length),
         cmocka_unit_test(test_params),
     };
