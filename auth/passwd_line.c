@@ -102,8 +102,7 @@ static bool extra_field(struct view field, struct passwd_line *out)
     else if (view_eq(key, VIEW("alias")) || view_eq(key, VIEW("userdb_alias"))) {
         out->alias = value;
         out->nologin = true;
-    }
-    else if (view_eq(key, VIEW("allow_nets"))) {
+    } else if (view_eq(key, VIEW("allow_nets"))) {
         out->has_allow_nets = true;
         out->allow_nets = value;
     }

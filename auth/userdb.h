@@ -37,7 +37,7 @@ struct lookup { /* owned by the caller */
     struct user_entry user; /* in the making; user.name is who is looked up */
     struct auth_request *request;
     struct db_question *question;
-    bool aliased; /* user.name is whom an alias named */
+    bool aliased;  /* user.name is whom an alias named */
     size_t passdb; /* static: the password database that is asked for the user */
     lookup_done_fn *done;
     void *arg;

@@ -13,7 +13,8 @@ static const struct conf_setting settings[] = {
     {"lmtp_delivered_to", CONF_BOOL, AT(lmtp_delivered_to), 0, 0, "yes", NULL,
      "Add a Delivered-To field with the recipient to delivered messages."},
     {"lmtp_domains", CONF_LIST, AT(lmtp_domains), 0, 1000, "", NULL,
-     "Domains that recipients may have, such as example.org. An address with another domain is refused (550 5.7.1), one without a "
+     "Domains that recipients may have, such as example.org. An address with another domain is refused (550 5.7.1), one without "
+     "a "
      "domain is not. Empty: the user databases alone say who is a recipient."},
     {NULL, CONF_BOOL, 0, 0, 0, NULL, NULL, NULL},
 };
