@@ -36,6 +36,13 @@ LMTP = {
     "RFC 3030 2 BDAT of nothing, and without an argument": [
         ("LHLO x", "250"), ("MAIL FROM:<>", "250"), ("RCPT TO:<alice>", "250"), (b"BDAT 0\r\n", "250"), (b"BDAT 0 LAST\r\n", "250 2.1.5"),
         (b"BDAT 0 LAST\r\n", "503"), ("BDAT", "501"), ("NOOP", "")],
+    "RFC 5321 4.1.1 arguments": [
+        ("LHLO x", "250"), ("MAIL FROM:<a@b>SIZE=1", "501 5.5.4"), ("MAIL FROM:<a@b> =1", "501 5.5.4"), ("MAIL FROM:<a@b> SIZE=1 SIZE=2 ", "250 2.1.0"),
+        ("RCPT TO:<alice>x", "555"), ("RCPT TO:<@r.example:alice>", "250 2.1.5"), ("RCPT TO:<alice@b@c>", "550 5.1.1"), ("DATA x", "501 5.5.4"),
+        ("MAIL\tFROM:<a@b>", "500 5.5.1"), ("NOOP\0", "500 5.5.2"), (b"NOOP " + b"x" * 5000 + b"\r\n", "500 5.5.2"), ("NOOP", "250 2.0.0"),
+        ("LHLO y", "250"), ("DATA", "503 5.5.1")],
+    "RFC 5321 4.5.3.1 an address as long as can be": [
+        ("LHLO x", "250"), ("MAIL FROM:<>", "250"), ("RCPT TO:<%s>" % ("a" * 998), "550 5.1.1"), ("RCPT TO:<%s>" % ("a" * 999), "501 5.1.3")],
     "RFC 5233 1 an address extension": [
         ("LHLO x", "250"), ("MAIL FROM:<>", "250"), ("RCPT TO:<alice+Folder>", "250"), ('RCPT TO:<"alice+a b">', "250"),
         ("RCPT TO:<nosuch+Folder>", "550"), ('RCPT TO:<"">', "550"), ("RCPT TO:<alice%example.org>", "550")],
@@ -59,6 +66,14 @@ POP3 = {
     "RFC 6856 2 and 3 UTF8 and LANG": [
         ("UTF8 x", "-ERR"), ("UTF8", "+OK"), ("LANG *", "+OK en "), ("LANG en-US", "+OK en "), ("LANG tlh", "-ERR"), ("STLS", "-ERR"),
         ("USER alice", "+OK"), ("PASS pw-alice", "+OK"), ("UTF8", "-ERR"), ("LANG en", "+OK en "), ("LANG tlh", "-ERR")],
+    "RFC 1939 5 arguments": [
+        ("USER bob", "+OK"), ("PASS pw-bob", "+OK"), ("STAT x", "-ERR"), ("RSET x", "-ERR"), ("QUIT x", "-ERR"), ("LIST 4294967297", "-ERR"),
+        ("LIST 99999999999999999999", "-ERR"), ("DELE -1", "-ERR"), ("DELE", "-ERR"), ("UIDL 0", "-ERR"), ("UIDL 1 2", "-ERR"), ("TOP 1 2 3", "-ERR"),
+        ("TOP 1 4294967296", "-ERR"), ("CAPA x", "-ERR"), ("STAT", "+OK 2 "), (b"STAT\0\r\n", "-ERR"), (b"NOOP" + b" " * 600 + b"\r\n", "-ERR"),
+        (b"STAT\n", "+OK 2 "), ("QUIT", "+OK")],
+    "RFC 2449 5, RFC 1939 4 arguments before log-in": [
+        ("CAPA x", "-ERR"), ("USER alice", "+OK"), ("PASS", "-ERR [AUTH]"), ("AUTH PLAIN =", "-ERR"),
+        (b"USER al\0ice\r\n", "-ERR"), ("USER alice", "+OK"), ("USER bob", "+OK"), ("PASS pw-bob", "+OK"), ("STAT", "+OK 2 ")],
     "RFC 1939 7 user+folder": [
         ("USER alice+INBOX", "+OK"), ("PASS pw-alice", "+OK"), ("STAT", "+OK "), ("QUIT", "+OK")],
     "RFC 2449 8.1.2 a folder that does not exist": [
