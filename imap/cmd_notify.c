@@ -101,6 +101,7 @@ static void parse_names(struct imap_parse *p, struct imap_job *job, struct imap_
         parse_name(p, job, g);
     while (imap_parse_ok(p) && imap_parse_try(p, ' '));
     imap_parse_close(p);
+    qsort(g->names, g->nnames, sizeof(*g->names), imap_notify_name_cmp);
 }
 
 static void parse_selected(struct imap_parse *p, struct notify_args *a, bool delayed)

@@ -34,19 +34,24 @@ bool imap_notify_expunges(const struct imap_session *s)
     return s->notify != NULL && !s->notify->delayed;
 }
 
-static bool in_subtree(struct view name, struct view top)
+int imap_notify_name_cmp(const void *a, const void *b)
 {
-    return view_starts(name, top) && (name.len == top.len || name.ptr[top.len] == '/');
+    return view_cmp(*(const struct view *)a, *(const struct view *)b);
+}
+
+static bool is_named(const struct imap_notify_group *g, struct view name)
+{
+    return g->nnames > 0 && bsearch(&name, g->names, g->nnames, sizeof(name), imap_notify_name_cmp) != NULL;
 }
 
 static bool in_group(const struct imap_notify_group *g, struct view name, const struct imap_notify_name *e)
 {
     if (g->filter == NOTIFY_PERSONAL || g->filter == NOTIFY_SUBSCRIBED)
         return g->filter == NOTIFY_PERSONAL || e->subscribed;
-    for (size_t i = 0; i < g->nnames; i++)
-        if (g->filter == NOTIFY_SUBTREE ? in_subtree(name, g->names[i]) : view_eq(name, g->names[i]))
+    for (size_t i = 0; g->filter == NOTIFY_SUBTREE && i < name.len; i++)
+        if (name.ptr[i] == '/' && is_named(g, view_sub(name, 0, i)))
             return true;
-    return false;
+    return is_named(g, name);
 }
 
 unsigned imap_notify_events(const struct imap_notify *n, struct view name, const struct imap_notify_name *e)

@@ -29,7 +29,7 @@ enum imap_notify_filter { NOTIFY_PERSONAL, NOTIFY_SUBSCRIBED, NOTIFY_SUBTREE, NO
 struct imap_notify_group {
     enum imap_notify_filter filter;
     unsigned events;
-    struct view *names; /* storage form */
+    struct view *names; /* storage form, sorted by view_cmp() */
     size_t nnames;
 };
 
@@ -45,10 +45,15 @@ struct imap_notify_name {
 struct imap_notify_key {
     uint32_t id, index;
 };
+struct imap_notify_spelled {
+    struct view name; /* in notify.names */
+    uint32_t index;
+};
 struct imap_notify_state {
     struct imap_notify_name *v;
     size_t n, cap;
-    struct imap_notify_key *by_id; /* sorted; those without a mailbox first */
+    struct imap_notify_key *by_id;       /* sorted; those without a mailbox first */
+    struct imap_notify_spelled *by_name; /* sorted by view_cmp() */
     struct buf names;
     bool overflow;
 };
@@ -91,6 +96,8 @@ struct view imap_notify_name(const struct imap_notify_state *state, const struct
 /* The entry of a mailbox (or, id 0, of a name); NULL: none. */
 const struct imap_notify_name *imap_notify_find(const struct imap_notify_state *state, uint32_t id, struct view name);
 
+/* The order of a group's names, for qsort(). */
+int imap_notify_name_cmp(const void *a, const void *b);
 /* Events that the groups ask for in a name. */
 unsigned imap_notify_events(const struct imap_notify *n, struct view name, const struct imap_notify_name *e);
 /* Responses for all that differs. */

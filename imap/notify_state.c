@@ -47,6 +47,11 @@ static int by_id(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return view_cmp(((const struct imap_notify_spelled *)a)->name, ((const struct imap_notify_spelled *)b)->name);
+}
+
 void imap_notify_look(struct imap_session *s, struct imap_notify_state *out)
 {
     *out = (struct imap_notify_state){0};
@@ -56,15 +61,20 @@ void imap_notify_look(struct imap_session *s, struct imap_notify_state *out)
     if (out->n == 0)
         return;
     out->by_id = xreallocarray(NULL, out->n, sizeof(*out->by_id));
-    for (size_t i = 0; i < out->n; i++)
+    out->by_name = xreallocarray(NULL, out->n, sizeof(*out->by_name));
+    for (size_t i = 0; i < out->n; i++) {
         out->by_id[i] = (struct imap_notify_key){out->v[i].id, (uint32_t)i};
+        out->by_name[i] = (struct imap_notify_spelled){imap_notify_name(out, &out->v[i]), (uint32_t)i};
+    }
     qsort(out->by_id, out->n, sizeof(*out->by_id), by_id);
+    qsort(out->by_name, out->n, sizeof(*out->by_name), by_name);
 }
 
 void imap_notify_state_free(struct imap_notify_state *state)
 {
     free(state->v);
     free(state->by_id);
+    free(state->by_name);
     buf_free(&state->names);
     *state = (struct imap_notify_state){0};
 }
@@ -76,16 +86,17 @@ struct view imap_notify_name(const struct imap_notify_state *state, const struct
 
 const struct imap_notify_name *imap_notify_find(const struct imap_notify_state *state, uint32_t id, struct view name)
 {
-    struct imap_notify_key key = {id, 0}, *found;
+    const struct imap_notify_key key = {id, 0}, *found;
+    const struct imap_notify_spelled spelled = {name, 0}, *at;
 
+    if (state->n == 0)
+        return NULL;
     if (id != 0) {
-        found = state->n == 0 ? NULL : bsearch(&key, state->by_id, state->n, sizeof(key), by_id);
+        found = bsearch(&key, state->by_id, state->n, sizeof(key), by_id);
         return found == NULL ? NULL : &state->v[found->index];
     }
-    for (size_t i = 0; i < state->n; i++)
-        if (state->v[i].len == name.len && view_eq(imap_notify_name(state, &state->v[i]), name))
-            return &state->v[i];
-    return NULL;
+    at = bsearch(&spelled, state->by_name, state->n, sizeof(spelled), by_name);
+    return at == NULL ? NULL : &state->v[at->index];
 }
 
 /* --- differences ------------------------------------------------------------------------------------------------------------ */

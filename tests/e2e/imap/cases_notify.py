@@ -133,6 +133,37 @@ NOTIFY = [
         S1: * STATUS "?Lists/a"? \(.*HIGHESTMODSEQ \d+.*\)
         S1: OK .*
     """),
+    case("RFC 5465 6.5, 6.6", "several names, in any order", r"""
+        C1: CREATE Lists/z/deep
+        S1: OK .*
+        C1: CREATE Lists/z2
+        S1: OK .*
+        C1: CREATE "Lists/z!"
+        S1: OK .*
+        C1: CREATE a
+        S1: OK .*
+        C1: NOTIFY SET STATUS (SUBTREE (none Lists/z a none) (MessageNew MessageExpunge))
+        S1: * STATUS "?a"? .*
+        S1: * STATUS "?Lists/z/deep"? .*
+        N1: * STATUS "?Lists/z[2!]"? .*
+        S1: OK .*
+        C1: NOTIFY SET STATUS (MAILBOXES (none Lists/z2 "Lists/z!" Lists/z2 a) (MessageNew MessageExpunge))
+        S1: * STATUS "?a"? .*
+        S1: * STATUS "?Lists/z!"? .*
+        S1: * STATUS "?Lists/z2"? .*
+        N1: * STATUS "?Lists/z/deep"? .*
+        S1: OK .*
+        C2: APPEND Lists/z2 {msg m1}
+        S2: OK .*
+        S1: * STATUS "?Lists/z2"? \(MESSAGES 1 UIDNEXT 2\)
+        C2: SUBSCRIBE nothing/there
+        S2: OK .*
+        C1: NOTIFY SET (PERSONAL (SubscriptionChange MailboxName))
+        S1: OK .*
+        C2: UNSUBSCRIBE nothing/there
+        S2: OK .*
+        S1: * LIST \(.*\\NonExistent.*\) "/" "?nothing/there"?
+    """),
     case("RFC 5465 5.2, 5.3", "messages of other mailboxes", r"""
         C1: CREATE a
         S1: OK .*
