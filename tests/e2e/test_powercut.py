@@ -111,7 +111,8 @@ def machine(request):
         pytest.skip("needs root: mounts a file system")
     if not Path("/dev/loop-control").exists() or shutil.which("mkfs.ext4") is None:
         pytest.skip("needs loop devices and mkfs.ext4")
-    extra = "" if request.param is None else f"flag_sync = {request.param}\n"
+    flag_sync, mail_format = request.param
+    extra = f"mail_format = {mail_format}\n" + ("" if flag_sync is None else f"flag_sync = {flag_sync}\n")
     newcomers = [f"new{n}" for n in range(2000)]
     m = Machine(users=["alice", *newcomers], extra=extra, log_level="info")
     try:
@@ -161,7 +162,10 @@ def first_select(server):
     return time.monotonic() - start
 
 
-@pytest.mark.parametrize("machine", ["0", None], indirect=True, ids=["flags_at_once", "flags_in_a_second"])
+MACHINES = {"flags_at_once": ("0", "culver"), "flags_in_a_second": (None, "culver"), "maildir": (None, "maildir")}
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), indirect=True, ids=MACHINES)
 @pytest.mark.timeout(120 + 10 * CUTS)
 def test_power_cuts(machine, request):
     at_once = "flags_at_once" in request.node.name
@@ -192,5 +196,7 @@ def test_power_cuts(machine, request):
     counts = rounds.ledger.counts
     print(f"{n + 1} cuts, acknowledged {counts}, there though unacknowledged: {rounds.ledger.surprises}, first messages of {arrived} users, "
           f"slowest log-in with SELECT after a cut {slowest:.3f} s")
-    assert all(counts.get(c, 0) > 0 for c in ("APPEND", "COPY", "MOVE", "STORE", "EXPUNGE", "LMTP", "CREATE"))
+    # A few rounds may do without some of them.
+    wanted = ("APPEND", "COPY", "MOVE", "STORE", "EXPUNGE", "LMTP", "CREATE") if n >= 10 else ("APPEND", "STORE")
+    assert all(counts.get(c, 0) > 0 for c in wanted)
     assert slowest < 15
