@@ -184,7 +184,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_O := $(B)/fuzz
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,$(FUZZ_O)/bin/%,$(FUZZ_SRC))
 FUZZ_LIBSRC := $(SRC_common) $(SRC_storage) $(SRC_imaplogin) $(SRC_pop3login) $(SRC_imap) $(SRC_pop3) $(SRC_lmtp) $(SRC_auth)
-FUZZ_LIBSRC += $(filter worker/tool_%.c worker/deflate.c,$(SRC_worker))
+FUZZ_LIBSRC += $(filter worker/tool_%.c worker/deflate.c worker/record.c,$(SRC_worker))
 FUZZ_CFLAGS := -std=c11 -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DCULVER_SANITIZED=1 -w
 $(FUZZ_O)/%.o: %.c
 	@mkdir -p $(@D)

@@ -34,8 +34,10 @@ struct attempt {
     struct factor factor;
     struct verify verify;
     struct lookup lookup;
-    enum auth_fail code; /* the held answer; */
-    bool passed;         /* or it is the other one */
+    enum auth_fail code;          /* the held answer; */
+    bool passed;                  /* or it is the other one */
+    struct auth_request *request; /* a token is being checked */
+    bool refused;                 /* its token was; the answer still waits for what the client says */
 };
 
 void attempt_free(struct auth_conn *c)
@@ -45,6 +47,7 @@ void attempt_free(struct auth_conn *c)
     if (a == NULL)
         return;
     verify_cancel(&a->verify);
+    auth_request_cancel(&a->request);
     lookup_cancel(&a->lookup);
     mech_exchange_deinit(&a->x);
     free(a);
@@ -104,24 +107,34 @@ static void attempt_fail(struct auth_conn *c, enum auth_fail code, const char *t
 }
 
 /* Unknown user and wrong password: counted, and answered late. */
-static void attempt_fail_credentials(struct auth_conn *c, const char *reason)
+static void attempt_count(struct auth_conn *c, const char *reason)
 {
     struct attempt *a = c->attempt;
-    uint64_t now = loop_now(c->server->loop);
     struct view user = attempt_user(a), password = view_make(NULL, 0);
     log_failure(c, user, a->x.mech->name, reason);
     if (a->x.password != NULL)
         password = secret_view(a->x.password);
     else if (a->x.guess_len > 0)
         password = view_make(a->x.guess, a->x.guess_len);
-    penalty_failed(c->server->penalty, now, &c->counted, user, password);
+    penalty_failed(c->server->penalty, loop_now(c->server->loop), &c->counted, user, password);
     secret_free(&a->x.password);
-    uint64_t hold = penalty_hold(c->server->penalty, now, a->started, &c->counted, user);
+}
+
+static void attempt_hold(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    uint64_t hold = penalty_hold(c->server->penalty, loop_now(c->server->loop), a->started, &c->counted, attempt_user(a));
     if (c->protocol == PROTO_SMTP)
         hold = MIN_OF(hold, SMTP_WAIT_MS);
     a->code = AUTH_FAIL_CREDENTIALS;
     auth_conn_enter(c, CONN_HOLDING);
     timer_arm(c->timer, hold);
+}
+
+static void attempt_fail_credentials(struct auth_conn *c, const char *reason)
+{
+    attempt_count(c, reason);
+    attempt_hold(c);
 }
 
 static void log_passed(const struct auth_conn *c, const struct auth_name *name)
@@ -445,9 +458,82 @@ static void attempt_keys(struct auth_conn *c)
     attempt_step(c, false, view_make(NULL, 0));
 }
 
+/* What is told to the client is the mechanism's; the answer to the client's reply waits as after every failure. */
+static void attempt_refuse(struct auth_conn *c, const char *reason)
+{
+    attempt_count(c, reason);
+    c->attempt->refused = true;
+    attempt_step(c, false, view_make(NULL, 0));
+}
+
+/* Whom the token is of, against whom the client says to be, and those who may not log in. */
+static void attempt_take_token(struct auth_conn *c, struct view named)
+{
+    struct attempt *a = c->attempt;
+    const struct auth_dbs *dbs = &c->server->dbs;
+    struct auth_name claimed;
+    if (auth_name_normalise(dbs->set, named, &a->name) != 0) {
+        attempt_refuse(c, "the token's user is no possible name");
+        return;
+    }
+    if (a->x.authcid.len > 0 &&
+        (auth_name_normalise(dbs->set, mech_name_view(&a->x.authcid), &claimed) != 0 || !auth_name_equal(&claimed, &a->name))) {
+        attempt_refuse(c, "the token is of another user");
+        return;
+    }
+    a->named = true;
+    a->prover = a->name;
+    int denied = passdb_denies(dbs, &a->name);
+    if (denied == 0)
+        attempt_refuse(c, "denied by a database");
+    else if (denied != ERR_NOTFOUND)
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "passwd-file cannot be read");
+    else
+        attempt_lookup(c);
+}
+
+static void on_token(void *arg, const struct msg_helper_result *answer)
+{
+    struct auth_conn *c = arg;
+    c->attempt->request = NULL;
+    switch (answer->result) {
+    case HELPER_OK:
+        attempt_take_token(c, answer->name);
+        return;
+    case HELPER_WRONG:
+        LOG_INFO(c->id, "token refused", F_VIEW("reason", answer->name));
+        attempt_refuse(c, "token refused");
+        return;
+    case HELPER_UNKNOWN:
+    case HELPER_EXPIRED:
+    case HELPER_TEMPORARY:
+        break;
+    }
+    attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "token cannot be checked");
+}
+
+static void attempt_token(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    const struct msg_check_token msg = {.token = secret_view(a->x.token)};
+    struct buf body;
+    a->started = loop_now(c->server->loop);
+    auth_conn_enter(c, CONN_CHECKING);
+    buf_init_secret(&body, IPC_MAX_BODY);
+    msg_check_token_encode(&body, &msg);
+    secret_free(&a->x.token);
+    int err = auth_request_start(c->server->requests, IPC_AUTH_CHECK_TOKEN, &body, c->id, on_token, c, &a->request);
+    if (err == 0)
+        return;
+    LOG_ERROR(c->id, "no auth helper for a token", F_ERR(err));
+    attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "no helper");
+}
+
 static void attempt_proceed(struct auth_conn *c)
 {
-    if (c->attempt->x.password != NULL)
+    if (c->attempt->x.token != NULL)
+        attempt_token(c);
+    else if (c->attempt->x.password != NULL)
         attempt_verify(c);
     else
         attempt_keys(c);
@@ -504,6 +590,9 @@ static void attempt_step(struct auth_conn *c, bool has_data, struct view data)
         attempt_take_name(a, c->server->dbs.set);
         attempt_admit(c);
         return;
+    case MECH_TOKEN:
+        attempt_admit(c);
+        return;
     case MECH_PROVEN:
         auth_conn_enter(c, CONN_CHECKING);
         if (a->disabled)
@@ -512,7 +601,10 @@ static void attempt_step(struct auth_conn *c, bool has_data, struct view data)
             attempt_lookup(c);
         return;
     case MECH_WRONG:
-        attempt_fail_credentials(c, a->reason);
+        if (a->refused)
+            attempt_hold(c);
+        else
+            attempt_fail_credentials(c, a->reason);
         return;
     case MECH_MALFORMED:
         attempt_fail(c, AUTH_FAIL_MALFORMED, "", "malformed");
@@ -553,6 +645,7 @@ int attempt_on_auth(struct auth_conn *c, struct view body)
     c->attempt->secured = secured;
     c->attempt->folders = c->protocol == PROTO_POP3 && c->server->dbs.set->pop3_login_detail;
     mech_exchange_init(&c->attempt->x, mech);
+    c->attempt->x.set = c->server->dbs.set;
     buf_put_view(&c->attempt->x.binding_exporter, msg.binding_exporter);
     buf_put_view(&c->attempt->x.binding_end_point, msg.binding_end_point);
     attempt_step(c, msg.has_initial, msg.initial);
@@ -573,7 +666,10 @@ int attempt_on_cancel(struct auth_conn *c)
     /* Only a client that was asked can give up: once a password is being checked its failure is waited for. */
     if (c->state != CONN_CHALLENGED)
         return ERR_PROTO;
-    send_fail(c, AUTH_FAIL_CANCELLED, "");
+    if (c->attempt->refused)
+        attempt_hold(c); /* RFC 7628 section 3.2.3 lets a client give up in place of its empty reply */
+    else
+        send_fail(c, AUTH_FAIL_CANCELLED, "");
     return 0;
 }
 

@@ -19,6 +19,13 @@ void helper_check_pam(const struct msg_check_pam *msg, struct helper_answer *out
 void helper_check_hash(const struct msg_check_hash *msg, bool allow_weak, struct helper_answer *out);
 void helper_lookup_nss(const struct msg_lookup_nss *msg, struct helper_answer *out);
 
+/* The keys of oauth2_jwks. Anything but 0 was logged. */
+struct jwks;
+struct set_auth;
+MUST_CHECK int helper_read_keys(const struct set_auth *set, struct jwks **out);
+void helper_check_token(const struct msg_check_token *msg, const struct jwks *keys, const struct set_auth *set,
+                        struct helper_answer *out);
+
 /* Answers one request that came on auth's channel. ERR_PROTO when it is not one for this kind of helper. */
 MUST_CHECK int helper_answer_request(enum helper_kind kind, unsigned msg_kind, struct view body, bool allow_weak,
                                      struct helper_answer *out);

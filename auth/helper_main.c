@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "auth/helper.h"
+#include "auth/jwt.h"
 #include "common/log/log.h"
 #include "common/proc/proc.h"
 #include "common/secret/password.h"
@@ -14,6 +15,8 @@ struct helper_ctx {
     struct proc proc;
     enum helper_kind kind;
     int fd; /* the channel to auth */
+    const struct set_auth *set;
+    struct jwks *keys; /* of tokens' issuer; NULL: they cannot be read, or are not needed */
 };
 
 static int receive(void *arg, struct ipc_msg *msg)
@@ -30,10 +33,30 @@ static int receive(void *arg, struct ipc_msg *msg)
 
 static enum sandbox_profile profile_of(enum helper_kind kind)
 {
-    return kind == HELPER_PAM ? SANDBOX_HELPER_PAM : kind == HELPER_HASH ? SANDBOX_HELPER_HASH : SANDBOX_HELPER_NSS;
+    switch (kind) {
+    case HELPER_PAM:
+        return SANDBOX_HELPER_PAM;
+    case HELPER_NSS:
+        return SANDBOX_HELPER_NSS;
+    default: /* computes, and needs nothing */
+        return SANDBOX_HELPER_HASH;
+    }
 }
 
-static int serve(const struct helper_ctx *ctx, bool allow_weak)
+static int answer_request(const struct helper_ctx *ctx, const struct ipc_msg *msg, struct helper_answer *out)
+{
+    struct msg_check_token token;
+    if (ctx->kind != HELPER_TOKEN)
+        return helper_answer_request(ctx->kind, msg->kind, msg->body, ctx->set->auth_allow_weak_schemes, out);
+    if (msg->kind != IPC_AUTH_CHECK_TOKEN || msg_check_token_decode(msg->body, &token) != 0)
+        return ERR_PROTO;
+    *out = (struct helper_answer){.msg.result = HELPER_TEMPORARY};
+    if (ctx->keys != NULL)
+        helper_check_token(&token, ctx->keys, ctx->set, out);
+    return 0;
+}
+
+static int serve(const struct helper_ctx *ctx)
 {
     static uint8_t storage[IPC_MAX_MSG];
     static struct helper_answer answer;
@@ -43,7 +66,7 @@ static int serve(const struct helper_ctx *ctx, bool allow_weak)
     if (err == ERR_CLOSED)
         return 0; /* nobody wants it any more */
     if (err == 0)
-        err = helper_answer_request(ctx->kind, msg.kind, msg.body, allow_weak, &answer);
+        err = answer_request(ctx, &msg, &answer);
     secret_wipe(storage, sizeof(storage));
     if (err != 0) {
         LOG_ERROR(0, "no usable request from auth", F_ERR(err));
@@ -66,18 +89,20 @@ int main(void)
     struct helper_ctx ctx = {.fd = -1};
     struct sandbox_params sandbox = {0};
     proc_start(&ctx.proc, "auth-helper", ROLE_HELPER, components, 1);
-    const struct set_auth *set = conf_get(ctx.proc.conf, &set_auth_component);
+    ctx.set = conf_get(ctx.proc.conf, &set_auth_component);
     proc_receive(&ctx.proc, receive, &ctx);
     if (ctx.fd < 0)
         LOG_FATAL("no request channel from master");
     int err = password_init();
     if (err != 0)
         LOG_FATAL("cryptography cannot be used", F_ERR(err));
+    if (ctx.kind == HELPER_TOKEN && helper_read_keys(ctx.set, &ctx.keys) != 0)
+        ctx.keys = NULL; /* said; a token cannot be checked, then */
     sandbox.profile = profile_of(ctx.kind);
     proc_confine(&ctx.proc, &sandbox);
     err = ipc_send_wait(ctx.proc.master_fd, ROLE_HELPER, ROLE_MASTER, IPC_SERVICE_READY, NULL, NULL, 0, REQUEST_TIMEOUT_MS);
     if (err != 0)
         LOG_FATAL("cannot report to master", F_ERR(err));
     /* Nothing is freed at the end: the process is thrown away with all it knows. */
-    return serve(&ctx, set->auth_allow_weak_schemes) == 0 ? 0 : 1;
+    return serve(&ctx) == 0 ? 0 : 1;
 }

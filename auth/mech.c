@@ -7,7 +7,7 @@
 #include "common/text/text.h"
 
 static const struct mech *const mechs[] = {
-    &mech_plain, &mech_login, &mech_scram[0], &mech_scram[1], &mech_scram[2], &mech_scram[3],
+    &mech_plain, &mech_login, &mech_scram[0], &mech_scram[1], &mech_scram[2], &mech_scram[3], &mech_oauthbearer, &mech_xoauth2,
 };
 
 const struct mech *mech_find(struct view name)
@@ -43,6 +43,7 @@ enum mech_step mech_exchange_step(struct mech_exchange *x, bool has_data, struct
 void mech_exchange_deinit(struct mech_exchange *x)
 {
     secret_free(&x->password);
+    secret_free(&x->token);
     if (x->state != NULL)
         secret_wipe(x->state, x->mech->state_size);
     free(x->state);

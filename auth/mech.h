@@ -6,6 +6,7 @@
 #define CULVER_AUTH_MECH_H
 
 #include "common/base/buf.h"
+#include "common/conf/settings.h"
 #include "common/ipc/proto.h"
 #include "common/secret/scram.h"
 #include "common/secret/secret.h"
@@ -14,9 +15,10 @@ enum mech_step {
     MECH_CHALLENGE, /* send x->out and call step again with the client's answer */
     MECH_PASSWORD,  /* check x->password of x->authcid; authenticated if it is right */
     MECH_KEYS,      /* fill in x->keys of x->authcid, as mech->hash wants them, and call step again without data */
-    MECH_PROVEN,    /* the mechanism itself proved x->authcid */
-    MECH_WRONG,     /* it was shown to be somebody else */
-    MECH_MALFORMED  /* not what the grammar allows */
+    MECH_TOKEN,  /* check x->token; where it is not good for x->authcid (empty: whoever it is of), call step again without data */
+    MECH_PROVEN, /* the mechanism itself proved x->authcid */
+    MECH_WRONG,  /* it was shown to be somebody else */
+    MECH_MALFORMED /* not what the grammar allows */
 };
 
 /* A name as the client wrote it, at most PROTO_NAME_MAX bytes of UTF-8 without NUL. */
@@ -35,7 +37,9 @@ struct mech_exchange {
     bool keys_false;              /* no proof is good: the keys are made up, for a user who may not know it */
     uint8_t guess[SCRAM_KEY_MAX]; /* the proof that was wrong */
     size_t guess_len;
-    struct secret *plain; /* keys' two keys are still to be made from this password; owned by the exchange */
+    struct secret *token;       /* of MECH_TOKEN; owned by the exchange */
+    const struct set_auth *set; /* set by the caller; NULL: nothing is told of where tokens come from */
+    struct secret *plain;       /* keys' two keys are still to be made from this password; owned by the exchange */
     /* Channel binding data of the connection, set by the caller; empty: none. */
     struct buf binding_exporter, binding_end_point;
     struct buf out; /* secret */
@@ -52,7 +56,7 @@ struct mech {
     enum mech_step (*step)(struct mech_exchange *x, bool has_data, struct view data);
 };
 
-extern const struct mech mech_plain, mech_login, mech_scram[4];
+extern const struct mech mech_plain, mech_login, mech_scram[4], mech_oauthbearer, mech_xoauth2;
 
 /* By name (any case); NULL when unknown. */
 const struct mech *mech_find(struct view name);

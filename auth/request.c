@@ -74,7 +74,16 @@ static void list_remove(struct request_list *l, struct auth_request *r)
 
 static enum helper_kind helper_of(enum ipc_kind kind)
 {
-    return kind == IPC_AUTH_CHECK_PAM ? HELPER_PAM : kind == IPC_AUTH_CHECK_HASH ? HELPER_HASH : HELPER_NSS;
+    switch (kind) {
+    case IPC_AUTH_CHECK_PAM:
+        return HELPER_PAM;
+    case IPC_AUTH_CHECK_HASH:
+        return HELPER_HASH;
+    case IPC_AUTH_CHECK_TOKEN:
+        return HELPER_TOKEN;
+    default:
+        return HELPER_NSS;
+    }
 }
 
 static void request_free(struct auth_request *r)

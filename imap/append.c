@@ -9,7 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "imap/capability.h"
@@ -19,10 +19,14 @@
 #include "imap/rights.h"
 
 #define MESSAGE_IN_MEMORY_MAX (256 * 1024)
-#define MEMORY_MAX (1024 * 1024) /* of all messages of one command */
+#define MEMORY_MAX (1024 * 1024)                                /* of all messages of one command */
+#define MEMORY_BUF_MAX (2 * MEMORY_MAX + MESSAGE_IN_MEMORY_MAX) /* bare LF may double them */
 #define MESSAGES_MAX 1000
+#define LITERALS_MAX (MESSAGES_MAX + PARTS_MAX)
 #define PARTS_MAX 4000
 #define URL_MAX 8192
+
+static const char refused_nul[] = "Messages with NUL octets cannot be stored";
 
 /* A new element of an array in the pool; NULL: the limit is reached. */
 static void *grow(struct imap_job *job, void *array, size_t size, size_t *n, size_t *cap, size_t max)
@@ -203,6 +207,8 @@ static void open_spool(struct append_args *a, int dir)
 void imap_append_spool(struct imap_session *s, struct append_args *a, struct view v)
 {
     open_spool(a, s->host->spool_dir);
+    if (a->hash != NULL)
+        content_id_add(a->hash, v);
     while (a->err == 0 && v.len > 0) {
         ssize_t n = pwrite(a->spool, v.ptr, v.len, (off_t)a->spool_size);
 
@@ -217,21 +223,35 @@ void imap_append_spool(struct imap_session *s, struct append_args *a, struct vie
     }
 }
 
+/* text: up to its header. False: there were too many. */
+static bool note_literal(struct imap_job *job, struct append_args *a, struct view text)
+{
+    struct append_literal *grown = grow(job, a->literals, sizeof(*grown), &a->nliterals, &a->cap_literals, LITERALS_MAX);
+
+    if (grown == NULL)
+        return false;
+    a->literals = grown;
+    a->literals[a->nliterals - 1] = (struct append_literal){.text = text, .url = a->url_literal, .index = SIZE_MAX};
+    return true;
+}
+
 /* Where the bytes of the literal go. */
 static void prepare(struct imap_session *s, struct imap_job *job, uint64_t size)
 {
     struct append_args *a = job->args;
     struct append_message *m = &a->messages[a->n - 1];
+    struct append_literal *l = &a->literals[a->nliterals - 1];
     bool spooled = size > MESSAGE_IN_MEMORY_MAX || buf_len(&a->memory) + size > MEMORY_MAX;
     struct imap_parse none;
 
     if (a->url_literal) {
+        l->index = a->nparts;
         buf_free(&a->url);
         buf_init(&a->url, URL_MAX);
         return;
     }
     if (a->memory.max == 0)
-        buf_init(&a->memory, 2 * MEMORY_MAX + MESSAGE_IN_MEMORY_MAX);
+        buf_init(&a->memory, MEMORY_BUF_MAX);
     if (spooled)
         open_spool(a, s->host->spool_dir);
     if (m->catenate) {
@@ -239,12 +259,17 @@ static void prepare(struct imap_session *s, struct imap_job *job, uint64_t size)
 
         imap_parse_init(&none, (struct view){NULL, 0}, &job->pool);
         part = add_part(&none, job, a);
-        if (part == NULL)
+        if (part == NULL) {
             a->err = ERR_LIMIT;
-        else
-            *part = (struct append_part){.spooled = spooled, .offset = spooled ? a->spool_size : buf_len(&a->memory)};
+            return;
+        }
+        l->in_part = true;
+        l->index = a->nparts - 1;
+        *part = (struct append_part){.spooled = spooled, .offset = spooled ? a->spool_size : buf_len(&a->memory)};
         return;
     }
+    l->index = a->n - 1;
+    a->hash = content_id_begin();
     m->spooled = spooled;
     m->offset = spooled ? a->spool_size : buf_len(&a->memory);
 }
@@ -293,42 +318,51 @@ static void enqueue(struct imap_session *s, struct imap_job **job)
         imap_job_queue(s, job);
 }
 
-static struct imap_job *begin_command(struct imap_session *s, struct view text, struct imap_parse *p)
+/* What comes before the first message. */
+static void begin_command(struct imap_parse *p, struct imap_job *job)
 {
-    struct imap_job *job = imap_job_new(s, text, p);
-
-    if (job == NULL)
-        return NULL;
     imap_job_check(job);
     if (job->cmd == &imap_cmd_replace)
         imap_replace_parse(p, job);
     imap_parse_space(p);
-    ((struct append_args *)job->args)->name = imap_parse_mailbox(p, s);
-    return job;
+    ((struct append_args *)job->args)->name = imap_parse_mailbox(p, job->s);
+}
+
+/* Goes on up to the header of a literal. */
+static void parse_to_literal(struct imap_parse *p, struct imap_job *job)
+{
+    struct view rest;
+
+    if (!parse_more(p, job) && imap_parse_ok(p))
+        imap_parse_fail(p, "Missing message literal");
+    rest = cursor_rest(&p->c);
+    if (imap_parse_ok(p) && view_find(rest, '}') + 1 != rest.len)
+        imap_parse_fail(p, "Invalid literal");
 }
 
 void imap_append_literal(struct imap_session *s, struct view text, const struct imap_literal *literal)
 {
     struct imap_job *job = s->receiving;
     struct imap_parse p;
-    struct view rest;
 
     if (job == NULL) {
-        job = begin_command(s, text, &p);
+        job = imap_job_new(s, text, &p);
         if (job == NULL) {
             imap_input_refuse(s, literal);
             return;
         }
-    } else
-        imap_parse_init(&p, imap_pool_copy(&job->pool, text), &job->pool);
+        begin_command(&p, job);
+        text = job->text;
+    } else {
+        text = imap_pool_copy(&job->pool, text);
+        imap_parse_init(&p, text, &job->pool);
+    }
     s->receiving = NULL;
-    if (!parse_more(&p, job) && imap_parse_ok(&p))
-        imap_parse_fail(&p, "Missing message literal");
-    rest = cursor_rest(&p.c);
-    if (imap_parse_ok(&p) && view_find(rest, '}') + 1 != rest.len)
-        imap_parse_fail(&p, "Invalid literal");
+    parse_to_literal(&p, job);
     if (!imap_parse_ok(&p))
         (void)imap_job_bad_code(job, p.code, imap_parse_error(&p));
+    else if (job->answer_text == NULL && !note_literal(job, job->args, text))
+        (void)imap_job_bad(job, "Too many literals");
     else if (job->answer_text == NULL && check(job, job->args, literal->size) == IMAP_STEP_AGAIN) {
         prepare(s, job, literal->size);
         s->receiving = job; /* transferred */
@@ -337,6 +371,12 @@ void imap_append_literal(struct imap_session *s, struct view text, const struct 
     }
     enqueue(s, &job);
     imap_input_refuse(s, literal);
+}
+
+void imap_append_hashed(struct append_args *a, struct append_message *m)
+{
+    content_id_end(&a->hash, m->content_id);
+    m->hashed = true;
 }
 
 static void put_piece(struct imap_session *s, struct append_args *a, struct view v)
@@ -353,6 +393,8 @@ static void put_piece(struct imap_session *s, struct append_args *a, struct view
         imap_append_spool(s, a, v);
         return;
     }
+    if (a->hash != NULL)
+        content_id_add(a->hash, v);
     buf_put_view(&a->memory, v);
     if (!buf_ok(&a->memory))
         a->err = ERR_LIMIT;
@@ -386,7 +428,7 @@ void imap_append_bytes(struct imap_session *s, struct view bytes)
         return;
     }
     if (memchr(bytes.ptr, '\0', bytes.len) != NULL)
-        a->refused = "Messages with NUL octets cannot be stored";
+        a->refused = refused_nul;
     for (size_t i = 0; i < bytes.len;) {
         size_t lf = i + view_find(view_sub(bytes, i, bytes.len), '\n');
 
@@ -402,6 +444,8 @@ void imap_append_bytes(struct imap_session *s, struct view bytes)
     put_piece(s, a, view_sub(bytes, from, bytes.len - from));
     a->last = bytes.ptr[bytes.len - 1];
     imap_input_taken(s);
+    if (a->hash != NULL && imap_input_message_done(s))
+        imap_append_hashed(a, &a->messages[a->n - 1]);
 }
 
 void imap_append_end(struct imap_session *s, struct view text)
@@ -420,7 +464,7 @@ void imap_append_end(struct imap_session *s, struct view text)
     enqueue(s, &job);
 }
 
-static int stage_messages(struct append_args *a, struct txn *t, struct mailbox *m, const uint8_t *spool)
+static int stage_messages(struct append_args *a, struct txn *t, struct mailbox *m)
 {
     unsigned rights = mailbox_own_rights(m);
     int err = 0;
@@ -428,10 +472,14 @@ static int stage_messages(struct append_args *a, struct txn *t, struct mailbox *
     for (size_t i = 0; i < a->n && err == 0; i++) {
         const struct append_message *msg = &a->messages[i];
         struct append_options options = msg->options;
-        struct message_source src = {.fd = -1};
+        struct message_source src = {.fd = -1, .content_id = msg->hashed ? msg->content_id : NULL};
 
-        src.parts[0] = msg->spooled ? view_make(spool + msg->offset, (size_t)msg->size)
-                                    : view_sub(buf_view(&a->memory), (size_t)msg->offset, (size_t)msg->size);
+        if (msg->spooled) {
+            src.fd = a->spool;
+            src.fd_offset = msg->offset;
+            src.fd_size = msg->size;
+        } else
+            src.parts[0] = view_sub(buf_view(&a->memory), (size_t)msg->offset, (size_t)msg->size);
         options.flags &= imap_rights_flags(rights); /* RFC 4314 4: the others are not set, and that is no failure */
         options.nkeywords = (rights & ACL_WRITE) != 0 ? options.nkeywords : 0;
         err = txn_append(t, m, &src, &options);
@@ -452,7 +500,6 @@ enum imap_step imap_append_stage(struct imap_job *job, struct append_args *a, st
 {
     struct imap_session *s = job->s;
     struct mailbox *m;
-    void *spool = NULL;
     struct txn *t;
     enum imap_step r;
     int err;
@@ -472,19 +519,12 @@ enum imap_step imap_append_stage(struct imap_job *job, struct append_args *a, st
     if (r != IMAP_STEP_COMMIT)
         return r;
     a->staged = true;
-    if (a->spool_size > 0) {
-        spool = mmap(NULL, (size_t)a->spool_size, PROT_READ, MAP_SHARED, a->spool, 0);
-        if (spool == MAP_FAILED)
-            return imap_job_fail(job, ERR_IO);
-    }
     t = begin(job);
-    err = t == NULL ? ERR_NOTFOUND : stage_messages(a, t, m, spool);
+    err = t == NULL ? ERR_NOTFOUND : stage_messages(a, t, m);
     if (err == 0)
         imap_job_commit(job, &t);
     else if (t != NULL)
         txn_abort(&t);
-    if (spool != NULL)
-        munmap(spool, (size_t)a->spool_size);
     release(a);
     return err == 0 ? IMAP_STEP_COMMIT : job->answer_text != NULL ? IMAP_STEP_DONE : imap_job_fail(job, err);
 }
@@ -505,5 +545,167 @@ void imap_append_drop(struct imap_job *job)
     mailbox_view_close(&a->view);
     buf_free(&a->made);
     buf_free(&a->url);
+    content_id_free(&a->hash);
     release(a);
+}
+
+/* --- between two processes ------------------------------------------------------------------------------------------------ */
+
+static void put_literal(struct buf *out, const struct append_args *a, const struct append_literal *l, bool first)
+{
+    const struct append_part *part = (l->url || l->in_part) && l->index < a->nparts ? &a->parts[l->index] : NULL;
+    const struct append_message *m = part == NULL && l->index < a->n ? &a->messages[l->index] : NULL;
+
+    buf_put_view32(out, first ? (struct view){NULL, 0} : l->text); /* that of the first is the job's */
+    if (l->url) {
+        buf_put_view32(out, part != NULL ? part->url_text : buf_view(&a->url));
+        return;
+    }
+    buf_put_u8(out, part != NULL ? part->spooled : m != NULL && m->spooled);
+    buf_put_u64(out, part != NULL ? part->offset : m != NULL ? m->offset : 0);
+    buf_put_u64(out, part != NULL ? part->size : m != NULL ? m->size : 0);
+}
+
+void imap_append_freeze(const struct imap_job *job, struct buf *out, int *spool_out)
+{
+    const struct append_args *a = job->args;
+
+    buf_put_u32(out, a->replaces);
+    buf_put_u8(out, a->refused != NULL);
+    buf_put_u8(out, a->last);
+    buf_put_u32(out, (uint32_t)-a->err);
+    buf_put_u8(out, a->url_literal);
+    buf_put_view32(out, buf_view(&a->memory));
+    buf_put_u64(out, a->has_spool ? a->spool_size : 0);
+    buf_put_u32(out, (uint32_t)a->nliterals);
+    for (size_t i = 0; i < a->nliterals; i++)
+        put_literal(out, a, &a->literals[i], i == 0);
+    if (a->has_spool)
+        *spool_out = fcntl(a->spool, F_DUPFD_CLOEXEC, 0);
+    if (a->has_spool && *spool_out < 0)
+        out->failed = true;
+}
+
+/* One that is complete unless it is the last and pending. */
+static void thaw_url(struct imap_job *job, struct cursor *c, bool pending)
+{
+    struct append_args *a = job->args;
+    struct view text = cursor_view32(c, URL_MAX);
+    struct imap_parse p;
+
+    a->literals[a->nliterals - 1].index = a->nparts;
+    if (pending) {
+        buf_free(&a->url);
+        buf_init(&a->url, URL_MAX);
+        buf_put_view(&a->url, text);
+        return;
+    }
+    imap_parse_init(&p, (struct view){NULL, 0}, &job->pool);
+    add_url(&p, job, imap_pool_copy(&job->pool, text));
+    a->url_literal = false;
+    if (!imap_parse_ok(&p))
+        cursor_fail(c);
+}
+
+static void thaw_bytes(struct imap_job *job, struct cursor *c)
+{
+    struct append_args *a = job->args;
+    struct append_message *m = &a->messages[a->n - 1];
+    bool spooled = cursor_u8(c) != 0;
+    uint64_t offset = cursor_u64(c), size = cursor_u64(c), have = spooled ? a->spool_size : buf_len(&a->memory);
+    struct imap_parse none;
+    struct append_part *part;
+
+    if (offset > have || size > have - offset) {
+        cursor_fail(c);
+        return;
+    }
+    if (!m->catenate) {
+        a->literals[a->nliterals - 1].index = a->n - 1;
+        m->spooled = spooled;
+        m->offset = offset;
+        m->size = size;
+        return;
+    }
+    imap_parse_init(&none, (struct view){NULL, 0}, &job->pool);
+    part = add_part(&none, job, a);
+    if (part == NULL) {
+        cursor_fail(c);
+        return;
+    }
+    a->literals[a->nliterals - 1].in_part = true;
+    a->literals[a->nliterals - 1].index = a->nparts - 1;
+    *part = (struct append_part){.spooled = spooled, .offset = offset, .size = size};
+    m->size += size;
+}
+
+/* As imap_append_literal() has read it. */
+static void thaw_literal(struct imap_job *job, struct imap_parse *p, struct cursor *c, bool pending)
+{
+    struct append_args *a = job->args;
+    struct view text = cursor_view32(c, IMAP_POOL_MAX);
+
+    if (a->nliterals == 0) {
+        text = job->text;
+    } else {
+        text = imap_pool_copy(&job->pool, text);
+        imap_parse_init(p, text, &job->pool);
+    }
+    parse_to_literal(p, job);
+    if (!imap_parse_ok(p) || c->failed || !note_literal(job, a, text))
+        cursor_fail(c);
+    else if (a->url_literal)
+        thaw_url(job, c, pending);
+    else
+        thaw_bytes(job, c);
+}
+
+static void thaw_spool(struct append_args *a, struct cursor *c, int *spool)
+{
+    struct stat st;
+
+    a->spool_size = cursor_u64(c);
+    if (c->failed || a->spool_size == 0)
+        return;
+    if (*spool < 0 || fstat(*spool, &st) != 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size < a->spool_size) {
+        cursor_fail(c);
+        return;
+    }
+    a->spool = *spool;
+    a->has_spool = true;
+    *spool = -1; /* transferred */
+}
+
+void imap_append_thaw(struct imap_job *job, struct imap_parse *p, struct cursor *c, int *spool)
+{
+    struct append_args *a = job->args;
+    uint32_t replaces = cursor_u32(c), err, n;
+    bool url;
+
+    if (job->cmd != &imap_cmd_append && job->cmd != &imap_cmd_replace) {
+        cursor_fail(c);
+        return;
+    }
+    if (cursor_u8(c) != 0)
+        a->refused = refused_nul;
+    a->last = cursor_u8(c);
+    err = cursor_u32(c);
+    a->err = err < INT16_MAX ? -(int)err : ERR_IO;
+    url = cursor_u8(c) != 0;
+    buf_init(&a->memory, MEMORY_BUF_MAX);
+    buf_put_view(&a->memory, cursor_view32(c, MEMORY_BUF_MAX));
+    thaw_spool(a, c, spool);
+    n = cursor_u32(c);
+    begin_command(p, job);
+    a->replaces = job->cmd == &imap_cmd_replace ? replaces : 0;
+    if (n == 0 || n > LITERALS_MAX || !imap_parse_ok(p) || a->name.ptr == NULL || job->answer_text != NULL)
+        cursor_fail(c);
+    for (uint32_t i = 0; i < n && !c->failed; i++) {
+        uint8_t last = a->last;
+
+        thaw_literal(job, p, c, url && i + 1 == n);
+        a->last = last; /* reading a message begins anew */
+    }
+    if (url != a->url_literal)
+        cursor_fail(c);
 }

@@ -7,6 +7,7 @@
 
 #include "imap/input.h"
 #include "imap/url.h"
+#include "storage/content_id.h"
 
 /* A part of a message that is put together: bytes that came as a literal, or what a URL names. */
 struct append_part {
@@ -20,12 +21,23 @@ struct append_message {
     struct append_options options;
     bool spooled;
     uint64_t offset, size; /* in memory or in the spool */
+    bool hashed;           /* content_id is known: not when the session was frozen in mid-literal */
+    uint8_t content_id[CONTENT_ID_SIZE];
     bool catenate;
     size_t first_part, nparts; /* of args.parts */
 };
 
+/* A literal as it was announced: what a session's record has of the command (freeze.c). */
+struct append_literal {
+    struct view text; /* of the command: from the literal before, or the beginning, to this one's header */
+    bool url, in_part;
+    size_t index; /* of args.parts (url or in_part), or of args.messages; SIZE_MAX: it is not kept */
+};
+
 struct append_args {
     struct view name;
+    struct append_literal *literals;
+    size_t nliterals, cap_literals;
     struct append_message *messages;
     size_t n, cap;
     struct append_part *parts;
@@ -38,8 +50,9 @@ struct append_args {
     bool catenating;  /* it is in CATENATE (…) */
     bool url_literal; /* the literal that comes is a URL */
     bool literal8;
-    uint8_t last; /* byte before, for CRLF */
-    int err;      /* why the command will fail, though its input is still read */
+    uint8_t last;            /* byte before, for CRLF */
+    struct content_id *hash; /* of the message that comes, or is put together; NULL: a part comes */
+    int err;                 /* why the command will fail, though its input is still read */
     const char *refused;
     struct view bad_url;
     struct buf url; /* of url_literal */
@@ -64,6 +77,11 @@ void imap_append_bytes(struct imap_session *s, struct view bytes);
 /* The line that ends the command. */
 void imap_append_end(struct imap_session *s, struct view text);
 
+/* A command whose literals are coming in, as part of a session's record (freeze.c). *spool_out: the descriptor that it needs. */
+void imap_append_freeze(const struct imap_job *job, struct buf *out, int *spool_out);
+/* In a job whose tag and name were read; takes *spool when it has need of it. Fails the cursor when it cannot be true. */
+void imap_append_thaw(struct imap_job *job, struct imap_parse *p, struct cursor *c, int *spool);
+
 /* The mailbox and what follows it, of a command that has no literal at all. */
 void imap_append_parse(struct imap_parse *p, struct imap_job *job);
 /* Stages the messages in t when they are complete. AGAIN: the slice is over; COMMIT: staged; DONE: the answer is set. */
@@ -77,6 +95,8 @@ enum imap_step imap_catenate(struct imap_job *job, struct append_args *a);
 enum imap_step imap_bad_url(struct imap_job *job, struct view url);
 /* Appends bytes to the spool; a failure is noted in a->err. */
 void imap_append_spool(struct imap_session *s, struct append_args *a, struct view v);
+/* The message is complete: a->hash becomes its content id. */
+void imap_append_hashed(struct append_args *a, struct append_message *m);
 
 /* cmd_replace.c: the message's number, before the mailbox. */
 void imap_replace_parse(struct imap_parse *p, struct imap_job *job);

@@ -114,6 +114,8 @@ static void copy_piece(struct imap_session *s, struct append_args *a, const stru
 static enum imap_step assemble(struct imap_job *job, struct append_args *a, struct append_message *m)
 {
     if (a->part == 0 && a->part_done == 0 && a->view == NULL) {
+        content_id_free(&a->hash);
+        a->hash = content_id_begin();
         m->spooled = true;
         m->offset = a->spool_size;
     }
@@ -139,6 +141,7 @@ static enum imap_step assemble(struct imap_job *job, struct append_args *a, stru
     }
     if (m->size == 0)
         return imap_job_no(job, NULL, "Empty message");
+    imap_append_hashed(a, m);
     return IMAP_STEP_COMMIT;
 }
 

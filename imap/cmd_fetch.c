@@ -31,8 +31,18 @@ struct fetch_args {
     size_t vanished_range; /* of it, written */
     struct uidset seen;    /* to be marked */
     struct uidset staged;  /* marked, waits for its commit or is committed */
-    const char *failed_code, *failed_text;
+    unsigned failed;       /* the first of these failures, 0: none */
+    bool resumed;          /* it goes on where it was when its session was frozen */
 };
+
+/* What the command fails with in the end, by fetch_args.failed. */
+enum { FAILED_NONE, FAILED_DAMAGED, FAILED_GONE, FAILED_UNREADABLE, FAILED_ENCODING, FAILED_COUNT };
+static const struct {
+    const char *code, *text;
+} failures[FAILED_COUNT] = {[FAILED_DAMAGED] = {"SERVERBUG", "Some of the messages could not be read"},
+                            [FAILED_GONE] = {"EXPUNGEISSUED", "Some of the messages were removed"},
+                            [FAILED_UNREADABLE] = {"UNAVAILABLE", "Some of the messages could not be read"},
+                            [FAILED_ENCODING] = {"UNKNOWN-CTE", "Unknown transfer encoding"}};
 
 static void parse(struct imap_parse *p, struct imap_job *job)
 {
@@ -49,10 +59,8 @@ static void parse(struct imap_parse *p, struct imap_job *job)
 
 static void note_failure(struct fetch_args *a, int err)
 {
-    if (a->failed_text != NULL)
-        return;
-    a->failed_code = err == ERR_CORRUPT ? "SERVERBUG" : err == ERR_NOTFOUND ? "EXPUNGEISSUED" : "UNAVAILABLE";
-    a->failed_text = err == ERR_NOTFOUND ? "Some of the messages were removed" : "Some of the messages could not be read";
+    if (a->failed == FAILED_NONE)
+        a->failed = err == ERR_CORRUPT ? FAILED_DAMAGED : err == ERR_NOTFOUND ? FAILED_GONE : FAILED_UNREADABLE;
 }
 
 /* Begins a value as literal; its bytes follow in slices. */
@@ -149,8 +157,7 @@ static enum imap_step put_binary(struct imap_session *s, struct fetch_args *a, c
     int err = decode(s, a, item, &v);
 
     if (err == ERR_UNSUPPORTED) {
-        a->failed_code = "UNKNOWN-CTE";
-        a->failed_text = "Unknown transfer encoding";
+        a->failed = FAILED_ENCODING;
         err = 0;
         v = (struct view){NULL, 0};
     } else if (err != 0)
@@ -161,7 +168,7 @@ static enum imap_step put_binary(struct imap_session *s, struct fetch_args *a, c
             note_failure(a, err);
         return IMAP_STEP_AGAIN;
     }
-    if (v.ptr == NULL && (err != 0 || a->failed_text != NULL))
+    if (v.ptr == NULL && (err != 0 || a->failed != FAILED_NONE))
         return put_nil(s, a, err == ERR_NOTFOUND ? 0 : err);
     v = cut_partial(item, v);
     return begin_value(s, a, v, v.len > 0 && memchr(v.ptr, '\0', v.len) != NULL);
@@ -381,8 +388,8 @@ static enum imap_step finish(struct imap_job *job, struct fetch_args *a)
         return IMAP_STEP_COMMIT;
     if (job->commit_err != 0)
         return imap_job_fail(job, job->commit_err);
-    if (a->failed_text != NULL)
-        return imap_job_no(job, a->failed_code, a->failed_text);
+    if (a->failed != FAILED_NONE)
+        return imap_job_no(job, failures[a->failed].code, failures[a->failed].text);
     return imap_job_ok(job, "FETCH completed");
 }
 
@@ -410,7 +417,7 @@ static enum imap_step begin(struct imap_job *job, struct fetch_args *a)
     }
     if (asks_modseq(&a->request))
         imap_session_condstore(s);
-    if (a->request.vanished && mailbox_view_mailbox(s->view) != NULL)
+    if (a->request.vanished && !a->resumed && mailbox_view_mailbox(s->view) != NULL)
         imap_vanished_collect(s, mailbox_view_mailbox(s->view), a->request.changedsince, &a->set, &a->vanished);
     a->resolved = true;
     return IMAP_STEP_AGAIN;
@@ -426,6 +433,10 @@ static enum imap_step step(struct imap_job *job)
     if (!imap_vanished_put(s, &a->vanished, &a->vanished_range, true)) /* before any FETCH: RFC 7162 3.2.6 */
         return IMAP_STEP_AGAIN;
     for (;;) {
+        if (a->m.seq == 0 && s->parking && !job->internal) {
+            stage_seen(job, a);
+            return IMAP_STEP_AGAIN;
+        }
         if (a->m.seq == 0) {
             uint32_t seq = imap_seqs_next(&a->seqs, &a->range, &a->next);
 
@@ -458,6 +469,38 @@ static void drop(struct imap_job *job)
     uidset_free(&a->staged);
 }
 
+/* Between two messages. */
+static bool parked(const struct imap_job *job)
+{
+    const struct fetch_args *a = job->args;
+
+    return a->resolved && a->m.seq == 0 && a->vanished_range == a->vanished.n && a->seen.n == 0;
+}
+
+static void freeze(const struct imap_job *job, struct buf *out)
+{
+    const struct fetch_args *a = job->args;
+
+    buf_put_u32(out, a->next);
+    buf_put_u8(out, (uint8_t)a->failed);
+    buf_put_u32(out, (uint32_t)-job->commit_err);
+}
+
+static void thaw(struct imap_job *job, struct cursor *c)
+{
+    struct fetch_args *a = job->args;
+    uint32_t err;
+
+    a->next = cursor_u32(c);
+    a->failed = cursor_u8(c);
+    err = cursor_u32(c);
+    a->resumed = true;
+    if (a->failed >= FAILED_COUNT || err > INT16_MAX)
+        cursor_fail(c);
+    else
+        job->commit_err = -(int)err;
+}
+
 const struct imap_command imap_cmd_fetch = {.name = "FETCH",
                                             .states = IMAP_SELECTED,
                                             .flags = IMAP_CMD_UID | IMAP_CMD_HOLD_EXPUNGE,
@@ -465,4 +508,7 @@ const struct imap_command imap_cmd_fetch = {.name = "FETCH",
                                             .parse = parse,
                                             .step = step,
                                             .committed = committed,
-                                            .drop = drop};
+                                            .drop = drop,
+                                            .parked = parked,
+                                            .freeze = freeze,
+                                            .thaw = thaw};

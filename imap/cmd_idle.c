@@ -33,5 +33,30 @@ static enum imap_step step(struct imap_job *job)
     return good ? imap_job_ok(job, "IDLE completed") : imap_job_bad(job, "Expected DONE");
 }
 
-const struct imap_command imap_cmd_idle = {
-    .name = "IDLE", .states = IMAP_ANY, .capability = "IDLE", .args_size = sizeof(struct idle_args), .step = step};
+static bool parked(const struct imap_job *job)
+{
+    const struct idle_args *a = job->args;
+
+    return a->begun && !a->telling;
+}
+
+static void freeze(const struct imap_job *job, struct buf *out)
+{
+    (void)job;
+    (void)out; /* it has begun, nothing else */
+}
+
+static void thaw(struct imap_job *job, struct cursor *c)
+{
+    (void)c;
+    ((struct idle_args *)job->args)->begun = true;
+}
+
+const struct imap_command imap_cmd_idle = {.name = "IDLE",
+                                           .states = IMAP_ANY,
+                                           .capability = "IDLE",
+                                           .args_size = sizeof(struct idle_args),
+                                           .step = step,
+                                           .parked = parked,
+                                           .freeze = freeze,
+                                           .thaw = thaw};

@@ -231,13 +231,17 @@ static enum imap_step step(struct imap_job *job)
         a->n = xcalloc(1, sizeof(*a->n));
         imap_pool_init(&a->n->pool, IMAP_POOL_MAX);
     } else
-        a->n->first = true;
+        a->n->first = !job->internal;
+    a->n->text = imap_pool_copy(&a->n->pool, job->text);
+    if (a->n->text.ptr == NULL)
+        return imap_job_fail(job, ERR_LIMIT);
     if (a->n->ngroups > 0) {
         a->n->changes = account_changes(s->acc);
         imap_notify_look(s, &a->n->told);
         if (a->n->told.overflow)
             return imap_job_no(job, "NOTIFICATIONOVERFLOW", "Too many mailboxes to be watched");
-        put_mailboxes(s, a->n, a->status);
+        if (!job->internal)
+            put_mailboxes(s, a->n, a->status);
     }
     imap_notify_free(&s->notify);
     s->notify = a->n;

@@ -129,6 +129,18 @@ void imap_context_cancel_all(struct imap_session *s)
     uidset_free(&s->touched);
 }
 
+void imap_context_give_up(struct imap_session *s)
+{
+    for (const struct imap_context *c = s->contexts; c != NULL; c = c->next) {
+        struct buf *out = imap_out(s);
+
+        buf_put_str(out, "* NO [NOUPDATE ");
+        imap_put_string(s, out, c->tag);
+        buf_put_str(out, "] Search again for further updates\r\n");
+    }
+    imap_context_cancel_all(s);
+}
+
 /* --- telling -------------------------------------------------------------------------------------------------------------------
  */
 

@@ -30,6 +30,8 @@ void imap_context_start(struct imap_session *s, struct imap_context **c, const s
 /* False: there is none with this tag. */
 bool imap_context_cancel(struct imap_session *s, struct view tag);
 void imap_context_cancel_all(struct imap_session *s);
+/* The same, and the client is told: NO [NOUPDATE "tag"], RFC 5267 4.3.1. */
+void imap_context_give_up(struct imap_session *s);
 
 /* These messages may match now, or no longer: looked at when changes are told the next time. */
 void imap_context_touch(struct imap_session *s, const struct uidset *uids);

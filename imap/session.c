@@ -13,6 +13,7 @@
 #include "imap/capability.h"
 #include "imap/command.h"
 #include "imap/context.h"
+#include "imap/metadata.h"
 #include "imap/notify.h"
 #include "imap/respond.h"
 
@@ -24,6 +25,11 @@ static uint64_t clock_us(void)
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+static bool output_full(const struct imap_session *s)
+{
+    return !s->parking && outq_len(s->host->out) > SESSION_OUT_HIGH;
+}
+
 bool imap_slice_over(struct imap_session *s)
 {
     return ++s->slice_checks % 16 == 0 && imap_slice_spent(s);
@@ -31,7 +37,7 @@ bool imap_slice_over(struct imap_session *s)
 
 bool imap_slice_spent(struct imap_session *s)
 {
-    return outq_len(s->host->out) > SESSION_OUT_HIGH || clock_us() > s->slice_end_us;
+    return output_full(s) || clock_us() > s->slice_end_us;
 }
 
 enum imap_state imap_session_state(const struct imap_session *s)
@@ -75,11 +81,17 @@ void imap_session_unselect(struct imap_session *s)
     s->news = false;
 }
 
+void imap_session_use_view(struct imap_session *s, struct mailbox_view *v, bool examine)
+{
+    s->view = v;
+    s->examine = examine;
+    s->news = mailbox_view_pending(v);
+    mailbox_view_set_notify(v, on_news, s);
+}
+
 void imap_session_select(struct imap_session *s, struct mailbox *m, bool examine)
 {
-    s->view = mailbox_view_open(s->acc, m, !examine);
-    s->examine = examine;
-    mailbox_view_set_notify(s->view, on_news, s);
+    imap_session_use_view(s, mailbox_view_open(s->acc, m, !examine), examine);
 }
 
 void imap_session_condstore(struct imap_session *s)
@@ -132,7 +144,7 @@ static void greet(struct imap_session *s, struct view tag)
     buf_free(&code);
 }
 
-struct imap_session *imap_session_new(struct session_host *host, struct account *acc, struct view tag, struct view final)
+struct imap_session *imap_session_make(struct session_host *host, struct account *acc)
 {
     struct imap_session *s = xcalloc(1, sizeof(*s));
 
@@ -141,13 +153,22 @@ struct imap_session *imap_session_new(struct session_host *host, struct account 
     host->in->max = (size_t)(host->set->imap_line_max + host->set->imap_literal_max) + IMAP_LINE_SLACK;
     buf_init(&s->final_tag, PROTO_TAG_MAX);
     touch(s);
+    if (acc != NULL) {
+        s->watch = account_watch_new(acc, on_annotations, s);
+        s->metadata.told = account_annotation_changes(acc);
+    }
+    return s;
+}
+
+struct imap_session *imap_session_new(struct session_host *host, struct account *acc, struct view tag, struct view final)
+{
+    struct imap_session *s = imap_session_make(host, acc);
+
     if (acc == NULL) {
         imap_put_tagged(s, tag, IMAP_NO, VIEW("UNAVAILABLE"), "Mail is not available now");
         imap_session_close(s, "UNAVAILABLE", "Please try again later");
         return s;
     }
-    s->watch = account_watch_new(acc, on_annotations, s);
-    s->metadata.told = account_annotation_changes(acc);
     if (final.len > 0) {
         struct buf *out = imap_out(s);
 
@@ -276,7 +297,7 @@ static bool work(struct imap_session *s, enum session_run *run_out)
             continue;
         }
         if (r == IMAP_STEP_AGAIN) {
-            *run_out = outq_len(s->host->out) > SESSION_OUT_HIGH ? SESSION_WAIT : SESSION_AGAIN;
+            *run_out = output_full(s) ? SESSION_WAIT : SESSION_AGAIN;
             return false;
         }
         *run_out = SESSION_WAIT;
@@ -302,16 +323,16 @@ enum session_run imap_session_run(struct imap_session *s)
     s->slice_checks = 0;
     if (buf_len(s->host->in) != s->in_seen)
         touch(s);
-    while (!s->closing) {
+    while (!s->closing && !(s->parking && imap_session_parked(s))) {
         if (!outq_ok(s->host->out)) {
             s->closing = true; /* more output at once than is allowed: nothing sensible can follow */
             break;
         }
-        if (outq_len(s->host->out) > SESSION_OUT_HIGH) {
+        if (output_full(s)) {
             run = SESSION_WAIT;
             break;
         }
-        if (!work(s, &run))
+        if (!work(s, &run) || s->parking)
             break;
         if (!read_input(s)) {
             if (s->host->eof && s->head == NULL)
@@ -323,6 +344,13 @@ enum session_run imap_session_run(struct imap_session *s)
             run = SESSION_AGAIN;
             break;
         }
+    }
+    /* Contexts are not taken along; numbers of changes are this process's, so what is left of these is told now. */
+    if (s->parking && !s->closing && imap_session_parked(s)) {
+        imap_context_give_up(s);
+        imap_notify_give_up(s);
+        if (!imap_metadata_tell(s))
+            run = SESSION_AGAIN;
     }
     s->in_seen = buf_len(s->host->in);
     if (s->in_seen == 0)

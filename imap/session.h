@@ -17,6 +17,18 @@ enum session_run imap_session_run(struct imap_session *s);
 void imap_session_timeout(struct imap_session *s);
 /* The worker is leaving, the session was kicked, or the store failed: BYE with this text; run() then gives SESSION_CLOSE. */
 void imap_session_bye(struct imap_session *s, const char *code, const char *text);
+/* It is to be frozen: from now on no command is begun, and those that were are brought to an end, or to a point where they can be
+ * taken up again. */
+void imap_session_park(struct imap_session *s);
+/* That point is reached: run() does nothing any more. */
+bool imap_session_parked(const struct imap_session *s);
+/* Everything that the session is, but for what is in the host's buffers, as a record (freeze.c). *spool_out: a descriptor that
+ * belongs to the record, for the caller to close, or -1. Only imap_session_free() is left for s. ERR_LIMIT. */
+MUST_CHECK int imap_session_freeze(struct imap_session *s, struct buf *out, int *spool_out);
+/* The session again, as if nothing had happened; *spool is taken (-1) when it is used. The record may come from a process that
+ * lies: ERR_PROTO, ERR_LIMIT when it is none or cannot be true; whatever was put to the output then means nothing. */
+MUST_CHECK int imap_session_thaw(struct session_host *host, struct account *acc, struct view record, int *spool,
+                                 struct imap_session **out);
 /* True while it waits for nothing but its client (IDLE or between commands): it may be counted as idle. */
 bool imap_session_idle(const struct imap_session *s);
 

@@ -67,6 +67,11 @@ struct imap_command {
     void (*committed)(struct imap_job *job, const struct txn_result *result); /* a transaction has succeeded; may be NULL */
     void (*answered)(struct imap_job *job); /* its tagged answer is in the output; may be NULL */
     void (*drop)(struct imap_job *job);     /* releases what args hold besides the pool; may be NULL */
+    /* Where its job may be frozen before it is done (freeze.c); NULL: nowhere. */
+    bool (*parked)(const struct imap_job *job);
+    void (*freeze)(const struct imap_job *job, struct buf *out);
+    /* The same again in a job that was parsed from the command's text. Fails the cursor when it cannot be true. */
+    void (*thaw)(struct imap_job *job, struct cursor *c);
 };
 
 enum imap_job_phase { IMAP_JOB_STEP, IMAP_JOB_TELL, IMAP_JOB_ANSWER };
@@ -128,6 +133,7 @@ struct imap_session {
     bool telling;                /* news, while no command is in progress */
     uint64_t bad_commands;       /* in a row */
     bool closing;
+    bool parking;      /* it is to be frozen: no command is begun, and the output may be any length */
     bool mid_response; /* a response is being written in slices: nothing may come between */
     bool news;         /* the view has told us of something */
     uint64_t slice_end_us;
@@ -145,6 +151,10 @@ bool imap_slice_spent(struct imap_session *s);
 void imap_session_close(struct imap_session *s, const char *code, const char *text);
 void imap_session_unselect(struct imap_session *s);
 void imap_session_select(struct imap_session *s, struct mailbox *m, bool examine);
+/* A view that is there already, for the selected mailbox. */
+void imap_session_use_view(struct imap_session *s, struct mailbox_view *v, bool examine);
+/* What a session is before anything has happened in it. */
+struct imap_session *imap_session_make(struct session_host *host, struct account *acc);
 /* CONDSTORE is on from now on (RFC 7162 3.1); the first time HIGHESTMODSEQ of the selected mailbox is told. */
 void imap_session_condstore(struct imap_session *s);
 /* Counts a command that was answered BAD; closes the session when there were too many. */

@@ -154,6 +154,7 @@ static void session_encode(struct request *r, const struct conn *c, const struct
     msg_session_encode(&r->body, &s);
     r->protocol = c->protocol;
     r->peer = c->peer;
+    r->local = c->local;
     r->tls = s.tls;
 }
 

@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "master/credentials.h"
 #include "master/mails.h"
+#include "master/workers.h"
 
 #define CLIENTS_MAX 16
 #define CLIENT_LIFE_MS 30000
@@ -27,6 +28,7 @@ struct client {
     struct mail *mail; /* NULL: none of the verbs that need one */
     bool holds;        /* until it goes away */
     struct credential *credential;
+    struct upgrade *upgrade;
     uint64_t deadline;
     struct timer *timer;
 };
@@ -49,6 +51,7 @@ static void client_free(struct client *c)
     c->m->control->n--;
     mail_end(&c->mail);
     credential_end(&c->credential);
+    upgrade_free(&c->upgrade);
     timer_free(&c->timer);
     ipc_free(&c->ch);
     buf_free(&c->lines);
@@ -135,6 +138,13 @@ static void on_answer(void *arg, uint8_t status, struct view lines)
     timer_arm(c->timer, 0);
 }
 
+/* Bounded by what each worker is given. */
+static void begin_upgrade(struct client *c, const struct msg_ctl_request *r)
+{
+    timer_disarm(c->timer);
+    c->upgrade = upgrade_start(c->m, r->argument, on_answer, c);
+}
+
 static void begin_mail(struct client *c, const struct msg_ctl_request *r)
 {
     c->holds = r->verb == CTL_HOLD;
@@ -181,6 +191,10 @@ static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
     }
     if (r.verb == CTL_LOOKUP || r.verb == CTL_HOLD) {
         begin_mail(c, &r);
+        return;
+    }
+    if (r.verb == CTL_UPGRADE) {
+        begin_upgrade(c, &r);
         return;
     }
     c->status = control_run(c->m, &r, &c->lines);

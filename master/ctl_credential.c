@@ -51,16 +51,17 @@ static uint64_t expiry_parse(const char *text)
     return cursor_done(&c) ? (uint64_t)time(NULL) + days * DAY : 0;
 }
 
-static int add(const char *socket_path, struct msg_credential *msg)
+static int add(const char *socket_path, const struct msg_credential *request)
 {
     uint8_t bytes[APP_PASSWORD_BYTES], digest[APP_PASSWORD_DIGEST];
+    struct msg_credential msg = *request;
     char text[APP_PASSWORD_TEXT];
     int status;
 
     app_password_make(bytes, text);
     app_password_digest(bytes, digest);
-    msg->secret = view_make(digest, sizeof(digest));
-    status = ctl_request_credential(socket_path, msg);
+    msg.secret = view_make(digest, sizeof(digest));
+    status = ctl_request_credential(socket_path, &msg);
     if (status == 0)
         printf("%s\n", text);
     secret_wipe(bytes, sizeof(bytes));
@@ -85,20 +86,21 @@ static void put_uri(struct buf *out, const char *user, struct view secret)
     buf_put_fmt(out, "&issuer=" ISSUER "&algorithm=SHA1&digits=%d&period=%d\n", TOTP_DIGITS, TOTP_STEP);
 }
 
-static int enrol(const char *socket_path, struct msg_credential *msg, const char *user)
+static int enrol(const char *socket_path, const struct msg_credential *request, const char *user)
 {
+    struct msg_credential msg = *request;
     uint8_t secret[TOTP_SECRET];
     struct buf text;
     int status;
 
     randombytes_buf(secret, sizeof(secret));
-    msg->secret = view_make(secret, sizeof(secret));
-    status = ctl_request_credential(socket_path, msg);
+    msg.secret = view_make(secret, sizeof(secret));
+    status = ctl_request_credential(socket_path, &msg);
     buf_init_secret(&text, 2048);
     buf_put_str(&text, "secret: ");
-    base32_encode(&text, msg->secret);
+    base32_encode(&text, msg.secret);
     buf_put_byte(&text, '\n');
-    put_uri(&text, user, msg->secret);
+    put_uri(&text, user, msg.secret);
     buf_put_str(&text, "It counts when a code was confirmed: culverctl totp confirm USER CODE\n");
     if (status == 0 && fwrite(buf_view(&text).ptr, 1, buf_len(&text), stdout) != buf_len(&text))
         status = 1;

@@ -14,6 +14,7 @@ static const char usage[] = "usage: culverctl [-c FILE | -s SOCKET] COMMAND\n"
                             "  status                  services, workers, counts\n"
                             "  who                     sessions: user, protocol, id, peer, TLS, age, worker pid\n"
                             "  kick USER|SESSION       end the sessions of a user, or one\n"
+                            "  upgrade-worker USER|--all  a fresh process under the sessions of a user, or of all\n"
                             "  reload                  load the configuration again\n"
                             "  stop                    stop the server\n"
                             "  hash-password [SCHEME]  make a password hash for a passwd-file\n"
@@ -39,7 +40,8 @@ struct command {
 
 static const struct command commands[] = {
     {"status", CTL_STATUS, 0, 0}, {"who", CTL_WHO, 0, 0},   {"kick", CTL_KICK, 1, 1},
-    {"reload", CTL_RELOAD, 0, 0}, {"stop", CTL_STOP, 0, 0}, {"hash-password", 0, 0, 1},
+    {"reload", CTL_RELOAD, 0, 0}, {"stop", CTL_STOP, 0, 0}, {"upgrade-worker", CTL_UPGRADE, 1, 1},
+    {"hash-password", 0, 0, 1},
 };
 
 static const struct command *command_find(const char *name, int args)

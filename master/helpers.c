@@ -32,6 +32,7 @@ static const struct role *role_of(enum helper_kind kind)
     case HELPER_PAM:
     case HELPER_HASH:
     case HELPER_NSS:
+    case HELPER_TOKEN:
         break;
     }
     return role_get(ROLE_ID_HELPER);

@@ -24,7 +24,7 @@ struct request {
     unsigned nfds;
     uint64_t deadline;
     enum proto_protocol protocol;
-    struct net_addr peer;
+    struct net_addr peer, local;
     bool tls;
     bool counted; /* the limits hold it */
     /* Called once when the request was passed on (code 0) or given up, before it is freed; never after workers_cancel(). */

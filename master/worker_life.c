@@ -30,7 +30,7 @@ void worker_on_timer(void *arg)
 
     switch (w->state) {
     case WORKER_WAITING:
-        if (w->queue != NULL)
+        if (worker_wanted(w))
             worker_try_start(w);
         else if (w->held_by == NULL)
             worker_forget(&w);
@@ -47,12 +47,17 @@ void worker_on_timer(void *arg)
     }
 }
 
+void worker_leaving(struct worker *w)
+{
+    w->state = WORKER_LEAVING;
+    timer_arm(w->timer, LEAVE_DEADLINE_MS);
+}
+
 void worker_leave(struct worker *w)
 {
     if (w->state == WORKER_LEAVING || w->pid == 0)
         return;
-    w->state = WORKER_LEAVING;
-    timer_arm(w->timer, LEAVE_DEADLINE_MS);
+    worker_leaving(w);
     if (w->ch == NULL || ipc_send(w->ch, IPC_MASTER_STOP, NULL, NULL, 0) != 0)
         supervise_kill(w->m, w->pid, SIGTERM);
 }
@@ -68,6 +73,7 @@ static void on_ready(struct worker *w)
     ipc_set_state(w->ch, IPC_STATE_READY);
     timer_disarm(w->timer);
     w->last_used = loop_now(w->m->loop);
+    upgrade_dispatch(w);
     worker_dispatch(w);
     workers_pump(w->m); /* an idle worker whose place is wanted can be asked to leave only now */
 }
@@ -84,6 +90,7 @@ static int on_ended(struct worker *w, const struct ipc_msg *msg)
     if (*link == NULL)
         return ERR_PROTO;
     worker_session_end(w, link);
+    upgrade_progress(w);
     w->last_used = loop_now(w->m->loop);
     if (w->nsessions == 0)
         workers_pump(w->m);
@@ -112,6 +119,12 @@ static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
         break;
     case IPC_WORKER_IDLE:
         on_idle(w);
+        break;
+    case IPC_WORKER_FROZEN:
+        rc = upgrade_on_frozen(w, msg);
+        break;
+    case IPC_WORKER_THAWED:
+        rc = upgrade_on_thawed(w, msg);
         break;
     default:
         rc = ERR_PROTO;
@@ -155,9 +168,9 @@ static void exited(void *arg, pid_t pid, int status)
                   F_UINT("lived_ms", lived));
     else
         LOG_DEBUG(0, "worker left", F_STR("user", w->user->name), F_INT("child", pid));
+    if (w->ch != NULL)
+        ipc_poll(w->ch); /* what it said last */
     worker_recover_unread(w);
-    while (w->sessions != NULL)
-        worker_session_end(w, &w->sessions);
     w->pid = 0;
     ipc_free(&w->ch);
     timer_disarm(w->timer);
@@ -165,11 +178,12 @@ static void exited(void *arg, pid_t pid, int status)
     m->workers->ndied += bad;
     w->state = WORKER_WAITING;
     w->not_before = bad ? loop_now(m->loop) + delay_after(w, status, lived) : 0;
+    upgrade_exited(w);
     if (w->held_by != NULL && !m->stopping)
         worker_held(w);
-    else if (m->stopping || (w->queue == NULL && !bad))
+    else if (m->stopping || (!worker_wanted(w) && !bad))
         worker_forget(&w);
-    else if (w->queue == NULL)
+    else if (!worker_wanted(w))
         timer_arm(w->timer, REMEMBER_MS);
     else
         worker_try_start(w);
@@ -283,7 +297,7 @@ void workers_pump(struct master *m)
 
     for (struct worker *w = m->workers->first; w != NULL; w = next) {
         next = w->next;
-        if (w->state != WORKER_WAITING || w->queue == NULL || timer_armed(w->timer) || w->held_by != NULL)
+        if (w->state != WORKER_WAITING || !worker_wanted(w) || timer_armed(w->timer) || w->held_by != NULL)
             continue;
         worker_try_start(w);
         if (m->workers->running >= m->setup->master->workers_max)

@@ -75,6 +75,7 @@ static void session_add(struct worker *w, const struct request *r)
     s->id = r->id;
     s->protocol = r->protocol;
     s->peer = r->peer;
+    s->local = r->local;
     s->tls = r->tls;
     s->since = loop_now(w->m->loop);
     s->next = w->sessions;
@@ -88,6 +89,7 @@ void worker_session_end(struct worker *w, struct session **link)
 
     *link = s->next;
     w->nsessions--;
+    upgrade_drop(w, s);
     session_limits_release(w->m->limits, view_str(w->user->name), &s->peer);
     free(s);
 }
@@ -144,14 +146,17 @@ static void sweep(void *arg)
 {
     struct master *m = arg;
     struct worker *next;
+    size_t frozen = 0;
 
     for (struct worker *w = m->workers->first; w != NULL; w = next) {
         next = w->next;
         refuse_late(w, loop_now(m->loop));
-        if (w->state == WORKER_WAITING && w->queue == NULL && !timer_armed(w->timer) && w->held_by == NULL)
+        upgrade_expire(w, false);
+        frozen += w->nfrozen;
+        if (w->state == WORKER_WAITING && !worker_wanted(w) && !timer_armed(w->timer) && w->held_by == NULL)
             worker_forget(&w);
     }
-    if (m->workers->queued > 0)
+    if (m->workers->queued + frozen > 0)
         timer_arm(m->workers->sweep, SWEEP_EVERY_MS);
 }
 
@@ -171,6 +176,7 @@ static bool session_withdraw(struct worker *w, const struct msg_session *m, stru
         return false;
     r->protocol = s->protocol;
     r->peer = s->peer;
+    r->local = s->local;
     r->tls = s->tls;
     r->counted = true; /* the count goes with it */
     *link = s->next;
@@ -251,6 +257,8 @@ void worker_forget(struct worker **wp)
     struct workers *ws = w->m->workers;
 
     worker_refuse_all(w, TAKE_FAIL_UNAVAILABLE, "The server is busy");
+    w->state = WORKER_WAITING;
+    upgrade_expire(w, true);
     while (w->sessions != NULL)
         worker_session_end(w, &w->sessions);
     (void)table_del(ws->by_name, view_str(w->user->name));
@@ -430,11 +438,17 @@ void workers_release(struct master *m, const void *arg)
             continue;
         w->held_by = NULL;
         w->held_ready = NULL;
-        if (w->state == WORKER_WAITING && w->queue != NULL)
+        if (w->state == WORKER_WAITING && worker_wanted(w))
             worker_try_start(w);
         else if (w->state == WORKER_WAITING && !timer_armed(w->timer))
             worker_forget(&w);
     }
+}
+
+void workers_sweep_soon(struct master *m)
+{
+    if (!timer_armed(m->workers->sweep))
+        timer_arm(m->workers->sweep, SWEEP_EVERY_MS);
 }
 
 static void kick_send(struct worker *w, uint64_t id)
@@ -457,15 +471,21 @@ size_t workers_kick(struct master *m, struct view user, uint64_t id)
         struct worker *w = table_get(m->workers->by_name, user);
         if (w == NULL || w->nsessions == 0)
             return 0;
+        n = w->nsessions;
+        upgrade_expire(w, true);
         kick_send(w, 0);
-        return w->nsessions;
+        return n;
     }
     for (struct worker *w = m->workers->first; w != NULL; w = w->next) {
-        for (const struct session *s = w->sessions; s != NULL; s = s->next) {
+        for (struct session *s = w->sessions; s != NULL; s = s->next) {
             if (s->id != id)
                 continue;
-            kick_send(w, id);
+            if (s->frozen != NULL)
+                upgrade_end(w, s);
+            else
+                kick_send(w, id);
             n++;
+            break;
         }
     }
     return n;

@@ -6,8 +6,9 @@
  *      ▲                  │ exit               │ exit
  *      └──── back-off ◄───┴────────────────────┘
  *
- * A worker that is LEAVING still holds the account, so later requests wait for its exit. WAITING is also where a user's worker
- * stays that has no place (workers_max) or died a moment ago.
+ * A worker that is LEAVING still holds the account, so later requests wait for its exit. Where it was asked to make room for a
+ * fresh one (upgrade.c), its sessions wait for that too. WAITING is also where a user's worker stays that has no place
+ * (workers_max) or died a moment ago.
  */
 #ifndef CULVER_MASTER_WORKERS_H
 #define CULVER_MASTER_WORKERS_H
@@ -43,6 +44,14 @@ size_t workers_kick(struct master *m, struct view user, uint64_t id);
 MUST_CHECK int workers_hold(struct master *m, struct user **user, void (*ready)(void *arg), void *arg);
 /* Gives back what was held with this arg, if anything was. */
 void workers_release(struct master *m, const void *arg);
+
+/* upgrade.c: a fresh process in place of a user's worker, or one after the other of all workers that run now (user "--all").
+ * Their sessions go on. done is called when it is over, possibly before this returns, with culverctl's exit status. */
+typedef void upgrade_done_fn(void *arg, uint8_t status, struct view lines);
+struct upgrade;
+MUST_CHECK struct upgrade *upgrade_start(struct master *m, struct view user, upgrade_done_fn *done, void *arg);
+/* Nobody waits for it any more; what has begun goes on. */
+void upgrade_free(struct upgrade **u);
 
 struct session_facts {
     struct view user;

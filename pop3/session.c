@@ -53,17 +53,24 @@ static void read_tag(struct pop3_session *s, struct view tag)
     s->capa = view_dup(tag);
 }
 
-struct pop3_session *pop3_session_new(struct session_host *host, struct account *acc, struct view tag, struct view final)
+struct pop3_session *pop3_session_make(struct session_host *host, struct account *acc)
 {
     struct pop3_session *s = xcalloc(1, sizeof(*s));
 
     s->host = host;
     s->acc = acc;
     s->data.fd = -1;
-    read_tag(s, tag);
     if (uidl_format_parse(host->set->pop3_uidl_format, &s->uidl) != 0) /* the configuration's check has seen it */
         PANIC("pop3_uidl_format");
     restart_timer(s);
+    return s;
+}
+
+struct pop3_session *pop3_session_new(struct session_host *host, struct account *acc, struct view tag, struct view final)
+{
+    struct pop3_session *s = pop3_session_make(host, acc);
+
+    read_tag(s, tag);
     if (acc == NULL) {
         pop3_line(s, "-ERR [SYS/TEMP] Your mail is not available now, please try again later.");
         pop3_enter(s, POP3_CLOSING);
@@ -155,6 +162,8 @@ static enum session_run run_job(struct pop3_session *s)
 enum session_run pop3_session_run(struct pop3_session *s)
 {
     for (unsigned i = 0; i < COMMANDS_A_RUN; i++) {
+        if (s->parking && pop3_session_parked(s))
+            return SESSION_WAIT;
         switch (s->state) {
         case POP3_CLOSING:
             return SESSION_CLOSE;

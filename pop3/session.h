@@ -17,6 +17,12 @@ void pop3_session_timeout(struct pop3_session *s);
 /* The worker is leaving, the session was kicked, or the store failed: -ERR is put when a command waits; run() then gives
  * SESSION_CLOSE. */
 void pop3_session_bye(struct pop3_session *s, const char *code, const char *text);
+/* As imap/session.h has them: no command is begun any more; it stands where it can be frozen; the record; the session again. */
+void pop3_session_park(struct pop3_session *s);
+bool pop3_session_parked(const struct pop3_session *s);
+MUST_CHECK int pop3_session_freeze(struct pop3_session *s, struct buf *out, int *spool_out);
+MUST_CHECK int pop3_session_thaw(struct session_host *host, struct account *acc, struct view record, int *spool,
+                                 struct pop3_session **out);
 bool pop3_session_idle(const struct pop3_session *s);
 
 #endif

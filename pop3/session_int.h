@@ -38,6 +38,7 @@ struct pop3_session {
     char *capa;            /* further lines of CAPA, each with its ';' (login_capa.h) */
     unsigned bad_commands; /* in a row */
     bool skipping;         /* the rest of a line that was too long */
+    bool parking;          /* it is to be frozen: no command is begun */
 
     enum pop3_job job;
     uint32_t job_n;       /* LIST and UIDL: the next message; RETR and TOP: the message */
@@ -52,6 +53,9 @@ static inline bool pop3_is_deleted(const struct pop3_session *s, uint32_t n)
 {
     return (s->deleted[(n - 1) / 64] >> ((n - 1) % 64) & 1) != 0;
 }
+
+/* What a session is before anything has happened in it. */
+struct pop3_session *pop3_session_make(struct session_host *host, struct account *acc);
 
 /* maildrop.c */
 /* v becomes the maildrop, without the messages that have a number in hidden (of the view; NULL: all are there). Takes over v. */

@@ -1,6 +1,5 @@
 #include "storage/blob.h"
 
-#include <sodium.h>
 #include <xxhash.h>
 
 #include "common/log/log.h"
@@ -57,9 +56,4 @@ int blob_head_parse(struct view bytes, struct blob_head *out)
 int blob_check(const uint8_t head_bytes[BLOB_HEADER_SIZE], const struct blob_head *head, struct view data)
 {
     return data.len == head->len && blob_sum(head_bytes, data) == head->sum ? 0 : ERR_CORRUPT;
-}
-
-void blob_content_id(struct view data, uint8_t out[BLOB_ID_SIZE])
-{
-    crypto_generichash(out, BLOB_ID_SIZE, data.ptr, data.len, NULL, 0);
 }

@@ -17,9 +17,10 @@
 
 #include "common/base/buf.h"
 #include "common/base/cursor.h"
+#include "storage/content_id.h"
 
 #define BLOB_HEADER_SIZE 40
-#define BLOB_ID_SIZE 16
+#define BLOB_ID_SIZE CONTENT_ID_SIZE
 #define BLOB_ALIGN 8
 
 enum blob_kind { BLOB_MESSAGE = 1, BLOB_DIGEST = 2 };
@@ -49,6 +50,5 @@ void blob_head_make(enum blob_kind kind, const uint8_t *id, struct view data, ui
 MUST_CHECK int blob_head_parse(struct view bytes, struct blob_head *out);
 /* ERR_CORRUPT when data (head->len octets) are not what was written. head_bytes: the 40 bytes of the header. */
 MUST_CHECK int blob_check(const uint8_t head_bytes[BLOB_HEADER_SIZE], const struct blob_head *head, struct view data);
-void blob_content_id(struct view data, uint8_t out[BLOB_ID_SIZE]);
 
 #endif

@@ -11,38 +11,15 @@
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
-#include "storage/account_int.h"
 #include "storage/maildir_hooks_int.h"
 #include "storage/message/digest.h"
+#include "storage/view_int.h"
 
 #define CHANGES_SLACK 4096 /* changes kept for views that are behind, besides one a message */
 
-struct mailbox_view {
-    struct account *acc;
-    struct mailbox *m;
-    struct mailbox_view *next, *prev;         /* of the mailbox */
-    struct mailbox_view *acc_next, *acc_prev; /* of the account */
-    struct seqmap *map;                       /* NULL: sequence number n is record n - 1 */
-    uint32_t count;
-    uint32_t known_end; /* records from here on are new to it */
-    uint64_t position;  /* in the mailbox's changes */
-    bool behind;        /* changes were dropped: compare modseqs */
-    uint64_t synced_modseq;
-    struct change *own; /* pending changes taken from the list by mailbox_view_forget() */
-    size_t nown;
-    struct idx_list held; /* expunged records it was not told of yet */
-    struct uidset recent;
-    uint32_t nrecent;
-    unsigned keywords_known;
-    bool take_recent, told_gone, notify_due;
-    void (*notify)(void *arg);
-    void *notify_arg;
-    struct idx_list out_expunged, out_uids, out_changed;
-};
-
 /* --- the map ----------------------------------------------------------------------------------------------------- */
 
-static void map_release(struct seqmap **map)
+void seqmap_release(struct seqmap **map)
 {
     if (*map != NULL && --(*map)->refs == 0) {
         free((*map)->idx);
@@ -51,7 +28,7 @@ static void map_release(struct seqmap **map)
     *map = NULL;
 }
 
-static struct seqmap *map_new(uint32_t cap)
+struct seqmap *seqmap_new(uint32_t cap)
 {
     struct seqmap *map = xcalloc(1, sizeof(*map));
 
@@ -67,6 +44,13 @@ static uint32_t view_idx(const struct mailbox_view *v, uint32_t seq)
     return v->map != NULL ? v->map->idx[seq - 1] : seq - 1;
 }
 
+const struct msg_rec *view_rec(const struct mailbox_view *v, uint32_t seq)
+{
+    uint32_t idx = view_idx(v, seq);
+
+    return (idx & VIEW_GHOST) != 0 ? &v->ghosts[idx & ~VIEW_GHOST] : mailbox_rec(v->m, idx);
+}
+
 /* Sequence number of a record, or 0. */
 static uint32_t view_seq_of(const struct mailbox_view *v, uint32_t idx)
 {
@@ -74,6 +58,10 @@ static uint32_t view_seq_of(const struct mailbox_view *v, uint32_t idx)
 
     if (v->map == NULL)
         return idx < v->count ? idx + 1 : 0;
+    if (v->nghosts > 0) { /* the map is in the order of UIDs only */
+        lo = mailbox_view_seq_at_or_after(v, mailbox_rec(v->m, idx)->uid);
+        return lo <= v->count && v->map->idx[lo - 1] == idx ? lo : 0;
+    }
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
 
@@ -98,11 +86,11 @@ static void map_own(struct mailbox_view *v, uint32_t more)
         }
         return;
     }
-    map = map_new(v->count + more);
+    map = seqmap_new(v->count + more);
     for (uint32_t i = 0; i < v->count; i++)
         map->idx[i] = view_idx(v, i + 1);
     map->n = v->count;
-    map_release(&v->map);
+    seqmap_release(&v->map);
     v->map = map;
 }
 
@@ -112,9 +100,9 @@ static bool map_share(struct mailbox_view *v)
     const struct mailbox *m = v->m;
 
     for (struct mailbox_view *o = m->views; o != NULL; o = o->next) {
-        if (o == v || o->map == NULL || o->known_end != mailbox_nrecs(m) || o->count != m->messages)
+        if (o == v || o->map == NULL || o->nghosts > 0 || o->known_end != mailbox_nrecs(m) || o->count != m->messages)
             continue;
-        map_release(&v->map);
+        seqmap_release(&v->map);
         v->map = o->map;
         v->map->refs++;
         v->count = o->count;
@@ -155,7 +143,7 @@ static void map_extend(struct mailbox_view *v)
         v->count = end;
         return;
     }
-    if (live == 0 || (v->held.n == 0 && map_share(v)))
+    if (live == 0 || (v->held.n == 0 && v->nghosts == 0 && map_share(v)))
         return;
     map_own(v, live);
     for (uint32_t i = from; i < end; i++) {
@@ -167,20 +155,18 @@ static void map_extend(struct mailbox_view *v)
     v->count = v->map->n;
 }
 
-/* Takes sorted records out of the map. */
-static void map_remove(struct mailbox_view *v, const struct idx_list *gone)
+/* Takes messages out of the map; seqs: rising. */
+static void map_remove(struct mailbox_view *v, const struct idx_list *seqs)
 {
-    uint32_t first = view_seq_of(v, gone->v[0]), n;
+    uint32_t n = seqs->v[0] - 1;
     size_t g = 0;
 
-    ASSERT(first != 0);
     map_own(v, 0);
-    n = first - 1;
-    for (uint32_t i = first - 1; i < v->count; i++) {
-        if (g < gone->n && v->map->idx[i] == gone->v[g])
+    for (uint32_t seq = seqs->v[0]; seq <= v->count; seq++) {
+        if (g < seqs->n && seqs->v[g] == seq)
             g++;
         else
-            v->map->idx[n++] = v->map->idx[i];
+            v->map->idx[n++] = v->map->idx[seq - 1];
     }
     v->map->n = v->count = n;
 }
@@ -208,6 +194,20 @@ static void recent_range(struct mailbox_view *v, uint32_t from_idx)
     }
 }
 
+void view_link(struct mailbox_view *v)
+{
+    struct mailbox *m = v->m;
+
+    v->next = m->views;
+    if (v->next != NULL)
+        v->next->prev = v;
+    m->views = v;
+    v->acc_next = v->acc->views;
+    if (v->acc_next != NULL)
+        v->acc_next->acc_prev = v;
+    v->acc->views = v;
+}
+
 struct mailbox_view *mailbox_view_open(struct account *acc, struct mailbox *m, bool take_recent)
 {
     struct mailbox_view *v = xcalloc(1, sizeof(*v));
@@ -220,14 +220,7 @@ struct mailbox_view *mailbox_view_open(struct account *acc, struct mailbox *m, b
     v->synced_modseq = m->highestmodseq;
     v->keywords_known = m->nkeywords;
     uidset_init(&v->recent);
-    v->next = m->views;
-    if (v->next != NULL)
-        v->next->prev = v;
-    m->views = v;
-    v->acc_next = acc->views;
-    if (v->acc_next != NULL)
-        v->acc_next->acc_prev = v;
-    acc->views = v;
+    view_link(v);
     if (m->expunged.n == 0)
         v->count = v->known_end = mailbox_nrecs(m);
     else if (!map_share(v))
@@ -259,7 +252,8 @@ void mailbox_view_close(struct mailbox_view **view)
     mailbox_changes_trim(m);
     if (m->gone && m->views == NULL)
         mailbox_free(m);
-    map_release(&v->map);
+    seqmap_release(&v->map);
+    free(v->ghosts);
     free(v->own);
     idx_free(&v->held);
     idx_free(&v->out_expunged);
@@ -287,7 +281,7 @@ bool mailbox_view_pending(const struct mailbox_view *v)
 {
     const struct mailbox *m = v->m;
 
-    return v->behind || v->nown > 0 || v->held.n > 0 || v->position < m->changes_base + m->nchanges ||
+    return v->behind || v->nown > 0 || v->held.n > 0 || v->nghosts > 0 || v->position < m->changes_base + m->nchanges ||
            v->known_end < mailbox_nrecs(m) || v->keywords_known != m->nkeywords || (m->gone && !v->told_gone);
 }
 
@@ -356,7 +350,7 @@ uint32_t mailbox_view_recent(const struct mailbox_view *v)
 
 uint32_t mailbox_view_uid(const struct mailbox_view *v, uint32_t seq)
 {
-    return mailbox_rec(v->m, view_idx(v, seq))->uid;
+    return view_rec(v, seq)->uid;
 }
 
 uint32_t mailbox_view_seq_at_or_after(const struct mailbox_view *v, uint32_t uid)
@@ -365,6 +359,14 @@ uint32_t mailbox_view_seq_at_or_after(const struct mailbox_view *v, uint32_t uid
 
     if (v->map == NULL)
         return MIN_OF(idx, v->count) + 1;
+    while (v->nghosts > 0 && lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (mailbox_view_uid(v, mid + 1) < uid)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
 
@@ -381,11 +383,6 @@ uint32_t mailbox_view_seq(const struct mailbox_view *v, uint32_t uid)
     uint32_t seq = mailbox_view_seq_at_or_after(v, uid);
 
     return seq <= v->count && mailbox_view_uid(v, seq) == uid ? seq : 0;
-}
-
-static const struct msg_rec *view_rec(const struct mailbox_view *v, uint32_t seq)
-{
-    return mailbox_rec(v->m, view_idx(v, seq));
 }
 
 void mailbox_view_info(const struct mailbox_view *v, uint32_t seq, struct msg_info *out)
@@ -445,14 +442,14 @@ static void take_change(struct mailbox_view *v, uint32_t idx)
 }
 
 /* Changed and expunged records since the last time: into out_changed and held. */
-static void collect_changes(struct mailbox_view *v)
+void view_collect_changes(struct mailbox_view *v)
 {
     struct mailbox *m = v->m;
 
     v->out_changed.n = 0;
     if (v->behind) {
         for (uint32_t seq = 1; seq <= v->count; seq++) {
-            if (view_rec(v, seq)->modseq > v->synced_modseq)
+            if ((view_idx(v, seq) & VIEW_GHOST) == 0 && view_rec(v, seq)->modseq > v->synced_modseq)
                 take_change(v, view_idx(v, seq));
         }
     }
@@ -469,7 +466,7 @@ static void collect_changes(struct mailbox_view *v)
 }
 
 /* A record expunged before its view was ever told of it, or held twice, is not in the map. */
-static void held_keep_known(struct mailbox_view *v)
+void view_held_keep_known(struct mailbox_view *v)
 {
     size_t n = 0;
 
@@ -480,26 +477,41 @@ static void held_keep_known(struct mailbox_view *v)
     v->held.n = n;
 }
 
+/* Of the messages that are gone, rising. */
+static void gone_seqs(struct mailbox_view *v, struct idx_list *seqs)
+{
+    view_held_keep_known(v);
+    for (size_t i = 0; i < v->held.n; i++)
+        idx_add(seqs, view_seq_of(v, v->held.v[i]));
+    for (uint32_t i = 0; i < v->nghosts; i++)
+        idx_add(seqs, mailbox_view_seq_at_or_after(v, v->ghosts[i].uid));
+    idx_sort_unique(seqs);
+}
+
 static void tell_expunged(struct mailbox_view *v, struct view_changes *out)
 {
-    v->out_expunged.n = v->out_uids.n = 0;
-    held_keep_known(v);
-    for (size_t i = v->held.n; i > 0; i--) {
-        const struct msg_rec *rec = mailbox_rec(v->m, v->held.v[i - 1]);
+    struct idx_list seqs = {0};
 
-        idx_add(&v->out_expunged, view_seq_of(v, v->held.v[i - 1]));
-        idx_add(&v->out_uids, rec->uid);
-        if (v->recent.n > 0 && uidset_has(&v->recent, rec->uid))
+    v->out_expunged.n = v->out_uids.n = 0;
+    gone_seqs(v, &seqs);
+    for (size_t i = seqs.n; i > 0; i--) {
+        uint32_t uid = mailbox_view_uid(v, seqs.v[i - 1]);
+
+        idx_add(&v->out_expunged, seqs.v[i - 1]);
+        idx_add(&v->out_uids, uid);
+        if (v->recent.n > 0 && uidset_has(&v->recent, uid))
             v->nrecent--;
     }
-    if (v->held.n == 0)
-        return;
-    out->expunged_seqs = v->out_expunged.v;
-    out->expunged_uids = v->out_uids.v;
-    out->nexpunged = v->out_expunged.n;
-    if (!map_share(v))
-        map_remove(v, &v->held);
-    v->held.n = 0;
+    if (seqs.n > 0) {
+        out->expunged_seqs = v->out_expunged.v;
+        out->expunged_uids = v->out_uids.v;
+        out->nexpunged = v->out_expunged.n;
+        if (!map_share(v))
+            map_remove(v, &seqs);
+        v->held.n = 0;
+        v->nghosts = 0;
+    }
+    idx_free(&seqs);
 }
 
 static void tell_changed(struct mailbox_view *v, struct view_changes *out)
@@ -523,7 +535,7 @@ void mailbox_view_sync(struct mailbox_view *v, bool allow_expunge, struct view_c
     uint32_t known = v->known_end, before;
 
     memset(out, 0, sizeof(*out));
-    collect_changes(v);
+    view_collect_changes(v);
     before = v->count;
     if (allow_expunge)
         tell_expunged(v, out);

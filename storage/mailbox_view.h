@@ -63,4 +63,13 @@ void mailbox_view_sync(struct mailbox_view *v, bool allow_expunge, struct view_c
  * modseq. */
 void mailbox_view_forget(struct mailbox_view *v, const struct uidset *uids, uint64_t modseq);
 
+/* A view as a record, for the process that takes the place of this one (view_freeze.c): the messages that the client knows,
+ * those of them that are gone, what it is still to be told. Only closing is left for v. ERR_LIMIT: it has more than
+ * VIEW_GHOSTS_MAX messages that are gone. */
+#define VIEW_GHOSTS_MAX ((uint32_t)1 << 17)
+MUST_CHECK int mailbox_view_freeze(struct mailbox_view *v, struct buf *out);
+/* The view again, with the same sequence numbers, on the account as it is now; what came meanwhile waits for it as changes do.
+ * The record may come from a process that lies: ERR_PROTO when it is none, or cannot be true of this account; ERR_LIMIT. */
+MUST_CHECK int mailbox_view_thaw(struct account *acc, struct cursor *c, struct mailbox_view **out);
+
 #endif

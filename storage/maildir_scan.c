@@ -417,7 +417,7 @@ static int read_message(struct scan *s, struct stage *st, const struct md_file *
     if (s->nfresh >= LAZY_MIN && md_name_size(n->base, 'S', &file_size) && md_name_size(n->base, 'W', &size) &&
         file_size == (uint64_t)sb.st_size && size >= file_size && size <= file_size * 2) {
         st->op.size = size;
-        blob_content_id(n->base, st->op.emailid);
+        content_id_of(n->base, st->op.emailid);
         return 0;
     }
     err = md_message_read(s->md, s->fds[f->place], f->name, &mem, &st->message.bytes, &fd);
@@ -426,7 +426,7 @@ static int read_message(struct scan *s, struct stage *st, const struct md_file *
     if (fd >= 0)
         (void)md_close(s->md->disk, fd);
     st->message.mem = mem; /* transferred */
-    stage_message(st);
+    stage_message(st, NULL);
     return 0;
 }
 

@@ -35,7 +35,7 @@ static void drop_message(struct stage *s)
 {
     if (s->message.map != NULL) {
         guard_remove(&s->message.guard);
-        munmap(s->message.map, s->message.bytes.len);
+        munmap(s->message.map, s->message.map_len);
     }
     free(s->message.mem);
     memset(&s->message, 0, sizeof(s->message));
@@ -280,6 +280,28 @@ static int make_folder(const struct maildir *md, const char *dir, const struct m
     return err == 0 ? md_sync(md, "", MD_SELF) : err;
 }
 
+/* To where the log has it already. */
+static bool rename_folder(struct mailbox *m)
+{
+    struct maildir *md = m->acc->md;
+    char *to = md_dir_of_name(mailbox_name_view(m));
+    const char *from = md_box_dir(m);
+    bool done = strcmp(from, to) == 0;
+
+    if (!done) {
+        done = to[0] != '\0' && from[0] != '\0' && md_rename(md, md->root, from, md->root, to) == 0;
+        if (done) {
+            md->root_unsynced = true;
+            md_box_set_dir(m, to);
+            m->md->failing = false;
+        } else {
+            md_box_failed(m, "cannot rename the folder of a mailbox", err_from_errno(errno));
+        }
+    }
+    free(to);
+    return done;
+}
+
 int md_prepare_create(struct txn *t, struct view name, uint32_t id, uint32_t uidvalidity)
 {
     struct account *acc = t->acc;
@@ -291,8 +313,11 @@ int md_prepare_create(struct txn *t, struct view name, uint32_t id, uint32_t uid
 
     if (err == 0 && dir[0] != '\0' && md_ident_read(acc->md, dir, &old) == 0 && old.account == ident.account)
         other = account_find_id(acc, old.mailbox);
-    if (other != NULL && strcmp(md_box_dir(other), dir) == 0)
-        err = ERR_BUSY; /* another mailbox is still there: its folder has yet to be renamed */
+    if (other != NULL && strcmp(md_box_dir(other), dir) == 0) {
+        /* Another mailbox is still there: its folder has yet to be renamed. */
+        other->md->moved = other->md->moved && !rename_folder(other);
+        err = strcmp(md_box_dir(other), dir) == 0 ? ERR_BUSY : 0;
+    }
     if (err == 0 && is_to_go(acc->md, dir)) {
         hide_folders(acc->md);
         err = is_to_go(acc->md, dir) ? ERR_BUSY : 0;
@@ -469,27 +494,6 @@ void md_note_clean(struct account *acc)
 }
 
 /* --- after the log was written --------------------------------------------------------------------------- */
-
-static bool rename_folder(struct mailbox *m)
-{
-    struct maildir *md = m->acc->md;
-    char *to = md_dir_of_name(mailbox_name_view(m));
-    const char *from = md_box_dir(m);
-    bool done = strcmp(from, to) == 0;
-
-    if (!done) {
-        done = to[0] != '\0' && from[0] != '\0' && md_rename(md, md->root, from, md->root, to) == 0;
-        if (done) {
-            md->root_unsynced = true;
-            md_box_set_dir(m, to);
-            m->md->failing = false;
-        } else {
-            md_box_failed(m, "cannot rename the folder of a mailbox", err_from_errno(errno));
-        }
-    }
-    free(to);
-    return done;
-}
 
 void md_after_commit(struct account *acc)
 {

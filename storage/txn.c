@@ -38,7 +38,7 @@ void stage_free(struct account *acc, struct stage *s)
         m->keywords_staged -= s->keywords_new;
     if (s->message.map != NULL) {
         guard_remove(&s->message.guard);
-        munmap(s->message.map, s->message.bytes.len);
+        munmap(s->message.map, s->message.map_len);
     }
     free(s->message.mem);
     relocation_free(&s->relocation);
@@ -164,12 +164,12 @@ int stage_keywords(struct stage *s, struct mailbox *m, const struct view *keywor
 
 /* --- append ------------------------------------------------------------------------------------------------------- */
 
-static int read_fd(int fd, uint8_t *p, size_t len)
+static int read_fd(const struct message_source *src, uint8_t *p)
 {
     size_t off = 0;
 
-    while (off < len) {
-        ssize_t n = pread(fd, p + off, len - off, (off_t)off);
+    while (off < src->fd_size) {
+        ssize_t n = pread(src->fd, p + off, (size_t)src->fd_size - off, (off_t)(src->fd_offset + off));
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -182,22 +182,42 @@ static int read_fd(int fd, uint8_t *p, size_t len)
     return 0;
 }
 
-/* A descriptor alone is mapped: it is a spool file or a sealed memfd, whose content lives as long as the mapping. */
-static int load_map(struct stage *s, const struct message_source *src)
+#define MAP_MIN ((size_t)256 << 10) /* below, what is in parts and in a descriptor is copied together */
+
+static void copy_parts(const struct message_source *src, uint8_t *p)
 {
+    for (size_t i = 0; i < ARRAY_LEN(src->parts); i++) {
+        if (src->parts[i].len > 0)
+            memcpy(p, src->parts[i].ptr, src->parts[i].len);
+        p += src->parts[i].len;
+    }
+}
+
+/* The descriptor is a spool file or a sealed memfd, whose content lives as long as the mapping. Parts lie in front of its first
+ * page, so that all is in one piece and the large part of it in no memory of ours. */
+static int load_map(struct stage *s, const struct message_source *src, size_t in_memory)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), before = (size_t)src->fd_offset % page;
+    size_t head = (in_memory + page - 1) / page * page, len = head + before + (size_t)src->fd_size;
     struct stat st;
-    void *map;
+    uint8_t *map;
 
     if (fstat(src->fd, &st) != 0)
         return err_from_errno(errno);
-    if (st.st_size < 0 || (uint64_t)st.st_size < src->fd_size)
+    if (st.st_size < 0 || src->fd_offset > (uint64_t)st.st_size || src->fd_size > (uint64_t)st.st_size - src->fd_offset)
         return ERR_IO;
-    map = mmap(NULL, (size_t)src->fd_size, PROT_READ, MAP_PRIVATE, src->fd, 0);
+    map = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED)
         return err_from_errno(errno);
-    guard_add(&s->message.guard, map, (size_t)src->fd_size);
+    guard_add(&s->message.guard, map, len);
     s->message.map = map;
-    s->message.bytes = view_make(map, (size_t)src->fd_size);
+    s->message.map_len = len;
+    if (mmap(map + head, len - head, PROT_READ, MAP_PRIVATE | MAP_FIXED, src->fd, (off_t)(src->fd_offset - before)) == MAP_FAILED)
+        return err_from_errno(errno);
+    if (head > 0 && mmap(map, head, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+        return err_from_errno(errno);
+    copy_parts(src, map + head - in_memory);
+    s->message.bytes = view_make(map + head + before - in_memory, in_memory + (size_t)src->fd_size);
     return 0;
 }
 
@@ -214,22 +234,19 @@ static int load_message(struct stage *s, const struct message_source *src)
     if (in_memory > MESSAGE_MAX || (src->fd >= 0 && src->fd_size > MESSAGE_MAX - in_memory))
         return ERR_LIMIT;
     total = in_memory + (src->fd >= 0 ? (size_t)src->fd_size : 0);
-    if (in_memory == 0 && total > 0)
-        return load_map(s, src);
+    if (total > in_memory && (in_memory == 0 || (src->fd_size >= MAP_MIN && src->fd_offset == 0)))
+        return load_map(s, src, in_memory);
     p = malloc(total > 0 ? total : 1);
     if (p == NULL)
         return ERR_NOMEM;
     s->message.mem = p;
     s->message.bytes = view_make(p, total);
-    for (size_t i = 0; i < ARRAY_LEN(src->parts); i++) {
-        if (src->parts[i].len > 0)
-            memcpy(p, src->parts[i].ptr, src->parts[i].len);
-        p += src->parts[i].len;
-    }
-    return src->fd >= 0 ? read_fd(src->fd, p, (size_t)src->fd_size) : 0;
+    copy_parts(src, p);
+    return src->fd >= 0 ? read_fd(src, p + in_memory) : 0;
 }
 
-static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m, const struct append_options *opt)
+static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m, const struct append_options *opt,
+                        const uint8_t *content_id)
 {
     int64_t now = (int64_t)(account_now_ms(t->acc) / 1000);
 
@@ -241,17 +258,20 @@ static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m,
     s->op.zone = opt->has_date ? opt->zone_minutes : 0;
     s->op.savedate = now;
     s->name = opt->uidl.len > 0 ? view_dup(opt->uidl) : NULL;
-    stage_message(s);
+    stage_message(s, content_id);
     if (t->acc->md == NULL)
         blob_head_make(BLOB_MESSAGE, s->op.emailid, s->message.bytes, s->message_head);
 }
 
-void stage_message(struct stage *s)
+void stage_message(struct stage *s, const uint8_t *content_id)
 {
     s->op.size = s->message.bytes.len;
     if (s->op.size > 0 && s->message.bytes.ptr[s->op.size - 1] != '\n')
         s->op.flags |= REC_OPEN_END;
-    blob_content_id(s->message.bytes, s->op.emailid);
+    if (content_id != NULL)
+        memcpy(s->op.emailid, content_id, CONTENT_ID_SIZE);
+    else
+        content_id_of(s->message.bytes, s->op.emailid);
     digest_build(s->message.bytes, &message_limits_default, &s->digest);
     /* A digest that is too large is left out: it can be made again from the message. */
     if (!buf_ok(&s->digest))
@@ -265,12 +285,14 @@ int txn_append(struct txn *t, struct mailbox *m, const struct message_source *sr
 {
     struct stage *s = stage_new(OP_APPEND);
     int err = check_writable(t, m);
+    uint64_t size;
 
     s->op.mailbox = m->id;
     if (err == 0 && opt->uid != 0 && (opt->uid < m->uidnext || opt->uid == UINT32_MAX))
         err = ERR_RANGE;
     if (err == 0)
         err = load_message(s, src);
+    size = s->message.bytes.len;
     if (err == 0 && t->acc->md != NULL)
         err = md_stage_crlf(s);
     if (err == 0)
@@ -278,7 +300,7 @@ int txn_append(struct txn *t, struct mailbox *m, const struct message_source *sr
     if (err == 0)
         err = reserve_quota(t, s->message.bytes.len, 1);
     if (err == 0)
-        fill_append(t, s, m, opt);
+        fill_append(t, s, m, opt, size == s->message.bytes.len ? src->content_id : NULL);
     if (err == 0 && guard_failed(&s->message.guard))
         err = ERR_IO;
     if (err == 0 && t->acc->md != NULL)

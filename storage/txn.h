@@ -19,8 +19,9 @@ struct txn;
  * it is given: callers convert. Parts are concatenated. */
 struct message_source {
     struct view parts[3]; /* in memory; unused ones empty */
-    int fd;               /* then size bytes of this descriptor from offset 0; -1: none */
-    uint64_t fd_size;
+    int fd; /* then fd_size bytes of this descriptor from fd_offset on; -1: none. Many of them are mapped, not copied */
+    uint64_t fd_offset, fd_size;
+    const uint8_t *content_id; /* of all of it, where it is known (content_id.h); NULL: computed */
 };
 
 struct append_options {

@@ -9,7 +9,8 @@
 struct staged_bytes {
     struct view bytes;
     uint8_t *mem; /* owned; */
-    void *map;    /* or mapped, */
+    void *map;    /* or in a mapping, */
+    size_t map_len;
     struct guard guard;
 };
 
@@ -34,8 +35,8 @@ void stage_add(struct txn *t, struct stage *s);
 MUST_CHECK int stage_keywords(struct stage *s, struct mailbox *m, const struct view *keywords, size_t n, bool create);
 /* annotation.c: what was reserved for it. */
 void annotation_stage_end(struct account *acc, const struct stage *s);
-/* Size, content id and digest of what s->message holds. */
-void stage_message(struct stage *s);
+/* Size, content id (NULL: computed) and digest of what s->message holds. */
+void stage_message(struct stage *s, const uint8_t *content_id);
 
 struct stage {
     struct stage *next;

@@ -129,6 +129,39 @@ void uidset_put(struct buf *out, const struct uidset *s)
     }
 }
 
+void uidset_encode(struct buf *out, const struct uidset *s)
+{
+    uint32_t last = 0;
+
+    buf_put_varint(out, s->n);
+    for (size_t i = 0; i < s->n; i++) {
+        buf_put_varint(out, s->ranges[i].first - last - 1);
+        buf_put_varint(out, s->ranges[i].last - s->ranges[i].first);
+        last = s->ranges[i].last;
+    }
+}
+
+void uidset_decode(struct cursor *c, size_t ranges_max, struct uidset *out)
+{
+    uint64_t n = cursor_varint(c), last = 0;
+
+    uidset_free(out);
+    if (n > ranges_max || n > cursor_left(c) / 2)
+        cursor_fail(c);
+    for (uint64_t i = 0; i < n && !c->failed; i++) {
+        uint64_t gap = cursor_varint(c), more = cursor_varint(c);
+
+        /* Ranges that touch would have been one. */
+        if (gap > UINT32_MAX || more > UINT32_MAX || last + 1 + gap + more >= UINT32_MAX || (i > 0 && gap == 0))
+            cursor_fail(c);
+        else
+            uidset_add_range(out, (uint32_t)(last + 1 + gap), (uint32_t)(last + 1 + gap + more));
+        last += 1 + gap + more;
+    }
+    if (c->failed)
+        uidset_free(out);
+}
+
 void uidset_move(struct uidset *dst, struct uidset *src)
 {
     uidset_free(dst);

@@ -4,6 +4,7 @@
  */
 #include "worker/deliver.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -60,6 +61,7 @@ static void answer(struct delivery *d, struct reply r)
                  F_STR("reason", r.text));
     close(d->reply_fd);
     close(d->memfd);
+    content_id_free(&d->hash);
     free(d);
     w->ndeliveries--;
     worker_life_update(w);
@@ -134,6 +136,40 @@ static int check_memfd(const struct delivery *d)
     return d->size > d->w->set->message_size_max ? ERR_LIMIT : 0;
 }
 
+#define HASH_SLICE ((uint64_t)4 << 20) /* of a turn, some milliseconds */
+#define HASH_PIECE 65536
+
+/* The content id of what will be stored. ERR_AGAIN: it goes on in the next turn. */
+static int hash_message(struct delivery *d)
+{
+    uint64_t end = d->hashed + MIN_OF(d->size - d->hashed, HASH_SLICE);
+    uint8_t piece[HASH_PIECE];
+
+    if (d->has_content_id)
+        return 0;
+    if (d->hash == NULL) {
+        d->hash = content_id_begin();
+        content_id_add(d->hash, d->prefix);
+    }
+    while (d->hashed < end) {
+        ssize_t n = pread(d->memfd, piece, (size_t)MIN_OF(end - d->hashed, (uint64_t)sizeof(piece)), (off_t)d->hashed);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return ERR_IO;
+        content_id_add(d->hash, view_make(piece, (size_t)n));
+        d->hashed += (uint64_t)n;
+    }
+    if (d->hashed < d->size) {
+        loop_again(d->w->proc.loop);
+        return ERR_AGAIN;
+    }
+    content_id_end(&d->hash, d->content_id);
+    d->has_content_id = true;
+    return 0;
+}
+
 static bool create_mailbox(struct delivery *d, struct view name, const struct mailbox *inbox)
 {
     struct txn *t = txn_begin(d->w->acc);
@@ -150,7 +186,7 @@ static bool create_mailbox(struct delivery *d, struct view name, const struct ma
 
 static void append(struct delivery *d, struct mailbox *m)
 {
-    struct message_source src = {.parts = {d->prefix}, .fd = d->memfd, .fd_size = d->size};
+    struct message_source src = {.parts = {d->prefix}, .fd = d->memfd, .fd_size = d->size, .content_id = d->content_id};
     struct append_options opt = {0};
     struct txn *t = txn_begin(d->w->acc);
     int err = txn_append(t, m, &src, &opt);
@@ -173,7 +209,7 @@ static bool twin_is_staged(const struct delivery *d, const struct mailbox *m)
     return false;
 }
 
-/* d is out of the queue. False: it has to wait for what is staged already, and is still ours. */
+/* d is out of the queue. False: it has to wait for what is staged already, or goes on in the next turn, and is still ours. */
 static bool stage(struct delivery *d)
 {
     struct buf name;
@@ -181,6 +217,10 @@ static bool stage(struct delivery *d)
     bool done = true;
     int err = d->w->acc == NULL || account_find(d->w->acc, VIEW("INBOX")) == NULL ? ERR_IO : check_memfd(d);
 
+    if (err == 0)
+        err = hash_message(d);
+    if (err == ERR_AGAIN)
+        return false;
     if (err == 0)
         err = delivery_read_header(d);
     if (err != 0) {

@@ -5,6 +5,7 @@
 #ifndef CULVER_WORKER_DELIVER_H
 #define CULVER_WORKER_DELIVER_H
 
+#include "storage/content_id.h"
 #include "worker/worker_int.h"
 
 #define DELIVERY_ID_SIZE 16
@@ -19,6 +20,10 @@ struct delivery {
     uint8_t prefix_bytes[PROTO_PREFIX_MAX];
     char sender[PROTO_ADDR_MAX + 1];
     char detail[PROTO_DETAIL_MAX + 1];
+    struct content_id *hash; /* of the first hashed octets, while content_id is being made */
+    uint64_t hashed;
+    bool has_content_id;
+    uint8_t content_id[CONTENT_ID_SIZE];
     uint32_t mailbox_id; /* where it goes, while it is staged */
     bool create_tried;   /* the mailbox of its detail was to be created: not again */
     bool has_id;         /* id is a hash of its Message-ID */

@@ -5,7 +5,7 @@
  * Back-pressure: nothing is read while the input buffer is full or more than SESSION_OUT_HIGH octets wait to be sent, and a
  * client that takes no output for output_stall_timeout is cut.
  */
-#include "worker/worker_int.h"
+#include "worker/hosted_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +14,6 @@
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
-#include "worker/deflate.h"
 
 #define READ_SLICE (64 * 1024)
 /* Of answers held in memory; message data are file ranges and do not count. A job stops at SESSION_OUT_HIGH, one answer may pass
@@ -24,27 +23,6 @@
 #define LINGER_MS 1000
 /* Silence after which a compressed connection keeps no more than it must. */
 #define REST_MS 5000
-
-struct hosted {
-    struct session_host host;
-    struct worker *w;
-    const struct protocol *protocol;
-    void *session; /* NULL until the account has been opened, or could not be */
-    struct hosted *next, **prev;
-    int fd;
-    struct watch *watch;
-    struct buf in;
-    struct deflate *deflate; /* between the descriptor and in and out; NULL: not compressed */
-    struct timer *idle, *stall, *rest;
-    char *tag, *final, *detail;
-    size_t final_len;
-    uint64_t sent, received;
-    const char *end_reason;
-    bool runnable;
-    bool ended;     /* nothing more can be received; host.eof once what was received is in `in` */
-    bool closing;   /* the protocol is done: send what is left, then close */
-    bool lingering; /* all is sent and our side shut; what the client still says is read and forgotten */
-};
 
 static void hosted_free(void *arg)
 {
@@ -62,6 +40,10 @@ static void hosted_free(void *arg)
     timer_free(&h->stall);
     timer_free(&h->rest);
     close(h->fd);
+    if (h->record >= 0)
+        close(h->record);
+    if (h->spool >= 0)
+        close(h->spool);
     buf_free(&h->in);
     deflate_free(&h->deflate);
     outq_free(&h->host.out);
@@ -85,19 +67,24 @@ static void report_end(const struct hosted *h)
 }
 
 /* Takes the session out of everything now; its memory goes at the end of the turn, because callers may stand on it. */
-void hosted_drop(struct hosted *h, const char *reason)
+void hosted_remove(struct hosted *h)
 {
-    if (h->prev == NULL)
-        return;
-    h->end_reason = h->end_reason != NULL ? h->end_reason : reason;
     *h->prev = h->next;
     if (h->next != NULL)
         h->next->prev = h->prev;
     h->prev = NULL;
     h->w->nsessions--;
     watch_free(&h->watch);
-    report_end(h);
     loop_defer(h->w->proc.loop, hosted_free, h);
+}
+
+void hosted_drop(struct hosted *h, const char *reason)
+{
+    if (h->prev == NULL)
+        return;
+    h->end_reason = h->end_reason != NULL ? h->end_reason : reason;
+    hosted_remove(h);
+    report_end(h);
     worker_life_update(h->w);
 }
 
@@ -149,21 +136,30 @@ static void on_rest(void *arg)
     deflate_rest(h->deflate);
 }
 
+void hosted_init_out(struct hosted *h)
+{
+    h->host.out = outq_new(OUT_MEMORY_MAX);
+}
+
+void hosted_use_deflate(struct hosted *h, struct deflate *d)
+{
+    h->deflate = d;
+    h->host.compressed = true;
+    h->rest = timer_new(h->w->proc.loop, on_rest, h);
+}
+
 static void host_compress(struct session_host *host)
 {
     struct hosted *h = host->priv;
 
     if (h->deflate != NULL)
         return;
-    h->deflate = deflate_new(host->out, &h->in);
-    host->out = outq_new(OUT_MEMORY_MAX);
-    host->compressed = true;
-    h->rest = timer_new(h->w->proc.loop, on_rest, h);
+    hosted_use_deflate(h, deflate_new(host->out, &h->in));
+    hosted_init_out(h);
     host_wake(host);
 }
 
-/* Of the session's answers, and of what was made of them. */
-static uint64_t unsent(const struct hosted *h)
+uint64_t hosted_unsent(const struct hosted *h)
 {
     return outq_len(h->host.out) + (h->deflate == NULL ? 0 : deflate_unsent(h->deflate));
 }
@@ -257,19 +253,27 @@ static void on_socket(void *arg, int fd, unsigned events)
         h->runnable = true;
 }
 
-static void start_protocol(struct hosted *h)
+void hosted_start(struct hosted *h)
 {
-    h->session = h->protocol->open(&h->host, h->w->acc, view_str(h->tag), view_make(h->final, h->final_len));
     h->runnable = true;
+    if (h->record >= 0)
+        upgrade_thaw(h);
+    else
+        h->session = h->protocol->open(&h->host, h->w->acc, view_str(h->tag), view_make(h->final, h->final_len));
     if (h->w->stopping)
         hosted_bye(h, "UNAVAILABLE", WORKER_STOP_TEXT);
+    else if (h->w->upgrading && h->session != NULL)
+        h->protocol->park(h->session);
 }
 
 void hosted_start_waiting(struct worker *w)
 {
-    for (struct hosted *h = w->sessions; h != NULL; h = h->next) {
-        if (h->session == NULL)
-            start_protocol(h);
+    struct hosted *next;
+
+    for (struct hosted *h = w->sessions; h != NULL; h = next) {
+        next = h->next;
+        if (h->session == NULL && !h->closing)
+            hosted_start(h);
     }
 }
 
@@ -280,7 +284,7 @@ static bool init_socket(struct hosted *h, const struct msg_session *m)
         return false;
     buf_init(&h->in, h->w->set->imap_line_max);
     buf_put_view(&h->in, m->input);
-    h->host.out = outq_new(OUT_MEMORY_MAX);
+    hosted_init_out(h);
     h->idle = timer_new(h->w->proc.loop, on_idle, h);
     h->stall = timer_new(h->w->proc.loop, on_stall, h);
     return buf_ok(&h->in);
@@ -311,7 +315,6 @@ static void init_host(struct hosted *h, const struct msg_session *m)
         .hostname = h->w->general->hostname,
         .user = h->w->user,
         .capability_disable = h->w->capability_disable,
-        .detail = view_str(h->detail),
         .spool_dir = h->w->spool_dir,
         .now_ms = host_now,
         .wake = host_wake,
@@ -321,36 +324,59 @@ static void init_host(struct hosted *h, const struct msg_session *m)
     };
 }
 
-void hosted_new(struct worker *w, const struct msg_session *m, int fd)
+void hosted_set_detail(struct hosted *h, struct view detail)
+{
+    free(h->detail);
+    h->detail = view_dup(detail);
+    h->host.detail = view_str(h->detail);
+}
+
+struct hosted *hosted_make(struct worker *w, const struct msg_session *m, int fd)
 {
     struct hosted *h = xcalloc(1, sizeof(*h));
-    char peer[46];
 
     h->w = w;
     h->fd = fd;
+    h->record = h->spool = -1;
     h->protocol = protocol_find(m->protocol);
     if (h->protocol == NULL) {
         LOG_ERROR(m->session_id, "session of an unknown protocol", F_UINT("protocol", m->protocol));
         close(fd);
         free(h);
-        return;
+        return NULL;
     }
     h->tag = view_dup(m->tag);
     h->final = view_dup(m->final);
     h->final_len = m->final.len;
-    h->detail = view_dup(m->detail);
     init_host(h, m);
+    hosted_set_detail(h, m->detail);
     link_session(h);
     if (!init_socket(h, m)) {
         hosted_drop(h, "cannot be served");
-        return;
+        return NULL;
     }
+    return h;
+}
+
+void hosted_new(struct worker *w, const struct msg_session *m, int fd)
+{
+    struct hosted *h = hosted_make(w, m, fd);
+    char peer[46];
+
+    if (h == NULL)
+        return;
     net_addr_format(&m->peer, peer);
     LOG_INFO(m->session_id, "session started", F_STR("user", w->user), F_STR("protocol", h->protocol->name), F_STR("peer", peer),
              F_STR("tls", m->tls ? "yes" : "no"));
     if (worker_account_open(w) != ERR_BUSY)
-        start_protocol(h);
+        hosted_start(h);
     worker_life_update(w);
+}
+
+/* While sessions are handed over nothing is read, but what is missing of a block of a compressed stream. */
+static bool may_read(const struct hosted *h)
+{
+    return !h->w->upgrading || (h->deflate != NULL && !deflate_can_export(h->deflate));
 }
 
 void hosted_run(struct hosted *h)
@@ -358,9 +384,10 @@ void hosted_run(struct hosted *h)
     h->runnable = false;
     if (h->session == NULL || h->closing || h->prev == NULL)
         return;
-    if (unsent(h) >= SESSION_OUT_HIGH)
+    if (hosted_unsent(h) >= SESSION_OUT_HIGH && !h->w->upgrading)
         return; /* hosted_flush makes it runnable when there is room */
-    inflate_input(h);
+    if (may_read(h))
+        inflate_input(h);
     if (h->prev == NULL)
         return;
     switch (h->protocol->run(h->session)) {
@@ -375,7 +402,7 @@ void hosted_run(struct hosted *h)
             h->end_reason = "logged out";
         break;
     }
-    if (h->deflate != NULL && deflate_has_input(h->deflate) && buf_len(&h->in) < h->in.max)
+    if (h->deflate != NULL && deflate_has_input(h->deflate) && buf_len(&h->in) < h->in.max && may_read(h))
         h->runnable = true;
 }
 
@@ -383,7 +410,7 @@ static void watch_for(struct hosted *h, bool writable)
 {
     unsigned events = writable ? LOOP_WRITE : 0;
 
-    if (h->lingering || (!h->closing && !h->ended && input_room(h) > 0 && unsent(h) < SESSION_OUT_HIGH))
+    if (h->lingering || (!h->closing && !h->ended && may_read(h) && input_room(h) > 0 && hosted_unsent(h) < SESSION_OUT_HIGH))
         events |= LOOP_READ;
     watch_set(h->watch, events);
 }
@@ -423,14 +450,14 @@ void hosted_flush(struct hosted *h)
         hosted_drop(h, "answer too large");
         return;
     }
-    before = unsent(h);
+    before = hosted_unsent(h);
     err = before == 0 ? 0 : send_output(h, &sent);
     h->sent += sent;
     if (err != 0 && err != ERR_AGAIN) {
         hosted_drop(h, err == ERR_CLOSED ? "client closed" : "output failed");
         return;
     }
-    if (before >= SESSION_OUT_HIGH && unsent(h) < SESSION_OUT_HIGH)
+    if (before >= SESSION_OUT_HIGH && hosted_unsent(h) < SESSION_OUT_HIGH)
         h->runnable = true;
     if (err == 0)
         timer_disarm(h->stall);
@@ -455,7 +482,7 @@ void hosted_bye(struct hosted *h, const char *code, const char *text)
 
 bool hosted_runnable(const struct hosted *h)
 {
-    return h->runnable && !h->closing && unsent(h) < SESSION_OUT_HIGH;
+    return h->runnable && !h->closing && (h->w->upgrading || hosted_unsent(h) < SESSION_OUT_HIGH);
 }
 
 struct hosted *hosted_next(const struct hosted *h)

@@ -163,6 +163,7 @@ void worker_stop(struct worker *w)
     if (w->stopping)
         return;
     w->stopping = true;
+    w->upgrading = false;
     for (struct hosted *h = w->sessions; h != NULL; h = hosted_next(h))
         hosted_bye(h, "UNAVAILABLE", WORKER_STOP_TEXT);
     timer_arm(w->leave, LEAVE_WAIT_MS);

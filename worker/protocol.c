@@ -32,6 +32,31 @@ static void imap_bye(void *session, const char *code, const char *text)
     imap_session_bye(session, code, text);
 }
 
+static void imap_park(void *session)
+{
+    imap_session_park(session);
+}
+
+static bool imap_parked(const void *session)
+{
+    return imap_session_parked(session);
+}
+
+static int imap_freeze(void *session, struct buf *out, int *spool_out)
+{
+    return imap_session_freeze(session, out, spool_out);
+}
+
+static int imap_thaw(struct session_host *host, struct account *acc, struct view record, int *spool, void **out)
+{
+    struct imap_session *s;
+    int err = imap_session_thaw(host, acc, record, spool, &s);
+
+    if (err == 0)
+        *out = s;
+    return err;
+}
+
 static void *pop3_open(struct session_host *host, struct account *acc, struct view tag, struct view final)
 {
     return pop3_session_new(host, acc, tag, final);
@@ -59,9 +84,34 @@ static void pop3_bye(void *session, const char *code, const char *text)
     pop3_session_bye(session, code, text);
 }
 
+static void pop3_park(void *session)
+{
+    pop3_session_park(session);
+}
+
+static bool pop3_parked(const void *session)
+{
+    return pop3_session_parked(session);
+}
+
+static int pop3_freeze(void *session, struct buf *out, int *spool_out)
+{
+    return pop3_session_freeze(session, out, spool_out);
+}
+
+static int pop3_thaw(struct session_host *host, struct account *acc, struct view record, int *spool, void **out)
+{
+    struct pop3_session *s;
+    int err = pop3_session_thaw(host, acc, record, spool, &s);
+
+    if (err == 0)
+        *out = s;
+    return err;
+}
+
 static const struct protocol protocols[] = {
-    {PROTO_IMAP, "imap", imap_open, imap_close, imap_run, imap_timeout, imap_bye},
-    {PROTO_POP3, "pop3", pop3_open, pop3_close, pop3_run, pop3_timeout, pop3_bye},
+    {PROTO_IMAP, "imap", imap_open, imap_close, imap_run, imap_timeout, imap_bye, imap_park, imap_parked, imap_freeze, imap_thaw},
+    {PROTO_POP3, "pop3", pop3_open, pop3_close, pop3_run, pop3_timeout, pop3_bye, pop3_park, pop3_parked, pop3_freeze, pop3_thaw},
 };
 
 const struct protocol *protocol_find(enum proto_protocol id)

@@ -13,6 +13,11 @@ struct protocol {
     enum session_run (*run)(void *session);
     void (*timeout)(void *session);
     void (*bye)(void *session, const char *code, const char *text);
+    /* imap/session.h and pop3/session.h say what these are. */
+    void (*park)(void *session);
+    bool (*parked)(const void *session);
+    int (*freeze)(void *session, struct buf *out, int *spool_out);
+    int (*thaw)(struct session_host *host, struct account *acc, struct view record, int *spool, void **out);
 };
 
 /* NULL for a protocol that no session speaks. */

@@ -81,5 +81,6 @@ void worker_tick(void *arg)
         w->background = timer_new(w->proc.loop, background, w);
     if (!timer_armed(w->background))
         background(w);
+    worker_upgrade_step(w);
     worker_life_update(w);
 }

@@ -100,7 +100,7 @@ static bool claim(struct account_sink *s, struct view bytes)
 
     if (s->ncontent == 0)
         return false;
-    blob_content_id(bytes, key.id);
+    content_id_of(bytes, key.id);
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 

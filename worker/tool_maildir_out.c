@@ -147,7 +147,7 @@ static void put_base(struct maildir_sink *s, const struct tool_message *m, struc
     if (m->uid != 0) {
         buf_put_fmt(out, "V%uU%u", s->mailbox.uidvalidity, m->uid);
     } else {
-        blob_content_id(m->bytes, id);
+        content_id_of(m->bytes, id);
         buf_put_byte(out, 'C');
         hex_encode(out, view_make(id, sizeof(id)));
     }

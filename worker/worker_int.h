@@ -48,6 +48,8 @@ struct worker {
     struct timer *linger, *background, *leave;
     bool idle_told; /* master knows that nothing is left to serve */
     bool stopping, exiting;
+    bool upgrading; /* sessions are being handed over: nothing new is begun */
+    struct timer *upgrade_wait, *upgrade_end;
 };
 
 #define WORKER_STOP_TEXT "The server is shutting down, please reconnect."
@@ -88,6 +90,16 @@ void deliver_start_waiting(struct worker *w);
 void worker_quota_start(struct worker *w);
 /* After a commit: stages a warning when it has lifted the usage over a percentage of quota_warnings. */
 void worker_quota_check(struct worker *w);
+
+/* upgrade.c */
+/* Master wants a fresh process in this one's place: sessions are brought to a point where they can be handed over. */
+void worker_upgrade(struct worker *w);
+/* At the end of a turn: hands over when all have got there, then leaves. */
+void worker_upgrade_step(struct worker *w);
+/* A session of the predecessor's; takes the descriptors (-1). */
+void upgrade_receive(struct worker *w, const struct msg_thaw *m, int fds[static 3]);
+/* Its protocol goes on where it was, or it gets its farewell. */
+void upgrade_thaw(struct hosted *h);
 
 /* tick.c */
 /* Commits what is staged, if anything is. */

@@ -51,6 +51,15 @@ static void on_deliver(struct worker *w, struct ipc_msg *msg)
     msg->fds[0] = msg->fds[1] = -1;
 }
 
+static void on_thaw(struct worker *w, struct ipc_msg *msg)
+{
+    struct msg_thaw m;
+
+    if (msg_thaw_decode(msg->body, &m) != 0)
+        LOG_FATAL("malformed session from master");
+    upgrade_receive(w, &m, msg->fds);
+}
+
 static void on_kick(struct worker *w, struct ipc_msg *msg)
 {
     struct msg_id m;
@@ -77,6 +86,12 @@ static void on_master(void *arg, struct ipc *ch, struct ipc_msg *msg)
         break;
     case IPC_MASTER_KICK:
         on_kick(w, msg);
+        break;
+    case IPC_MASTER_THAW:
+        on_thaw(w, msg);
+        break;
+    case IPC_MASTER_UPGRADE:
+        worker_upgrade(w);
         break;
     case IPC_MASTER_STOP:
         worker_stop(w);

@@ -143,6 +143,11 @@ struct set_auth {
     const char *auth_dir;                 /* "" = auth in state_dir, filled in by master */
     bool auth_allow_weak_schemes;         /* PLAIN, MD5-CRYPT, DES-CRYPT … */
     uint64_t quota_bytes, quota_messages; /* defaults for users without their own; 0 = none */
+    const char *oauth2_jwks;              /* file with the keys of tokens' issuer; "" = no tokens */
+    const char *oauth2_issuer;            /* claim iss */
+    struct conf_list oauth2_audience, oauth2_scope;
+    const char *oauth2_user_claim;
+    const char *oauth2_openid_configuration; /* told to clients whose token is refused; "" = nothing */
     struct set_database *databases;
     size_t ndatabases;
     struct set_passdb *passdbs;

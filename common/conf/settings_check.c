@@ -338,7 +338,7 @@ static void check_auth(struct check *c, const struct set_auth *a, const struct s
     const char *p;
     size_t i;
 
-    if (has_logins(m) && !has_user_passdb(a))
+    if (has_logins(m) && !has_user_passdb(a) && is_empty(a->oauth2_jwks))
         found(c, "no passdb: nobody could log in; add a section 'passdb'");
     if (m != NULL && a->nuserdbs == 0)
         found(c, "no userdb: nobody has mail; add a section 'userdb'");
@@ -351,6 +351,8 @@ static void check_auth(struct check *c, const struct set_auth *a, const struct s
     if (!is_host_name(a->auth_default_domain))
         found(c, "auth_default_domain: '%s' is not a domain", a->auth_default_domain);
     check_master_separator(c, a);
+    if (!is_empty(a->oauth2_jwks) && (is_empty(a->oauth2_issuer) || a->oauth2_audience.n == 0))
+        found(c, "oauth2_jwks needs oauth2_issuer and oauth2_audience: a token for somebody else must not be good here");
     for (p = a->auth_name_chars; *p != '\0'; p++)
         if (*p <= ' ' || *p > '~' || *p == '/' || *p == '%' || *p == '*')
             break;
@@ -374,6 +376,13 @@ static void check_login(struct check *c, const struct set_login *l)
         found(c, "greeting: only printable ASCII characters are possible");
     if (l->tls_handshake_timeout > l->login_timeout)
         found(c, "tls_handshake_timeout is above login_timeout");
+}
+
+static void check_mechanisms(struct check *c, const struct set_login *l, const struct set_auth *a)
+{
+    for (size_t i = 0; i < l->auth_mechanisms.n; i++)
+        if (strstr(l->auth_mechanisms.items[i], "oauth") != NULL && is_empty(a->oauth2_jwks))
+            found(c, "auth_mechanisms: %s needs oauth2_jwks", l->auth_mechanisms.items[i]);
 }
 
 /* --- worker ------------------------------------------------------------------------------------------------------- */
@@ -503,6 +512,8 @@ int set_check(const struct conf *conf, struct buf *errors)
         check_master(&c, master);
     if (login != NULL)
         check_login(&c, login);
+    if (auth != NULL && login != NULL)
+        check_mechanisms(&c, login, auth);
     if (master != NULL && login != NULL)
         check_proxies(&c, master, login);
     if (auth != NULL)

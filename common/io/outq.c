@@ -298,6 +298,44 @@ int outq_take(struct outq *q, void *into, size_t max, size_t *taken_out)
     return 0;
 }
 
+static int write_all(int file, struct view v)
+{
+    while (v.len > 0) {
+        ssize_t n = write(file, v.ptr, v.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? err_from_errno(errno) : ERR_IO;
+        v = view_sub(v, (size_t)n, v.len);
+    }
+    return 0;
+}
+
+static int copy_range(const struct node *n, int file)
+{
+    uint64_t offset = n->offset, left = n->left;
+    while (left > 0) {
+        uint8_t chunk[COPY_CHUNK];
+        ssize_t got = pread(n->file->fd, chunk, MIN_OF(left, (uint64_t)sizeof(chunk)), (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        int err = got <= 0 ? ERR_IO : write_all(file, view_make(chunk, (size_t)got));
+        if (err != 0)
+            return err;
+        offset += (uint64_t)got;
+        left -= (uint64_t)got;
+    }
+    return 0;
+}
+
+int outq_write(const struct outq *q, int file)
+{
+    int err = 0;
+    for (const struct node *n = q->first; n != NULL && err == 0; n = n->next)
+        err = n->file != NULL ? copy_range(n, file) : write_all(file, buf_view(&n->bytes));
+    return err;
+}
+
 static int read_range(const struct node *n, struct buf *into)
 {
     uint64_t offset = n->offset, left = n->left;

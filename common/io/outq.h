@@ -34,6 +34,9 @@ MUST_CHECK int outq_flush(struct outq *q, int sock, uint64_t *sent_out);
  * ERR_IO as above. */
 MUST_CHECK int outq_take(struct outq *q, void *into, size_t max, size_t *taken_out);
 
+/* Writes everything queued to a file, at its position; the queue stays as it is. ERR_IO, ERR_NOSPACE, ERR_SYSTEM. */
+MUST_CHECK int outq_write(const struct outq *q, int file);
+
 /* Removes everything queued and returns it as bytes in `into` (file ranges are read); for freezing a session, COMPRESS and tests.
  */
 MUST_CHECK int outq_drain(struct outq *q, struct buf *into);

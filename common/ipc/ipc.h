@@ -15,7 +15,7 @@
 
 #define IPC_MAX_MSG 16384
 #define IPC_MAX_BODY (IPC_MAX_MSG - 4)
-#define IPC_MAX_FDS 2
+#define IPC_MAX_FDS 3
 
 struct ipc;
 

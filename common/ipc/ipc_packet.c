@@ -138,7 +138,7 @@ int packet_recv(int fd, const struct packet_gate *gate, uint8_t *storage, struct
     if (err != 0)
         return err;
     unsigned kind = header[0] | (unsigned)header[1] << 8;
-    struct ipc_msg msg = {.kind = (enum ipc_kind)kind, .fds = {-1, -1}, .nfds = r.nfds};
+    struct ipc_msg msg = {.kind = (enum ipc_kind)kind, .fds = {-1, -1, -1}, .nfds = r.nfds};
     memcpy(msg.fds, r.fds, sizeof(int) * r.nfds);
     /* The end of the stream looks like an empty packet, which nobody sends. */
     if (r.len == 0 && r.nfds == 0)

@@ -73,6 +73,7 @@ enum ipc_kind {
     IPC_AUTH_CHECK_PAM,
     IPC_AUTH_CHECK_HASH,
     IPC_AUTH_LOOKUP_NSS,
+    IPC_AUTH_CHECK_TOKEN,
     IPC_HELPER_RESULT,
     IPC_AUTH_ASK_DB, /* to a helper that holds a connection to a database: any number, one after the other */
     IPC_HELPER_DB,   /* the answer */
@@ -88,8 +89,12 @@ enum ipc_kind {
     IPC_MASTER_SESSION, /* +fd: a client connection */
     IPC_MASTER_DELIVER, /* +2 fds: memfd, reply channel */
     IPC_MASTER_KICK,    /* end one session (or all: id 0) */
-    IPC_WORKER_ENDED,   /* this session is over */
-    IPC_WORKER_IDLE,    /* no session left; leaving after the linger time unless a session comes */
+    IPC_MASTER_UPGRADE, /* hand over every session, then leave: a fresh worker takes your place */
+    IPC_MASTER_THAW,    /* +3 fds, as of IPC_WORKER_FROZEN: a session of your predecessor */
+    IPC_WORKER_FROZEN, /* +3 fds: its record in a sealed memfd; the client's connection; a file of its own, or the record again */
+    IPC_WORKER_THAWED, /* this session goes on here */
+    IPC_WORKER_ENDED,  /* this session is over */
+    IPC_WORKER_IDLE,   /* no session left; leaving after the linger time unless a session comes */
 
     /* worker (or master, when it cannot reach one) -> lmtp connection, on the reply channel of a delivery */
     IPC_WORKER_DELIVERED,

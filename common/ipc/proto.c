@@ -81,6 +81,7 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
         V(64) + V(PROTO_NAME_MAX) + V(64) + V(1024) + 1, 0, true),
     ROW(IPC_AUTH_CHECK_HASH, "auth.check_hash", AUTH, HELPER, NEW | READY, 3 * V(0), V(1024) + V(32) + V(1024), 0, true),
     ROW(IPC_AUTH_LOOKUP_NSS, "auth.lookup_nss", AUTH, HELPER, NEW | READY, V(1), V(PROTO_NAME_MAX), 0, false),
+    ROW(IPC_AUTH_CHECK_TOKEN, "auth.check_token", AUTH, HELPER, NEW | READY, V(1), V(PROTO_TOKEN_MAX), 0, true),
     ROW(IPC_HELPER_RESULT, "helper.result", HELPER, AUTH, BUSY, 9 + V(0) + V(0), 9 + V(PROTO_NAME_MAX) + V(PROTO_PATH_MAX), 0,
         false),
     ROW(IPC_AUTH_ASK_DB, "auth.ask_db", AUTH, HELPER, READY, 1 + V(1) + V(1) + V(0),
@@ -101,8 +102,13 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_MASTER_DELIVER, "master.deliver", MASTER, WORKER, READY, 20 + 3 * V(0),
         20 + V(PROTO_ADDR_MAX) + V(PROTO_PREFIX_MAX) + V(PROTO_DETAIL_MAX), 2, false),
     ROW(IPC_MASTER_KICK, "master.kick", MASTER, WORKER, READY, 8, 8, 0, false),
-    ROW(IPC_WORKER_ENDED, "worker.ended", WORKER, MASTER, READY, 8, 8, 0, false),
-    ROW(IPC_WORKER_IDLE, "worker.idle", WORKER, MASTER, READY, 0, 0, 0, false),
+    ROW(IPC_MASTER_UPGRADE, "master.upgrade", MASTER, WORKER, READY, 0, 0, 0, false),
+    ROW(IPC_MASTER_THAW, "master.thaw", MASTER, WORKER, READY, 19 + 2 * ADDR, 19 + 2 * ADDR, 3, false),
+    /* A session of a worker that was asked to hand over; what it said before it read that is still on its way. */
+    ROW(IPC_WORKER_FROZEN, "worker.frozen", WORKER, MASTER, BUSY, 17, 17, 3, false),
+    ROW(IPC_WORKER_THAWED, "worker.thawed", WORKER, MASTER, READY | BUSY, 8, 8, 0, false),
+    ROW(IPC_WORKER_ENDED, "worker.ended", WORKER, MASTER, READY | BUSY, 8, 8, 0, false),
+    ROW(IPC_WORKER_IDLE, "worker.idle", WORKER, MASTER, READY | BUSY, 0, 0, 0, false),
     ROW(IPC_WORKER_DELIVERED, "worker.delivered", WORKER | MASTER, LCONN, NEW | READY | BUSY, 2 + 2 * V(0),
         2 + V(16) + V(PROTO_TEXT_MAX), 0, false),
 

@@ -31,7 +31,10 @@
 #define PROTO_TBS_MAX 256     /* bytes to be signed: a digest, or the TLS 1.3 input for Ed25519 */
 #define PROTO_RECORD_MAX 8192 /* a user's record as a database has it */
 #define PROTO_LABEL_MAX 64    /* of a section of the configuration */
+#define PROTO_TOKEN_MAX 8192  /* a bearer token */
 #define PROTO_VALUE_MAX 1024  /* a value in it */
+/* A frozen session as a file, with its unsent output. */
+#define PROTO_FROZEN_MAX ((uint64_t)256 << 20)
 
 /* What the table says of one kind; NULL for an unknown one. */
 struct ipc_rule {
@@ -90,7 +93,8 @@ struct msg_cert {
     uint32_t index;   /* cert i belongs to key i; 0 is the default certificate */
     struct view name; /* server name it is for; empty: the default. <= 255 */
 };
-/* IPC_MASTER_TAKEN, IPC_WORKER_ENDED, IPC_MASTER_KICK: a connection or session id (they are the same number). */
+/* IPC_MASTER_TAKEN, IPC_WORKER_ENDED, IPC_WORKER_THAWED, IPC_MASTER_KICK: a connection or session id (they are the same number).
+ */
 struct msg_id {
     uint64_t id;
 };
@@ -218,7 +222,7 @@ struct msg_user {
     struct user_record user;
 };
 /* IPC_AUTH_HELPER */
-enum helper_kind { HELPER_PAM = 1, HELPER_HASH, HELPER_NSS, HELPER_SQLITE, HELPER_PGSQL, HELPER_LDAP };
+enum helper_kind { HELPER_PAM = 1, HELPER_HASH, HELPER_NSS, HELPER_SQLITE, HELPER_PGSQL, HELPER_LDAP, HELPER_TOKEN };
 struct msg_helper {
     enum helper_kind kind;
     struct view database; /* the section of the configuration, for the kinds that hold a connection to one; else empty */
@@ -241,12 +245,17 @@ struct msg_check_hash {
 struct msg_lookup_nss {
     struct view user;
 };
+/* IPC_AUTH_CHECK_TOKEN */
+struct msg_check_token {
+    struct view token; /* 1..PROTO_TOKEN_MAX */
+};
 /* IPC_HELPER_RESULT */
 enum helper_result { HELPER_OK = 1, HELPER_WRONG, HELPER_UNKNOWN, HELPER_EXPIRED, HELPER_TEMPORARY };
 struct msg_helper_result {
     enum helper_result result;
     uint32_t uid, gid; /* of an NSS look-up */
-    struct view name;  /* canonical name (PAM may change it, NSS gives pw_name) */
+    struct view
+        name; /* canonical name (PAM may change it, NSS gives pw_name, a token names it); of a token that is refused: why */
     struct view home;
 };
 /* IPC_AUTH_ASK_DB */
@@ -285,6 +294,21 @@ struct msg_session {
     struct view tag, input, final;
     struct view detail; /* of the grant */
 };
+/* IPC_WORKER_FROZEN */
+struct msg_frozen {
+    uint64_t session_id;
+    uint64_t size; /* of the record in the memfd; <= PROTO_FROZEN_MAX */
+    bool quiet;    /* nothing is unsent, so a farewell may be put */
+};
+/* IPC_MASTER_THAW: the session's facts are master's own. */
+struct msg_thaw {
+    uint64_t session_id;
+    enum proto_protocol protocol;
+    struct net_addr peer, local;
+    bool tls;
+    uint64_t size;
+    bool quiet;
+};
 /* IPC_LCONN_DELIVER (rcpt_id names the grant) and IPC_MASTER_DELIVER (session_id = the LMTP connection's id) */
 struct msg_deliver {
     uint64_t session_id; /* 0 in IPC_LCONN_DELIVER */
@@ -321,11 +345,12 @@ enum ctl_verb {
     CTL_RELOAD,
     CTL_STOP,
     CTL_LOOKUP, /* a user's name, uid, gid and mail path */
-    CTL_HOLD    /* the same; and nobody else has the user's mail until this connection ends */
+    CTL_HOLD,   /* the same; and nobody else has the user's mail until this connection ends */
+    CTL_UPGRADE /* a fresh process in place of a user's worker, which hands over its sessions */
 };
 struct msg_ctl_request {
     enum ctl_verb verb;
-    struct view argument; /* KICK: user name or session id in hex; LOOKUP, HOLD: user name */
+    struct view argument; /* KICK: user name or session id in hex; LOOKUP, HOLD: user name; UPGRADE: user name, or --all */
 };
 /* IPC_CTL_LINE: one line of output */
 struct msg_ctl_line {
@@ -364,12 +389,15 @@ PROTO_CODEC(helper);
 PROTO_CODEC(check_pam);
 PROTO_CODEC(check_hash);
 PROTO_CODEC(lookup_nss);
+PROTO_CODEC(check_token);
 PROTO_CODEC(helper_result);
 PROTO_CODEC(ask_db);
 PROTO_CODEC(helper_db);
 PROTO_CODEC(take);
 PROTO_CODEC(take_fail);
 PROTO_CODEC(session);
+PROTO_CODEC(frozen);
+PROTO_CODEC(thaw);
 PROTO_CODEC(deliver);
 PROTO_CODEC(delivered);
 PROTO_CODEC(sign);

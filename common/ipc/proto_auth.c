@@ -204,7 +204,7 @@ int msg_credential_done_decode(struct view body, struct msg_credential_done *out
 
 void msg_helper_encode(struct buf *out, const struct msg_helper *m)
 {
-    field_put_enum(out, m->kind, HELPER_PAM, HELPER_LDAP);
+    field_put_enum(out, m->kind, HELPER_PAM, HELPER_TOKEN);
     field_put_view(out, m->database, FIELD_TEXT, 0, PROTO_LABEL_MAX);
 }
 
@@ -212,7 +212,7 @@ int msg_helper_decode(struct view body, struct msg_helper *out)
 {
     struct cursor c = cursor_make(body);
     struct msg_helper m = {0};
-    m.kind = (enum helper_kind)field_get_enum(&c, HELPER_PAM, HELPER_LDAP);
+    m.kind = (enum helper_kind)field_get_enum(&c, HELPER_PAM, HELPER_TOKEN);
     m.database = field_get_view(&c, FIELD_TEXT, 0, PROTO_LABEL_MAX);
     FIELD_END(&c, m, out);
 }
@@ -265,6 +265,19 @@ int msg_lookup_nss_decode(struct view body, struct msg_lookup_nss *out)
     struct cursor c = cursor_make(body);
     struct msg_lookup_nss m = {0};
     m.user = field_get_view(&c, FIELD_NO_NUL, 1, PROTO_NAME_MAX);
+    FIELD_END(&c, m, out);
+}
+
+void msg_check_token_encode(struct buf *out, const struct msg_check_token *m)
+{
+    field_put_view(out, m->token, FIELD_TEXT, 1, PROTO_TOKEN_MAX);
+}
+
+int msg_check_token_decode(struct view body, struct msg_check_token *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_check_token m = {0};
+    m.token = field_get_view(&c, FIELD_TEXT, 1, PROTO_TOKEN_MAX);
     FIELD_END(&c, m, out);
 }
 

@@ -3,7 +3,7 @@
 
 void msg_ctl_request_encode(struct buf *out, const struct msg_ctl_request *m)
 {
-    field_put_enum(out, m->verb, CTL_STATUS, CTL_HOLD);
+    field_put_enum(out, m->verb, CTL_STATUS, CTL_UPGRADE);
     field_put_view(out, m->argument, FIELD_TEXT, 0, PROTO_NAME_MAX);
 }
 
@@ -11,7 +11,7 @@ int msg_ctl_request_decode(struct view body, struct msg_ctl_request *out)
 {
     struct cursor c = cursor_make(body);
     struct msg_ctl_request m = {0};
-    m.verb = (enum ctl_verb)field_get_enum(&c, CTL_STATUS, CTL_HOLD);
+    m.verb = (enum ctl_verb)field_get_enum(&c, CTL_STATUS, CTL_UPGRADE);
     m.argument = field_get_view(&c, FIELD_TEXT, 0, PROTO_NAME_MAX);
     FIELD_END(&c, m, out);
 }

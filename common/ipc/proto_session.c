@@ -79,6 +79,61 @@ int msg_session_decode(struct view body, struct msg_session *out)
     FIELD_END(&c, m, out);
 }
 
+static bool size_allowed(uint64_t size)
+{
+    return size > 0 && size <= PROTO_FROZEN_MAX;
+}
+
+void msg_frozen_encode(struct buf *out, const struct msg_frozen *m)
+{
+    if (!size_allowed(m->size))
+        out->failed = true;
+    field_put_id64(out, m->session_id);
+    buf_put_u64(out, m->size);
+    field_put_bool(out, m->quiet);
+}
+
+int msg_frozen_decode(struct view body, struct msg_frozen *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_frozen m = {0};
+    m.session_id = field_get_id64(&c);
+    m.size = cursor_u64(&c);
+    m.quiet = field_get_bool(&c);
+    if (!size_allowed(m.size))
+        cursor_fail(&c);
+    FIELD_END(&c, m, out);
+}
+
+void msg_thaw_encode(struct buf *out, const struct msg_thaw *m)
+{
+    if (!size_allowed(m->size))
+        out->failed = true;
+    field_put_id64(out, m->session_id);
+    field_put_enum(out, m->protocol, PROTO_IMAP, PROTO_POP3);
+    field_put_addr(out, &m->peer);
+    field_put_addr(out, &m->local);
+    field_put_bool(out, m->tls);
+    buf_put_u64(out, m->size);
+    field_put_bool(out, m->quiet);
+}
+
+int msg_thaw_decode(struct view body, struct msg_thaw *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_thaw m = {0};
+    m.session_id = field_get_id64(&c);
+    m.protocol = (enum proto_protocol)field_get_enum(&c, PROTO_IMAP, PROTO_POP3);
+    m.peer = field_get_addr(&c);
+    m.local = field_get_addr(&c);
+    m.tls = field_get_bool(&c);
+    m.size = cursor_u64(&c);
+    m.quiet = field_get_bool(&c);
+    if (!size_allowed(m.size))
+        cursor_fail(&c);
+    FIELD_END(&c, m, out);
+}
+
 void msg_deliver_encode(struct buf *out, const struct msg_deliver *m)
 {
     buf_put_u64(out, m->session_id);

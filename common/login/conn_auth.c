@@ -13,6 +13,8 @@ static const struct {
     {"scram-sha-256", "SCRAM-SHA-256", false},
     {"scram-sha-1", "SCRAM-SHA-1-PLUS", true},
     {"scram-sha-1", "SCRAM-SHA-1", false},
+    {"oauthbearer", "OAUTHBEARER", false},
+    {"xoauth2", "XOAUTH2", false},
     {"plain", "PLAIN", false},
     {"login", "LOGIN", false},
 };

@@ -29,6 +29,12 @@ static const struct password_scheme schemes[] = {
     {.name = "SHA1", .family = FAMILY_DIGEST, .digest = DIGEST_SHA1, .weak = true},
     {.name = "SHA256", .family = FAMILY_DIGEST, .digest = DIGEST_SHA256, .weak = true},
     {.name = "SHA512", .family = FAMILY_DIGEST, .digest = DIGEST_SHA512, .weak = true},
+    {.name = "MD5", .family = FAMILY_CRYPT, .prefix = "$1$", .weak = true},
+    {.name = "SMD5", .family = FAMILY_DIGEST, .digest = DIGEST_MD5, .salted = true, .weak = true},
+    {.name = "PLAIN-MD5", .family = FAMILY_DIGEST, .digest = DIGEST_MD5, .weak = true},
+    {.name = "LDAP-MD5", .family = FAMILY_DIGEST, .digest = DIGEST_MD5, .weak = true},
+    {.name = "CRAM-MD5", .family = FAMILY_CRAM, .weak = true},
+    {.name = "HMAC-MD5", .family = FAMILY_CRAM, .weak = true},
     {.name = "PLAIN", .family = FAMILY_PLAIN, .weak = true},
     {.name = "CLEAR", .family = FAMILY_PLAIN, .weak = true},
     {.name = "CLEARTEXT", .family = FAMILY_PLAIN, .weak = true},
@@ -117,6 +123,8 @@ int password_verify(struct view hash, struct view default_scheme, bool allow_wea
         return password_pbkdf2_verify(&s, password);
     case FAMILY_SCRAM:
         return password_scram_verify(&s, password);
+    case FAMILY_CRAM:
+        return password_cram_verify(&s, password);
     case FAMILY_PLAIN:
         return password_plain_verify(&s, password);
     }
@@ -147,7 +155,7 @@ int password_cost(struct view hash, struct view default_scheme, bool allow_weak,
     struct password_stored s;
     int err = stored_parse(hash, default_scheme, allow_weak, &s);
     if (err == 0)
-        *slow_out = s.scheme->family != FAMILY_DIGEST && s.scheme->family != FAMILY_PLAIN;
+        *slow_out = s.scheme->family != FAMILY_DIGEST && s.scheme->family != FAMILY_CRAM && s.scheme->family != FAMILY_PLAIN;
     return err;
 }
 
@@ -171,6 +179,8 @@ static int hash_make(const struct password_scheme *s, struct view password, stru
         return password_pbkdf2_make(password, out);
     case FAMILY_SCRAM:
         return password_scram_make(s, password, out);
+    case FAMILY_CRAM: /* of use to nobody who has not got such hashes already */
+        break;
     case FAMILY_PLAIN:
         buf_put_view(out, password);
         return 0;

@@ -5,7 +5,8 @@
  * whose scheme is then the given default. Schemes: ARGON2ID (the default for new hashes), ARGON2I, ARGON2, CRYPT (whatever
  * crypt(3) knows), BLF-CRYPT, SHA512-CRYPT, SHA256-CRYPT, PBKDF2, SSHA, SSHA256, SSHA512, SCRAM-SHA-256,
  * SCRAM-SHA-1; and, only where weak schemes are
- * allowed, the unsalted SHA (SHA1), SHA256, SHA512, and MD5-CRYPT, DES-CRYPT, PLAIN (CLEAR, CLEARTEXT).
+ * allowed, the unsalted SHA (SHA1), SHA256, SHA512, and MD5-CRYPT (MD5), SMD5, PLAIN-MD5, LDAP-MD5, CRAM-MD5 (HMAC-MD5),
+ * DES-CRYPT, PLAIN (CLEAR, CLEARTEXT).
  *
  * Passwords are octets: no preparation (SASLprep) is applied, which RFC 4616 section 2 leaves to the server; but for SCRAM keys,
  * which are made from prepared passwords (scram.h).

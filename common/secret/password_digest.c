@@ -1,6 +1,6 @@
 /*
- * {SHA…} and {SSHA…}: base64 (or hex) of digest(password [+ salt]) followed by the salt. The digest length says where the salt
- * begins. SHA-1 comes from libcrypto because libsodium has none; it is fetched before the sandbox.
+ * {SHA…}, {SSHA…} and MD5's: base64 (or hex) of digest(password [+ salt]) followed by the salt. The digest length says where the
+ * salt begins. SHA-1 comes from libcrypto because libsodium has none; it is fetched before the sandbox.
  */
 #include <sodium.h>
 
@@ -12,6 +12,8 @@
 static size_t digest_size(enum password_digest d)
 {
     switch (d) {
+    case DIGEST_MD5:
+        return 16;
     case DIGEST_SHA1:
         return 20;
     case DIGEST_SHA256:
@@ -26,7 +28,7 @@ static size_t digest_size(enum password_digest d)
 
 static const EVP_MD *digest_md(enum password_digest d)
 {
-    return d == DIGEST_SHA1 ? EVP_sha1() : d == DIGEST_SHA256 ? EVP_sha256() : EVP_sha512();
+    return d == DIGEST_MD5 ? EVP_md5() : d == DIGEST_SHA1 ? EVP_sha1() : d == DIGEST_SHA256 ? EVP_sha256() : EVP_sha512();
 }
 
 static int digest_compute(enum password_digest d, struct view password, struct view salt, uint8_t out[static PASSWORD_DIGEST_MAX])
@@ -48,8 +50,9 @@ int password_digest_init(void)
     /* The configuration file of OpenSSL is not ours to depend on, nor readable later. */
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
         return ERR_SYSTEM;
-    for (enum password_digest d = DIGEST_SHA1; d <= DIGEST_SHA512; d++) {
-        if (digest_compute(d, VIEW("x"), VIEW(""), out) != 0)
+    for (enum password_digest d = DIGEST_MD5; d <= DIGEST_SHA512; d++) {
+        /* A library that knows no MD5 is a good one. */
+        if (digest_compute(d, VIEW("x"), VIEW(""), out) != 0 && d != DIGEST_MD5)
             return ERR_SYSTEM;
     }
     return 0;

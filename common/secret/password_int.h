@@ -4,8 +4,8 @@
 
 #include "common/secret/password.h"
 
-enum password_family { FAMILY_ARGON2, FAMILY_CRYPT, FAMILY_DIGEST, FAMILY_PBKDF2, FAMILY_SCRAM, FAMILY_PLAIN };
-enum password_digest { DIGEST_NONE, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
+enum password_family { FAMILY_ARGON2, FAMILY_CRYPT, FAMILY_DIGEST, FAMILY_PBKDF2, FAMILY_SCRAM, FAMILY_CRAM, FAMILY_PLAIN };
+enum password_digest { DIGEST_NONE, DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
 enum password_encoding { ENCODING_DEFAULT, ENCODING_BASE64, ENCODING_HEX };
 
 #define PASSWORD_DIGEST_MAX 64
@@ -40,6 +40,7 @@ MUST_CHECK int password_pbkdf2_verify(const struct password_stored *s, struct vi
 MUST_CHECK int password_pbkdf2_make(struct view password, struct buf *out);
 MUST_CHECK int password_scram_verify(const struct password_stored *s, struct view password);
 MUST_CHECK int password_scram_make(const struct password_scheme *scheme, struct view password, struct buf *out);
+MUST_CHECK int password_cram_verify(const struct password_stored *s, struct view password);
 MUST_CHECK int password_plain_verify(const struct password_stored *s, struct view password);
 
 /* Decodes data in the stored encoding (ENCODING_DEFAULT: as encoding says) into at most max bytes. ERR_CORRUPT. */

@@ -92,7 +92,7 @@ static void look(struct account *acc)
         if (mailbox_view_data(v, seq, &d) == 0) {
             uint8_t id[BLOB_ID_SIZE];
 
-            blob_content_id(d.bytes, id);
+            content_id_of(d.bytes, id);
             ASSERT(d.bytes.len == info.size);
             msg_data_close(&d);
         }

@@ -42,12 +42,15 @@ AGAIN(helper)
 AGAIN(check_pam)
 AGAIN(check_hash)
 AGAIN(lookup_nss)
+AGAIN(check_token)
 AGAIN(helper_result)
 AGAIN(ask_db)
 AGAIN(helper_db)
 AGAIN(take)
 AGAIN(take_fail)
 AGAIN(session)
+AGAIN(frozen)
+AGAIN(thaw)
 AGAIN(deliver)
 AGAIN(delivered)
 AGAIN(sign)
@@ -86,6 +89,7 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_AUTH_CHECK_PAM] = again_check_pam,
     [IPC_AUTH_CHECK_HASH] = again_check_hash,
     [IPC_AUTH_LOOKUP_NSS] = again_lookup_nss,
+    [IPC_AUTH_CHECK_TOKEN] = again_check_token,
     [IPC_HELPER_RESULT] = again_helper_result,
     [IPC_AUTH_ASK_DB] = again_ask_db,
     [IPC_HELPER_DB] = again_helper_db,
@@ -96,6 +100,9 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_MASTER_SESSION] = again_session,
     [IPC_MASTER_DELIVER] = again_deliver,
     [IPC_MASTER_KICK] = again_id,
+    [IPC_MASTER_THAW] = again_thaw,
+    [IPC_WORKER_FROZEN] = again_frozen,
+    [IPC_WORKER_THAWED] = again_id,
     [IPC_WORKER_ENDED] = again_id,
     [IPC_WORKER_DELIVERED] = again_delivered,
     [IPC_CONN_SIGN] = again_sign,

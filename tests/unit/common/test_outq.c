@@ -175,6 +175,35 @@ static void test_errors(void **state)
     close(s[0]);
 }
 
+static void test_write(void **state)
+{
+    (void)state;
+    static uint8_t got[50014];
+    char path[] = "/tmp/culver-test-outq-XXXXXX";
+    struct outq *q = outq_new(100);
+    int to = mkstemp(path);
+    assert_true(to >= 0 && unlink(path) == 0);
+    assert_int_equal(outq_write(q, to), 0);
+    buf_put_str(outq_buf(q), "abc");
+    assert_int_equal(outq_put_file(q, file, 5, 50000), 0);
+    buf_put_str(outq_buf(q), "defghijklmn");
+    for (int i = 0; i < 2; i++) { /* it stays as it is */
+        assert_int_equal(lseek(to, 0, SEEK_SET), 0);
+        assert_int_equal(outq_write(q, to), 0);
+        assert_int_equal(pread(to, got, sizeof(got), 0), sizeof(got));
+        assert_int_equal(pread(to, got, 1, sizeof(got)), 0);
+        assert_memory_equal(got, "abc", 3);
+        for (size_t at = 0; at < 50000; at++)
+            assert_int_equal(got[3 + at], file_byte(5 + at));
+        assert_memory_equal(got + 50003, "defghijklmn", 11);
+        assert_int_equal(outq_len(q), 50014);
+    }
+    assert_int_equal(outq_put_file(q, file, FILE_SIZE, 1), 0); /* past its end */
+    assert_int_equal(outq_write(q, to), ERR_IO);
+    close(to);
+    outq_free(&q);
+}
+
 static void test_drain(void **state)
 {
     (void)state;
@@ -211,7 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_and_ranges), cmocka_unit_test(test_ranges_share_a_descriptor),
         cmocka_unit_test(test_memory_max),      cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_write),           cmocka_unit_test(test_drain),
     };
     return cmocka_run_group_tests_name("outq", tests, setup, teardown);
 }

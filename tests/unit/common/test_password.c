@@ -41,6 +41,12 @@ static const struct vector vectors[] = {
     {"$y$j75$saltsalt$EFDs1rMtouXFN2AjV5rVZ1f6k3GsQn7uFZdpX./si8A", "CRYPT", false, true},
     {"{MD5-CRYPT}$1$saltsalt$3IHdTVY/.RE.D0MfuIQnN1", "CRYPT", true, true},
     {"{DES-CRYPT}ab2Qo7RoRt5ko", "CRYPT", true, true},
+    {"{MD5}$1$Pl54lIBZ$XEkehyH1d1Qr6wJzYHuno.", "CRYPT", true, true},
+    {"{PLAIN-MD5}716fa4ee7d296554b0170c51d7281292", "CRYPT", true, false},
+    {"{LDAP-MD5}cW+k7n0pZVSwFwxR1ygSkg==", "CRYPT", true, false},
+    {"{SMD5}PifrB04wdXjB3Ll6yMD05LGMMho=", "CRYPT", true, false},
+    {"{CRAM-MD5}3be8f2dd608f034c1082e30431c4b8af0e88425753f68b6e6ea3df3a3a882716", "CRYPT", true, false},
+    {"{HMAC-MD5.b64}O+jy3WCPA0wQguMEMcS4rw6IQldT9otubqPfOjqIJxY=", "CRYPT", true, false},
 };
 
 static void test_vectors(void **state)

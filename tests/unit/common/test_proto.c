@@ -72,6 +72,12 @@ static void encode_extreme_session(unsigned kind, size_t n)
         ENCODE(session, .session_id = 1, .protocol = PROTO_POP3, .peer = v6(), .tag = fill(n * PROTO_TAG_MAX),
                .input = fill(n * PROTO_INPUT_MAX), .final = fill(n * PROTO_TEXT_MAX), .detail = fill(n * PROTO_DETAIL_MAX));
         break;
+    case IPC_MASTER_THAW:
+        ENCODE(thaw, .session_id = 1, .protocol = PROTO_POP3, .peer = v6(), .size = PROTO_FROZEN_MAX);
+        break;
+    case IPC_WORKER_FROZEN:
+        ENCODE(frozen, .session_id = 1, .size = 1, .quiet = n != 0);
+        break;
     case IPC_LCONN_DELIVER:
     case IPC_MASTER_DELIVER:
         ENCODE(deliver, .rcpt_id = 1, .size = UINT64_MAX, .sender = fill(n * PROTO_ADDR_MAX),
@@ -87,7 +93,7 @@ static void encode_extreme_session(unsigned kind, size_t n)
         ENCODE(signed, .signature = fill(n * PROTO_SIG_MAX));
         break;
     case IPC_CTL_REQUEST:
-        ENCODE(ctl_request, .verb = CTL_HOLD, .argument = fill(n * PROTO_NAME_MAX));
+        ENCODE(ctl_request, .verb = CTL_UPGRADE, .argument = fill(n * PROTO_NAME_MAX));
         break;
     case IPC_CTL_LINE:
         ENCODE(ctl_line, .text = fill(n * PROTO_LINE_MAX));
@@ -115,6 +121,26 @@ static struct view fill_record(size_t len)
     return buf_view(&record);
 }
 
+/* Tokens and databases. */
+static void encode_extreme_outside(unsigned kind, bool big)
+{
+    size_t n = big ? 1 : 0;
+    switch ((enum ipc_kind)kind) {
+    case IPC_AUTH_CHECK_TOKEN:
+        ENCODE(check_token, .token = fill(big ? PROTO_TOKEN_MAX : 1));
+        break;
+    case IPC_AUTH_ASK_DB:
+        ENCODE(ask_db, .what = big ? ASK_DB_BIND : ASK_DB_USERDB, .section = fill(big ? PROTO_LABEL_MAX : 1),
+               .user = fill(big ? PROTO_NAME_MAX : 1), .password = fill(n * 1024));
+        break;
+    case IPC_HELPER_DB:
+        ENCODE(helper_db, .result = HELPER_OK, .record = fill_record(n * PROTO_RECORD_MAX));
+        break;
+    default:
+        break;
+    }
+}
+
 /* The least or the greatest message of each kind that has a body. */
 static void encode_extreme(unsigned kind, bool big)
 {
@@ -136,6 +162,7 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_MASTER_TAKEN:
     case IPC_MASTER_KICK:
+    case IPC_WORKER_THAWED:
     case IPC_WORKER_ENDED:
         ENCODE(id, .id = UINT64_MAX);
         break;
@@ -149,7 +176,7 @@ static void encode_extreme(unsigned kind, bool big)
         break;
     case IPC_MASTER_HELPER:
     case IPC_AUTH_HELPER:
-        ENCODE(helper, .kind = HELPER_LDAP, .database = fill(n * PROTO_LABEL_MAX));
+        ENCODE(helper, .kind = HELPER_TOKEN, .database = fill(n * PROTO_LABEL_MAX));
         break;
     case IPC_LOGIN_CONN:
         ENCODE(conn, .conn_id = 1, .protocol = PROTO_IMAP, .peer = v6(), .local = v6());
@@ -201,18 +228,12 @@ static void encode_extreme(unsigned kind, bool big)
     case IPC_AUTH_LOOKUP_NSS:
         ENCODE(lookup_nss, .user = fill(big ? PROTO_NAME_MAX : 1));
         break;
-    case IPC_AUTH_ASK_DB:
-        ENCODE(ask_db, .what = big ? ASK_DB_BIND : ASK_DB_USERDB, .section = fill(big ? PROTO_LABEL_MAX : 1),
-               .user = fill(big ? PROTO_NAME_MAX : 1), .password = fill(n * 1024));
-        break;
-    case IPC_HELPER_DB:
-        ENCODE(helper_db, .result = HELPER_OK, .record = fill_record(n * PROTO_RECORD_MAX));
-        break;
     case IPC_HELPER_RESULT:
         ENCODE(helper_result, .result = HELPER_TEMPORARY, .name = fill(n * PROTO_NAME_MAX),
                .home = fill_path(n * PROTO_PATH_MAX));
         break;
     default:
+        encode_extreme_outside(kind, big);
         encode_extreme_session(kind, n);
         break;
     }

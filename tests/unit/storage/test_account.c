@@ -1,6 +1,7 @@
 /* Accounts over real files: every operation, reopening, quota, names, torn tails, damage. */
 #include "storage_helper.h"
 
+#include "common/base/mem.h"
 #include "storage/txlog.h"
 
 static int setup(void **state)
@@ -103,6 +104,73 @@ static void test_append_fd(void **state)
     assert_int_equal(info.zone_minutes, -330);
     mailbox_view_close(&v);
     free(text);
+}
+
+/* size octets from offset on in a spool file, behind a part in memory, with the content id that the caller knows. */
+static void append_piece(struct box *b, const char *before, uint64_t offset, uint64_t size, bool known)
+{
+    struct message_source src = {.parts = {VIEW(""), view_str(before)}, .fd_offset = offset, .fd_size = size};
+    struct append_options opt = {0};
+    uint8_t id[CONTENT_ID_SIZE];
+    struct content_id *c = content_id_begin();
+    struct buf file, whole;
+    struct mailbox_view *v;
+    struct msg_info info;
+    struct txn *t;
+
+    buf_init(&file, 1 << 22);
+    buf_init(&whole, 1 << 22);
+    while (buf_len(&file) < offset + size)
+        buf_put_fmt(&file, "%06zu\r\n", buf_len(&file) / 8);
+    buf_put_str(&whole, before);
+    buf_put_view(&whole, view_sub(buf_view(&file), (size_t)offset, (size_t)size));
+    assert_int_equal(account_spool(b->acc, &src.fd), 0);
+    assert_int_equal(write(src.fd, buf_view(&file).ptr, buf_len(&file)), (ssize_t)buf_len(&file));
+    for (size_t i = 0; i < buf_len(&whole); i += 1000)
+        content_id_add(c, view_sub(buf_view(&whole), i, 1000));
+    content_id_end(&c, id);
+    src.content_id = known ? id : NULL;
+    t = txn_begin(b->acc);
+    assert_int_equal(txn_append(t, box_find(b, "INBOX"), &src, &opt), 0);
+    close(src.fd);
+    assert_int_equal(box_run(b, t), 0);
+    v = mailbox_view_open(b->acc, box_find(b, "INBOX"), false);
+    buf_put_byte(&whole, 0);
+    check_bytes(v, mailbox_view_count(v), (const char *)buf_view(&whole).ptr);
+    mailbox_view_info(v, mailbox_view_count(v), &info);
+    assert_memory_equal(info.emailid, id, sizeof(id));
+    mailbox_view_close(&v);
+    buf_free(&file);
+    buf_free(&whole);
+}
+
+static void test_append_fd_at_offset(void **state)
+{
+    static const char *const before[] = {"", "Return-Path: <a@b>\r\n"};
+    static const uint64_t offsets[] = {0, 8, 4096, 4104, 1 << 20}, sizes[] = {8, 4096, 256 << 10, 300000};
+
+    for (size_t i = 0; i < ARRAY_LEN(before) * ARRAY_LEN(offsets) * ARRAY_LEN(sizes) * 2; i++)
+        append_piece(*state, before[i / 2 % 2], offsets[i / 4 % 5], sizes[i / 20], i % 2 == 0);
+}
+
+/* The file is shorter than was said. */
+static void test_append_fd_too_short(void **state)
+{
+    struct box *b = *state;
+    struct message_source src = {.fd_offset = 4000, .fd_size = 101};
+    struct append_options opt = {0};
+    struct txn *t = txn_begin(b->acc);
+
+    assert_int_equal(account_spool(b->acc, &src.fd), 0);
+    assert_int_equal(ftruncate(src.fd, 4100), 0);
+    assert_int_equal(txn_append(t, box_find(b, "INBOX"), &src, &opt), ERR_IO);
+    src.fd_offset = UINT64_MAX - 8;
+    assert_int_equal(txn_append(t, box_find(b, "INBOX"), &src, &opt), ERR_IO);
+    src.parts[0] = VIEW("a");
+    src.fd_offset = 4000;
+    assert_int_equal(txn_append(t, box_find(b, "INBOX"), &src, &opt), ERR_IO);
+    close(src.fd);
+    txn_abort(&t);
 }
 
 static void test_flags(void **state)
@@ -525,6 +593,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_new_account, setup, teardown),
         cmocka_unit_test_setup_teardown(test_append_reopen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_append_fd, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_append_fd_at_offset, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_append_fd_too_short, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keyword_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expunge_copy_move, setup, teardown),

@@ -351,6 +351,29 @@ static void test_mailboxes(void **state)
     assert_int_equal(count(d, "cur", NULL), 0);
 }
 
+/* A folder that could not be renamed yet is renamed before one takes its name. */
+static void test_name_of_a_late_rename(void **state)
+{
+    struct dir_box *d = *state;
+
+    start(d);
+    assert_int_equal(box_create(&d->b, "a"), 0);
+    assert_int_equal(box_append(&d->b, "a", MSG1, 0), 0);
+    assert_int_equal(mkdir(path_of(d, ".b"), 0700), 0);
+    put_file(d, ".b/in-the-way", "");
+    assert_int_equal(box_rename(&d->b, "a", "b"), 0);
+    assert_int_equal(box_create(&d->b, "a"), ERR_BUSY);
+    assert_int_equal(unlink(path_of(d, ".b/in-the-way")), 0);
+    assert_int_equal(rmdir(path_of(d, ".b")), 0);
+    assert_int_equal(box_create(&d->b, "a"), 0);
+    for (int round = 0; round < 2; round++) {
+        check_message(d, "b", 1, MSG1, 0);
+        assert_int_equal(box_status(&d->b, "a").messages, 0);
+        assert_int_equal(count(d, ".b/cur", NULL) + count(d, ".b/new", NULL), 1);
+        restart(d);
+    }
+}
+
 /* --- other programs -------------------------------------------------------------------------------------- */
 
 static void test_delivered_by_others(void **state)
@@ -817,6 +840,7 @@ int main(void)
         TEST(test_recent_leaves_new),
         TEST(test_expunge_copy_move),
         TEST(test_mailboxes),
+        TEST(test_name_of_a_late_rename),
         TEST(test_delivered_by_others),
         TEST(test_changed_by_others),
         TEST(test_without_inotify),

@@ -80,9 +80,49 @@ static void test_ends(void **state)
     buf_free(&b);
 }
 
+static void decode(const char *bytes, size_t len, size_t max, bool good, struct uidset *out)
+{
+    struct cursor c = cursor_make(view_make(bytes, len));
+
+    uidset_decode(&c, max, out);
+    assert_int_equal(cursor_done(&c), good);
+    if (!good)
+        assert_int_equal(out->n, 0);
+}
+
+static void test_bytes(void **state)
+{
+    struct uidset s, t;
+    struct buf b;
+
+    (void)state;
+    uidset_init(&s);
+    uidset_init(&t);
+    buf_init(&b, 100);
+    uidset_encode(&b, &s);
+    decode((const char *)b.data, buf_len(&b), 0, true, &t);
+    buf_reset(&b);
+    uidset_add_range(&s, 1, 3);
+    uidset_add(&s, 5);
+    uidset_add_range(&s, 1000, UINT32_MAX - 1);
+    uidset_encode(&b, &s);
+    decode((const char *)b.data, buf_len(&b), 3, true, &t);
+    assert_int_equal(t.n, 3);
+    assert_memory_equal(t.ranges, s.ranges, 3 * sizeof(*s.ranges));
+    decode((const char *)b.data, buf_len(&b), 2, false, &t);     /* too many */
+    decode((const char *)b.data, buf_len(&b) - 1, 3, false, &t); /* cut off */
+    decode("\2\0\1\0\1", 5, 9, false, &t);                       /* touch */
+    decode("\1\0\xff\xff\xff\xff\x0f", 7, 9, false, &t);         /* past the end */
+    decode("\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1\0", 12, 9, false, &t);
+    decode("\x09\0\1", 3, 99, false, &t);
+    uidset_free(&t);
+    uidset_free(&s);
+    buf_free(&b);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random), cmocka_unit_test(test_ends)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random), cmocka_unit_test(test_ends), cmocka_unit_test(test_bytes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,7 +207,7 @@ static void note_bytes(const struct store *s, struct outcome *o, struct view byt
 {
     uint8_t id[BLOB_ID_SIZE];
 
-    blob_content_id(bytes, id);
+    content_id_of(bytes, id);
     for (size_t i = 0; i < s->n; i++)
         o->got[i] = o->got[i] || memcmp(s->messages[i].id, id, BLOB_ID_SIZE) == 0;
 }
@@ -217,7 +217,7 @@ static void note_exact(const struct store *s, struct outcome *o, struct view mai
 {
     uint8_t id[BLOB_ID_SIZE];
 
-    blob_content_id(bytes, id);
+    content_id_of(bytes, id);
     for (size_t i = 0; i < s->n; i++) {
         const struct message *m = &s->messages[i];
 

@@ -127,6 +127,22 @@ static void test_forget(void **state)
     mailbox_view_close(&v);
 }
 
+/* The view, thawed in the account opened anew. */
+static void renew(struct box *b, struct mailbox_view **v)
+{
+    struct cursor c;
+    struct buf record;
+
+    buf_init(&record, 1 << 20);
+    assert_int_equal(mailbox_view_freeze(*v, &record), 0);
+    mailbox_view_close(v);
+    box_reopen(b);
+    c = cursor_make(buf_view(&record));
+    assert_int_equal(mailbox_view_thaw(b->acc, &c, v), 0);
+    assert_true(cursor_done(&c));
+    buf_free(&record);
+}
+
 static void test_deleted(void **state)
 {
     struct box *b = *state;
@@ -135,13 +151,20 @@ static void test_deleted(void **state)
 
     assert_int_equal(box_create(b, "tmp"), 0);
     assert_int_equal(box_append(b, "tmp", MSG, 0), 0);
+    assert_int_equal(box_append(b, "tmp", MSG, 0), 0);
     v = mailbox_view_open(b->acc, box_find(b, "tmp"), true);
+    assert_int_equal(box_expunge(b, "tmp", 2, 2), 0);
     assert_int_equal(box_delete(b, "tmp"), 0);
+    renew(b, &v);
     assert_true(mailbox_view_pending(v));
     assert_null(mailbox_view_mailbox(v));
     check_bytes(v, 1, MSG);
     mailbox_view_sync(v, true, &c);
     assert_true(c.deleted);
+    assert_int_equal(c.nexpunged, 1);
+    assert_int_equal(c.count, 1);
+    renew(b, &v);
+    check_bytes(v, 1, MSG);
     assert_false(mailbox_view_pending(v));
     mailbox_view_close(&v);
 }

@@ -1,10 +1,11 @@
 /*
  * Random changes seen through several views at random moments, against what a client would keep: a list of UIDs that grows at its
- * end and from which it removes what it is told. In the end all lists are the same.
+ * end and from which it removes what it is told. In the end all lists are the same. Now and then the views are frozen, and thawed
+ * on the account opened anew: for the clients nothing has happened. Records that are damaged are refused, or do no harm.
  */
 #include "storage_helper.h"
 
-#include "storage/account_int.h"
+#include "storage/view_int.h"
 
 #define CLIENTS 4
 #define LIST_MAX 4000
@@ -19,6 +20,7 @@ struct world {
     struct box b;
     struct client c[CLIENTS];
     uint64_t rng;
+    unsigned ghosts, held; /* seen in thawed views: the test is about them */
 };
 
 static uint64_t roll(struct world *w, uint64_t below)
@@ -110,6 +112,96 @@ static void change(struct world *w)
     }
 }
 
+/* Everything about a view that a client can see. */
+static void same_infos(struct mailbox_view *v, const struct msg_info *before, uint32_t n, uint32_t recent)
+{
+    assert_int_equal(mailbox_view_count(v), n);
+    assert_int_equal(mailbox_view_recent(v), recent);
+    for (uint32_t seq = 1; seq <= n; seq++) {
+        struct msg_data data;
+        struct msg_info info;
+
+        mailbox_view_info(v, seq, &info);
+        assert_memory_equal(&info, &before[seq - 1], sizeof(info));
+        if (seq % 16 == 0 && !info.expunged) {
+            assert_int_equal(mailbox_view_data(v, seq, &data), 0);
+            msg_data_close(&data);
+        }
+    }
+}
+
+static void freeze(struct client *c, struct buf *out, struct msg_info **infos, uint32_t *recent)
+{
+    *infos = calloc(c->count + 1, sizeof(**infos));
+    for (uint32_t seq = 1; seq <= c->count; seq++)
+        mailbox_view_info(c->v, seq, &(*infos)[seq - 1]);
+    *recent = mailbox_view_recent(c->v);
+    buf_init(out, 1 << 20);
+    assert_int_equal(mailbox_view_freeze(c->v, out), 0);
+    assert_true(buf_ok(out));
+    mailbox_view_close(&c->v);
+}
+
+static void damage(struct world *w, struct view record)
+{
+    uint8_t *copy = malloc(record.len + 1);
+    struct mailbox_view *v = NULL;
+    struct view_changes ch;
+
+    memcpy(copy, record.ptr, record.len);
+    for (int i = 0; i < 50; i++) {
+        size_t at = roll(w, record.len);
+        uint8_t before = copy[at];
+        struct cursor c = cursor_make(view_make(copy, roll(w, 4) == 0 ? at : record.len));
+
+        copy[at] = (uint8_t)roll(w, 256);
+        if (mailbox_view_thaw(w->b.acc, &c, &v) == 0) {
+            for (uint32_t seq = 1; seq <= mailbox_view_count(v); seq++) {
+                struct msg_info info;
+
+                mailbox_view_info(v, seq, &info);
+            }
+            mailbox_view_sync(v, false, &ch);
+            mailbox_view_sync(v, true, &ch);
+            mailbox_view_close(&v);
+        }
+        copy[at] = before;
+    }
+    free(copy);
+}
+
+static void renew(struct world *w)
+{
+    struct msg_info *infos[CLIENTS] = {NULL};
+    uint32_t recent[CLIENTS];
+    struct buf records[CLIENTS];
+
+    for (int i = 0; i < CLIENTS; i++)
+        if (w->c[i].v != NULL)
+            freeze(&w->c[i], &records[i], &infos[i], &recent[i]);
+    if (roll(w, 3) == 0)
+        assert_int_equal(snapshot_write(w->b.acc), 0);
+    box_reopen(&w->b);
+    w->b.acc->small_mailbox = 5;
+    for (int i = 0; i < CLIENTS; i++) {
+        struct cursor cur;
+
+        if (infos[i] == NULL)
+            continue;
+        if (roll(w, 4) == 0)
+            damage(w, buf_view(&records[i]));
+        cur = cursor_make(buf_view(&records[i]));
+        assert_int_equal(mailbox_view_thaw(w->b.acc, &cur, &w->c[i].v), 0);
+        assert_true(cursor_done(&cur));
+        w->ghosts += w->c[i].v->nghosts;
+        w->held += (unsigned)w->c[i].v->held.n;
+        same_infos(w->c[i].v, infos[i], w->c[i].count, recent[i]);
+        check_client(&w->c[i]);
+        buf_free(&records[i]);
+        free(infos[i]);
+    }
+}
+
 static void check_end(struct world *w)
 {
     for (int i = 0; i < CLIENTS; i++) {
@@ -141,6 +233,8 @@ static void test_random(void **state)
             struct client *c = &w->c[roll(w, CLIENTS)];
 
             change(w);
+            if (roll(w, 12) == 0)
+                renew(w);
             if (c->v == NULL)
                 client_open(w, c);
             else if (roll(w, 10) == 0)
@@ -152,6 +246,7 @@ static void test_random(void **state)
         }
         for (int i = 0; i < CLIENTS; i++)
             mailbox_view_close(&w->c[i].v);
+        assert_true(w->ghosts > 0 && w->held > 0);
         box_free(&w->b);
         free(w);
     }
