@@ -65,14 +65,15 @@ SRC_authdb := $(call src,auth/db)
 SRC_authsqlite := $(call src,auth/sqlite)
 SRC_authpgsql := $(call src,auth/pgsql)
 SRC_authldap := $(call src,auth/ldap)
+SRC_authoauth2 := $(call src,auth/oauth2)
 SRC_lmtp := $(call src,lmtp)
 SRC_worker := $(call src,worker)
 SRC_master := $(call src,master)
 ARCHIVES := common storage imaplogin pop3login imap pop3 auth authdb lmtp worker master
 archive = $(patsubst %,$(O)/lib%.a,$(1))
-# The programs that speak to other servers are built where their libraries are: culver-auth-sqlite, -pgsql, -ldap.
+# The programs that speak to other servers are built where their libraries are: culver-auth-sqlite, -pgsql, -ldap, -oauth2.
 have = $(shell pkg-config --exists $(2) 2>/dev/null && echo $(1))
-AUTH_DBS := $(call have,sqlite,sqlite3) $(call have,pgsql,libpq) $(call have,ldap,ldap)
+AUTH_DBS := $(call have,sqlite,sqlite3) $(call have,pgsql,libpq) $(call have,ldap,ldap) $(call have,oauth2,libcurl)
 ARCHIVES += $(addprefix auth,$(AUTH_DBS))
 
 # A program is main file + archives, in the only order in which arrows may point.
@@ -91,12 +92,13 @@ AR_culver-auth-helper := auth common
 LIBS_culver-auth-helper := $(LIBS_auth)
 define auth_db
 MAIN_culver-auth-$(1) := auth/$(1)/$(1)_main.c
-AR_culver-auth-$(1) := auth$(1) authdb common
+AR_culver-auth-$(1) := auth$(1) authdb auth common
 LIBS_culver-auth-$(1) := $(shell pkg-config --libs $(2) 2>/dev/null)
 endef
 $(eval $(call auth_db,sqlite,sqlite3))
 $(eval $(call auth_db,pgsql,libpq))
 $(eval $(call auth_db,ldap,ldap))
+$(eval $(call auth_db,oauth2,libcurl))
 # libpq's header is in a folder of its own.
 $(O)/auth/pgsql/%.o: CPPFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
 MAIN_culver-keys := auth/keys_main.c
@@ -201,7 +203,7 @@ fuzz-bins: $(FUZZ_BINS)
 # What a build needs, what the tests need besides, what lint, fuzz and bench need besides.
 PKG_BUILD := gcc make libc6-dev pkg-config libssl-dev libsodium-dev libpam0g-dev libcrypt-dev libseccomp-dev libxxhash-dev \
 	libutf8proc-dev zlib1g-dev openssl
-PKG_AUTH_DB := libsqlite3-dev libpq-dev libldap-dev
+PKG_AUTH_DB := libsqlite3-dev libpq-dev libldap-dev libcurl4-openssl-dev
 PKG_TEST := $(PKG_AUTH_DB) postgresql sqlite3 slapd ldap-utils libcmocka-dev python3 python3-pytest python3-pytest-timeout postfix isync fetchmail mutt curl libpam-wrapper libpam-pwdfile \
 	libpam-modules util-linux procps iproute2 passwd strace e2fsprogs mount gsasl getmail6 mpop fail2ban \
 	dovecot-core dovecot-imapd libmail-imapclient-perl libio-socket-ssl-perl offlineimap3 neomutt \

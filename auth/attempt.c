@@ -36,7 +36,8 @@ struct attempt {
     struct lookup lookup;
     enum auth_fail code;          /* the held answer; */
     bool passed;                  /* or it is the other one */
-    struct auth_request *request; /* a token is being checked */
+    struct auth_request *request; /* a token is being checked, */
+    struct db_question *question; /* or asked about */
     bool refused;                 /* its token was; the answer still waits for what the client says */
 };
 
@@ -48,6 +49,7 @@ void attempt_free(struct auth_conn *c)
         return;
     verify_cancel(&a->verify);
     auth_request_cancel(&a->request);
+    db_pool_cancel(&a->question);
     lookup_cancel(&a->lookup);
     mech_exchange_deinit(&a->x);
     free(a);
@@ -512,6 +514,38 @@ static void on_token(void *arg, const struct msg_helper_result *answer)
     attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "token cannot be checked");
 }
 
+static void on_token_told(void *arg, const struct msg_helper_db *answer)
+{
+    struct auth_conn *c = arg;
+    struct cursor record = cursor_make(answer->record);
+    struct view name, value;
+    c->attempt->question = NULL;
+    if (answer->result == HELPER_OK && db_field_next(&record, &name, &value) && view_eq(name, VIEW("user")))
+        attempt_take_token(c, value);
+    else if (answer->result == HELPER_WRONG)
+        attempt_refuse(c, "token refused");
+    else
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "token cannot be checked");
+}
+
+/* Of the token's issuer. */
+static void attempt_ask_token(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    const struct set_auth *set = c->server->dbs.set;
+    struct db_pool *pool = auth_dbs_pool(&c->server->dbs, set->oauth2_database);
+    const struct msg_ask_db msg = {
+        .what = ASK_DB_TOKEN, .section = view_str(set->oauth2_database), .password = secret_view(a->x.token)};
+    a->started = loop_now(c->server->loop);
+    auth_conn_enter(c, CONN_CHECKING);
+    int err = pool == NULL ? ERR_NOTFOUND : db_pool_ask(pool, &msg, c->id, on_token_told, c, &a->question);
+    secret_free(&a->x.token);
+    if (err == 0)
+        return;
+    LOG_ERROR(c->id, "database cannot be asked", F_STR("database", set->oauth2_database), F_ERR(err));
+    attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "too many questions to a database");
+}
+
 static void attempt_token(struct auth_conn *c)
 {
     struct attempt *a = c->attempt;
@@ -531,7 +565,9 @@ static void attempt_token(struct auth_conn *c)
 
 static void attempt_proceed(struct auth_conn *c)
 {
-    if (c->attempt->x.token != NULL)
+    if (c->attempt->x.token != NULL && c->server->dbs.set->oauth2_database[0] != '\0')
+        attempt_ask_token(c);
+    else if (c->attempt->x.token != NULL)
         attempt_token(c);
     else if (c->attempt->x.password != NULL)
         attempt_verify(c);

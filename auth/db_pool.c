@@ -45,7 +45,11 @@ struct db_pool {
 
 static enum helper_kind kind_of(int driver)
 {
-    return driver == SET_DATABASE_SQLITE ? HELPER_SQLITE : driver == SET_DATABASE_PGSQL ? HELPER_PGSQL : HELPER_LDAP;
+    static const enum helper_kind kinds[] = {[SET_DATABASE_SQLITE] = HELPER_SQLITE,
+                                             [SET_DATABASE_PGSQL] = HELPER_PGSQL,
+                                             [SET_DATABASE_LDAP] = HELPER_LDAP,
+                                             [SET_DATABASE_OAUTH2] = HELPER_OAUTH2};
+    return kinds[driver];
 }
 
 /* --- questions ----------------------------------------------------------------------------------------------------------- */

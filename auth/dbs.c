@@ -128,7 +128,7 @@ int auth_dbs_open(struct auth_dbs *dbs)
     return err;
 }
 
-static struct db_pool *pool_find(const struct auth_dbs *dbs, const char *database)
+struct db_pool *auth_dbs_pool(const struct auth_dbs *dbs, const char *database)
 {
     size_t i = 0;
     while (i < dbs->set->ndatabases && strcmp(dbs->set->databases[i].name, database) != 0)
@@ -142,9 +142,9 @@ void auth_dbs_connect(struct auth_dbs *dbs, struct loop *loop, struct ipc *maste
     for (size_t i = 0; i < dbs->set->ndatabases; i++)
         dbs->pools[i] = db_pool_new(loop, master, &dbs->set->databases[i]);
     for (size_t i = 0; i < dbs->set->npassdbs; i++)
-        dbs->passdbs[i].pool = pool_find(dbs, dbs->set->passdbs[i].ask.database);
+        dbs->passdbs[i].pool = auth_dbs_pool(dbs, dbs->set->passdbs[i].ask.database);
     for (size_t i = 0; i < dbs->set->nuserdbs; i++)
-        dbs->userdbs[i].pool = pool_find(dbs, dbs->set->userdbs[i].ask.database);
+        dbs->userdbs[i].pool = auth_dbs_pool(dbs, dbs->set->userdbs[i].ask.database);
 }
 
 uint64_t auth_dbs_generation(const struct auth_dbs *dbs)

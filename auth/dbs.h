@@ -56,6 +56,8 @@ MUST_CHECK int auth_dbs_init(struct auth_dbs *dbs, const struct set_auth *set);
 MUST_CHECK int auth_dbs_open(struct auth_dbs *dbs);
 /* Sets up the connections to database servers, which are made when they are needed. */
 void auth_dbs_connect(struct auth_dbs *dbs, struct loop *loop, struct ipc *master);
+/* The connections to this database section; NULL: there is none. */
+struct db_pool *auth_dbs_pool(const struct auth_dbs *dbs, const char *database);
 /* Another number whenever a file of the databases may say something else than before. */
 uint64_t auth_dbs_generation(const struct auth_dbs *dbs);
 void auth_dbs_close(struct auth_dbs *dbs);

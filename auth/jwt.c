@@ -1,9 +1,10 @@
-/* The three parts of a token, and what its claims must say (RFC 7519 section 4.1, RFC 9068 section 4). */
+/* The three parts of a token. */
 #include "auth/jwt.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "auth/claims.h"
 #include "auth/jwt_keys.h"
 #include "common/base/mem.h"
 #include "common/text/json.h"
@@ -58,85 +59,6 @@ static const char *check_signature(const struct jwks *keys, struct view token, s
     return why;
 }
 
-static bool audience_listed(const struct json_token *aud, const struct conf_list *ours)
-{
-    for (size_t i = 0; i < ours->n; i++) {
-        if (json_says(aud, view_str(ours->items[i])))
-            return true;
-    }
-    return false;
-}
-
-/* RFC 7519 section 4.1.3: one text, or a list. */
-static bool audience_good(const struct claims *c, const struct conf_list *ours)
-{
-    const struct json_token *aud = claim(c, "aud");
-    if (aud == NULL || aud->type != JSON_ARRAY)
-        return audience_listed(aud, ours);
-    for (unsigned i = json_index(&c->doc, aud) + 1; i < aud->next; i = c->doc.tokens[i].next) {
-        if (audience_listed(&c->doc.tokens[i], ours))
-            return true;
-    }
-    return false;
-}
-
-/* RFC 6749 section 3.3: words with a blank between them. */
-static bool scope_has(struct view scope, struct view word)
-{
-    while (scope.len > 0) {
-        size_t n = view_find(scope, ' ');
-        if (view_eq(view_sub(scope, 0, n), word))
-            return true;
-        scope = view_sub(scope, MIN_OF(n + 1, scope.len), scope.len);
-    }
-    return false;
-}
-
-static bool scope_good(const struct claims *c, const struct conf_list *wanted)
-{
-    struct buf scope;
-    buf_init(&scope, JWT_MAX);
-    bool good = wanted->n == 0 || json_text(claim(c, "scope"), &scope) == 0;
-    for (size_t i = 0; good && i < wanted->n; i++)
-        good = scope_has(buf_view(&scope), view_str(wanted->items[i]));
-    buf_free(&scope);
-    return good;
-}
-
-static const char *check_time(const struct claims *c, uint64_t now)
-{
-    uint64_t t;
-    if (json_uint(claim(c, "exp"), &t) != 0)
-        return "it has no time of expiry";
-    if (now >= t && now - t >= JWT_LEEWAY_S)
-        return "it has expired";
-    if (claim(c, "nbf") != NULL && (json_uint(claim(c, "nbf"), &t) != 0 || t > now + JWT_LEEWAY_S))
-        return "it is not valid yet";
-    if (claim(c, "iat") != NULL && (json_uint(claim(c, "iat"), &t) != 0 || t > now + JWT_LEEWAY_S))
-        return "it was issued in the future";
-    return NULL;
-}
-
-static const char *check_claims(const struct claims *c, const struct set_auth *set, uint64_t now, struct buf *name)
-{
-    const char *why = check_time(c, now);
-    const struct json_token *verified = claim(c, "email_verified");
-    size_t before = buf_len(name);
-    if (why != NULL)
-        return why;
-    if (!json_says(claim(c, "iss"), view_str(set->oauth2_issuer)))
-        return "it is of another issuer";
-    if (!audience_good(c, &set->oauth2_audience))
-        return "it is for another audience";
-    if (!scope_good(c, &set->oauth2_scope))
-        return "its scope does not include mail";
-    if (strcmp(set->oauth2_user_claim, "email") == 0 && verified != NULL && verified->type != JSON_TRUE)
-        return "its address was not verified";
-    if (json_text(claim(c, set->oauth2_user_claim), name) != 0 || buf_len(name) == before)
-        return "the claim that names the user is missing";
-    return NULL;
-}
-
 int jwt_check(const struct jwks *keys, const struct set_auth *set, struct view token, uint64_t now, struct buf *name,
               const char **why_out)
 {
@@ -149,7 +71,7 @@ int jwt_check(const struct jwks *keys, const struct set_auth *set, struct view t
     if (*why_out == NULL && !part_parse(payload, c))
         *why_out = "its claims cannot be read";
     if (*why_out == NULL)
-        *why_out = check_claims(c, set, now, name);
+        *why_out = claims_check(&c->doc, set, now, true, name);
     free(c);
     return *why_out == NULL ? 0 : ERR_DENIED;
 }

@@ -29,6 +29,8 @@ static const struct role *role_of(enum helper_kind kind)
         return role_get(ROLE_ID_PGSQL);
     case HELPER_LDAP:
         return role_get(ROLE_ID_LDAP);
+    case HELPER_OAUTH2:
+        return role_get(ROLE_ID_OAUTH2);
     case HELPER_PAM:
     case HELPER_HASH:
     case HELPER_NSS:

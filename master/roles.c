@@ -91,6 +91,7 @@ static const struct role roles[ROLE_ID_COUNT] = {
     DATABASE(ROLE_ID_SQLITE, "sqlite", "an SQLite file"),
     DATABASE(ROLE_ID_PGSQL, "pgsql", "a PostgreSQL server"),
     DATABASE(ROLE_ID_LDAP, "ldap", "a directory"),
+    DATABASE(ROLE_ID_OAUTH2, "oauth2", "the issuer of tokens"),
 #undef DATABASE
 };
 

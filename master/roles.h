@@ -22,6 +22,7 @@ enum role_id {
     ROLE_ID_SQLITE,
     ROLE_ID_PGSQL,
     ROLE_ID_LDAP,
+    ROLE_ID_OAUTH2,
     ROLE_ID_COUNT
 };
 

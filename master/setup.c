@@ -141,8 +141,10 @@ static int ids_find(struct setup *s, struct buf *errors)
 /* The programs that ask databases are not on every host. */
 static int databases_check(const struct setup *s, struct buf *errors)
 {
-    static const enum role_id roles[] = {
-        [SET_DATABASE_SQLITE] = ROLE_ID_SQLITE, [SET_DATABASE_PGSQL] = ROLE_ID_PGSQL, [SET_DATABASE_LDAP] = ROLE_ID_LDAP};
+    static const enum role_id roles[] = {[SET_DATABASE_SQLITE] = ROLE_ID_SQLITE,
+                                         [SET_DATABASE_PGSQL] = ROLE_ID_PGSQL,
+                                         [SET_DATABASE_LDAP] = ROLE_ID_LDAP,
+                                         [SET_DATABASE_OAUTH2] = ROLE_ID_OAUTH2};
     int rc = 0;
 
     for (size_t i = 0; i < s->auth->ndatabases; i++) {

@@ -135,7 +135,9 @@ static int query_make(const struct db_ctx *ctx, const struct msg_ask_db *msg, st
     *q = (struct db_query){.ask = ask_find(ctx->auth, msg->what == ASK_DB_USERDB, msg->section),
                            .bind = msg->what == ASK_DB_BIND,
                            .password = msg->password};
-    if (q->ask == NULL || strcmp(q->ask->database, ctx->link.set->name) != 0)
+    if (msg->what == ASK_DB_TOKEN && ctx->driver->kind == HELPER_OAUTH2)
+        return view_eq(msg->section, view_str(ctx->link.set->name)) ? 0 : ERR_NOTFOUND;
+    if (q->ask == NULL || ctx->driver->kind == HELPER_OAUTH2 || strcmp(q->ask->database, ctx->link.set->name) != 0)
         return ERR_NOTFOUND;
     memcpy(q->user, msg->user.ptr, msg->user.len);
     struct view whole = view_make(q->user, msg->user.len);
@@ -196,6 +198,7 @@ static int receive(void *arg, struct ipc_msg *msg)
     if (msg->kind != IPC_MASTER_HELPER || ctx->fd >= 0 || msg_helper_decode(msg->body, &helper) != 0 ||
         helper.kind != ctx->driver->kind)
         return ERR_PROTO;
+    ctx->link.auth = ctx->auth;
     ctx->link.set = database_find(ctx->auth, helper.database);
     if (ctx->link.set == NULL)
         return ERR_NOTFOUND;

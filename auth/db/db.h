@@ -1,5 +1,6 @@
 /*
- * The programs that hold one connection to a database each: culver-auth-sqlite, culver-auth-pgsql, culver-auth-ldap. One blocking
+ * The programs that hold one connection to a database each: culver-auth-sqlite, culver-auth-pgsql, culver-auth-ldap,
+ * culver-auth-oauth2. One blocking
  * process, one question at a time; culver-auth has as many of them as it may have connections. Here is what they share: their
  * start, the loop over questions, connecting again with growing pauses, and the end of one that a library does not let go on (a
  * timer whose signal ends the process).
@@ -14,6 +15,7 @@
 #include "common/text/params.h"
 
 struct db_link {
+    const struct set_auth *auth;
     const struct set_database *set;
     struct secret *password; /* of our account there; NULL: none */
     void *handle;            /* the driver's, NULL: not connected */
@@ -22,11 +24,11 @@ struct db_link {
 };
 
 struct db_query {
-    const struct set_ask *ask;
+    const struct set_ask *ask;       /* of a token NULL */
     bool bind;                       /* the directory is to check the password */
     struct view values[PARAM_COUNT]; /* of the parameters */
     char user[PROTO_NAME_MAX + 1];   /* what they point into */
-    struct view password;            /* of bind; a NUL follows it */
+    struct view password;            /* of bind, a NUL follows it; or the token */
 };
 
 struct db_driver {

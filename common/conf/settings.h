@@ -74,7 +74,7 @@ struct set_login {
 };
 
 /* --- auth ------------------------------------------------------------------------------------------------ */
-enum set_database_driver { SET_DATABASE_SQLITE, SET_DATABASE_PGSQL, SET_DATABASE_LDAP };
+enum set_database_driver { SET_DATABASE_SQLITE, SET_DATABASE_PGSQL, SET_DATABASE_LDAP, SET_DATABASE_OAUTH2 };
 enum set_passdb_driver { SET_PASSDB_FILE, SET_PASSDB_PAM, SET_PASSDB_SQL, SET_PASSDB_LDAP };
 enum set_userdb_driver { SET_USERDB_FILE, SET_USERDB_SYSTEM, SET_USERDB_STATIC, SET_USERDB_SQL, SET_USERDB_LDAP };
 enum set_passdb_result {
@@ -88,15 +88,16 @@ enum set_passdb_result {
 /* A server or file that passdb and userdb sections ask, through helpers that hold connections to it. */
 struct set_database {
     const char *name;
-    int driver;                /* sqlite, pgsql, ldap */
+    int driver;                /* sqlite, pgsql, ldap, oauth2 */
     const char *file;          /* sqlite */
-    const char *connect;       /* pgsql: libpq's connection string; ldap: URIs */
-    const char *password_file; /* pgsql, ldap; "" = none */
+    const char *connect;       /* pgsql: libpq's connection string; ldap: URIs; oauth2: a URL */
+    const char *password_file; /* pgsql, ldap, oauth2; "" = none */
     uint64_t connections;      /* at most, 4 */
     uint64_t timeout;          /* ms for one answer */
     const char *bind_dn;       /* ldap; "" = anonymous */
     bool start_tls;
-    const char *ca_file; /* ldap; "" = the system's */
+    const char *ca_file;   /* ldap, oauth2; "" = the system's */
+    const char *client_id; /* oauth2; "" = the password is a bearer token */
 };
 /* What is asked of a database: sql has a query, ldap the rest. */
 struct set_ask {
@@ -143,7 +144,9 @@ struct set_auth {
     const char *auth_dir;                 /* "" = auth in state_dir, filled in by master */
     bool auth_allow_weak_schemes;         /* PLAIN, MD5-CRYPT, DES-CRYPT … */
     uint64_t quota_bytes, quota_messages; /* defaults for users without their own; 0 = none */
-    const char *oauth2_jwks;              /* file with the keys of tokens' issuer; "" = no tokens */
+    const char *oauth2_jwks;              /* file with the keys of tokens' issuer; "" = none */
+    const char *oauth2_database;          /* the section that is asked about tokens; "" = none */
+    uint64_t oauth2_cache_ttl;            /* ms for which its answer holds; 0: no cache */
     const char *oauth2_issuer;            /* claim iss */
     struct conf_list oauth2_audience, oauth2_scope;
     const char *oauth2_user_claim;

@@ -5,6 +5,7 @@ static const struct conf_word database_words[] = {
     {"sqlite", SET_DATABASE_SQLITE},
     {"pgsql", SET_DATABASE_PGSQL},
     {"ldap", SET_DATABASE_LDAP},
+    {"oauth2", SET_DATABASE_OAUTH2},
     {NULL, 0},
 };
 static const struct conf_word passdb_words[] = {
@@ -41,15 +42,15 @@ static const struct conf_word userdb_words[] = {
 #define AT(field) offsetof(struct set_database, field)
 static const struct conf_setting database_settings[] = {
     {"driver", CONF_ENUM, AT(driver), 0, 0, "sqlite", database_words,
-     "sqlite: a file. pgsql: a PostgreSQL server. ldap: a directory. Each needs its program beside the others: "
-     "culver-auth-sqlite, "
-     "culver-auth-pgsql, culver-auth-ldap."},
+     "sqlite: a file. pgsql: a PostgreSQL server. ldap: a directory. oauth2: where the issuer of tokens tells what they "
+     "are worth (introspection, RFC 7662). Each needs its program beside the others: culver-auth-sqlite, culver-auth-pgsql, "
+     "culver-auth-ldap, culver-auth-oauth2."},
     {"file", CONF_PATH, AT(file), 0, 1024, "", NULL, "sqlite: the file. It is only read."},
     {"connect", CONF_STRING, AT(connect), 0, 1024, "", NULL,
      "pgsql: a connection string, such as host=/run/postgresql dbname=mail. ldap: one or more URIs, ldaps://, ldap:// or "
-     "ldapi://, tried in their order."},
+     "ldapi://, tried in their order. oauth2: an https:// URL."},
     {"password_file", CONF_PATH, AT(password_file), 0, 1024, "", NULL,
-     "pgsql, ldap: a file whose first line is the password of our own account there. It is read as root."},
+     "pgsql, ldap, oauth2: a file whose first line is the password of our own account there. It is read as root."},
     {"connections", CONF_UINT, AT(connections), 1, 64, "4", NULL,
      "Connections at the same time, each held by a process of its own."},
     {"timeout", CONF_TIME, AT(timeout), 500, 60000, "5s", NULL,
@@ -58,7 +59,10 @@ static const struct conf_setting database_settings[] = {
     {"start_tls", CONF_BOOL, AT(start_tls), 0, 0, "no", NULL,
      "ldap: protect ldap:// connections with StartTLS. Without it they are possible to this host only."},
     {"ca_file", CONF_PATH, AT(ca_file), 0, 1024, "", NULL,
-     "ldap: the certification authorities (PEM) one of which the server's certificate must come from. Empty: the system's."},
+     "ldap, oauth2: the certification authorities (PEM) one of which the server's certificate must come from. Empty: the "
+     "system's."},
+    {"client_id", CONF_STRING, AT(client_id), 0, 256, "", NULL,
+     "oauth2: as whom tokens are asked about. Empty: the password is a bearer token itself."},
     END,
 };
 #undef AT
@@ -189,7 +193,14 @@ static const struct conf_setting settings[] = {
      "state_dir."},
     {"oauth2_jwks", CONF_PATH, AT(oauth2_jwks), 0, 1024, "", NULL,
      "File with the public keys (JWKS) that sign the tokens of oauthbearer and xoauth2. It is read for each check."},
-    {"oauth2_issuer", CONF_STRING, AT(oauth2_issuer), 0, 512, "", NULL, "What a token's claim iss must be."},
+    {"oauth2_database", CONF_STRING, AT(oauth2_database), 0, 64, "", NULL,
+     "In place of oauth2_jwks: the label of a database section with driver = oauth2, which is asked about every token."},
+    {"oauth2_cache_ttl", CONF_TIME, AT(oauth2_cache_ttl), 0, 3600000, "60s", NULL,
+     "Time for which a token that it called good is good again without a question, at most until the token's end. 0: every "
+     "log-in asks."},
+    {"oauth2_issuer", CONF_STRING, AT(oauth2_issuer), 0, 512, "", NULL,
+     "What a token's claim iss must be. With oauth2_database it may be empty, which is not to look at it; so may "
+     "oauth2_audience."},
     {"oauth2_audience", CONF_LIST, AT(oauth2_audience), 0, 16, "", NULL, "One of these must be in a token's claim aud."},
     {"oauth2_scope", CONF_LIST, AT(oauth2_scope), 0, 16, "", NULL, "All of these must be in a token's claim scope."},
     {"oauth2_user_claim", CONF_STRING, AT(oauth2_user_claim), 1, 64, "email", NULL, "The claim that is the user's name."},

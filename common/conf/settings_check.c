@@ -338,7 +338,7 @@ static void check_auth(struct check *c, const struct set_auth *a, const struct s
     const char *p;
     size_t i;
 
-    if (has_logins(m) && !has_user_passdb(a) && is_empty(a->oauth2_jwks))
+    if (has_logins(m) && !has_user_passdb(a) && is_empty(a->oauth2_jwks) && is_empty(a->oauth2_database))
         found(c, "no passdb: nobody could log in; add a section 'passdb'");
     if (m != NULL && a->nuserdbs == 0)
         found(c, "no userdb: nobody has mail; add a section 'userdb'");
@@ -381,8 +381,8 @@ static void check_login(struct check *c, const struct set_login *l)
 static void check_mechanisms(struct check *c, const struct set_login *l, const struct set_auth *a)
 {
     for (size_t i = 0; i < l->auth_mechanisms.n; i++)
-        if (strstr(l->auth_mechanisms.items[i], "oauth") != NULL && is_empty(a->oauth2_jwks))
-            found(c, "auth_mechanisms: %s needs oauth2_jwks", l->auth_mechanisms.items[i]);
+        if (strstr(l->auth_mechanisms.items[i], "oauth") != NULL && is_empty(a->oauth2_jwks) && is_empty(a->oauth2_database))
+            found(c, "auth_mechanisms: %s needs oauth2_jwks or oauth2_database", l->auth_mechanisms.items[i]);
 }
 
 /* --- worker ------------------------------------------------------------------------------------------------------- */

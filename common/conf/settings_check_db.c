@@ -25,11 +25,11 @@ static void found(struct db_check *c, const char *fmt, ...)
     c->n++;
 }
 
-/* "ldap://localhost:389" and the like: no network can see what goes there. */
-static bool uri_is_here(struct view uri)
+/* "ldap://localhost:389", "http://[::1]/x" and the like: no network can see what goes there. */
+static bool uri_is_here(struct view uri, struct view scheme)
 {
     static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
-    struct view host = view_sub(uri, sizeof("ldap://") - 1, uri.len);
+    struct view host = view_sub(uri, scheme.len, uri.len);
     host = view_sub(host, 0, view_find(host, '/'));
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
         struct view name = view_str(hosts[i]);
@@ -49,12 +49,22 @@ static void check_uris(struct db_check *c, const struct set_database *db)
         if (!plain && !view_starts(uri, VIEW("ldaps://")) && !view_starts(uri, VIEW("ldapi://")))
             found(c, "database %s: connect: '%.*s' is not an ldaps://, ldap:// or ldapi:// URI", db->name, (int)uri.len,
                   (const char *)uri.ptr);
-        else if (plain && !db->start_tls && !uri_is_here(uri))
+        else if (plain && !db->start_tls && !uri_is_here(uri, VIEW("ldap://")))
             found(c, "database %s: connect: '%.*s' sends passwords in the clear; use ldaps:// or start_tls = yes", db->name,
                   (int)uri.len, (const char *)uri.ptr);
         else if (!plain && db->start_tls)
             found(c, "database %s: start_tls is for ldap:// URIs", db->name);
     }
+}
+
+static void check_introspection(struct db_check *c, const struct set_database *db)
+{
+    struct view url = view_str(db->connect);
+    if (view_starts(url, VIEW("http://")) ? !uri_is_here(url, VIEW("http://")) : !view_starts(url, VIEW("https://")))
+        found(c, "database %s: connect: '%.200s' is not an https:// URL", db->name, db->connect);
+    /* RFC 7662 section 2.1: nobody may try out tokens there without saying who he is. */
+    if (db->password_file[0] == '\0')
+        found(c, "database %s: password_file is needed", db->name);
 }
 
 static void check_database(struct db_check *c, const struct set_database *db)
@@ -68,6 +78,8 @@ static void check_database(struct db_check *c, const struct set_database *db)
         found(c, "database %s: connect is needed", db->name);
     if (db->driver == SET_DATABASE_LDAP)
         check_uris(c, db);
+    if (db->driver == SET_DATABASE_OAUTH2)
+        check_introspection(c, db);
     if (db->driver == SET_DATABASE_LDAP && (db->bind_dn[0] == '\0') != (db->password_file[0] == '\0') &&
         !view_starts(view_str(db->connect), VIEW("ldapi://")))
         found(c, "database %s: bind_dn and password_file: one without the other", db->name);
@@ -117,7 +129,7 @@ static void check_ask(struct db_check *c, const struct set_auth *a, const char *
     for (size_t i = 0; i < a->ndatabases; i++) {
         if (strcmp(a->databases[i].name, ask->database) != 0)
             continue;
-        if ((a->databases[i].driver == SET_DATABASE_LDAP) != ldap)
+        if (a->databases[i].driver == SET_DATABASE_OAUTH2 || (a->databases[i].driver == SET_DATABASE_LDAP) != ldap)
             found(c, "%s: database %s is of another kind", where, ask->database);
         if (ldap)
             check_ldap(c, where, ask);
@@ -128,12 +140,26 @@ static void check_ask(struct db_check *c, const struct set_auth *a, const char *
     found(c, "%s: database: there is no section 'database %.64s'", where, ask->database);
 }
 
+static void check_tokens(struct db_check *c, const struct set_auth *a)
+{
+    bool there = false;
+    if (a->oauth2_database[0] == '\0')
+        return;
+    for (size_t i = 0; i < a->ndatabases; i++)
+        there |= strcmp(a->databases[i].name, a->oauth2_database) == 0 && a->databases[i].driver == SET_DATABASE_OAUTH2;
+    if (!there)
+        found(c, "oauth2_database: there is no section 'database %.64s' with driver = oauth2", a->oauth2_database);
+    if (a->oauth2_jwks[0] != '\0')
+        found(c, "oauth2_jwks and oauth2_database: only one of them says what a token is worth");
+}
+
 unsigned set_check_databases(const struct set_auth *a, struct buf *errors)
 {
     struct db_check c = {errors, 0};
     char where[300];
     for (size_t i = 0; i < a->ndatabases; i++)
         check_database(&c, &a->databases[i]);
+    check_tokens(&c, a);
     for (size_t i = 0; i < a->npassdbs; i++) {
         const struct set_passdb *db = &a->passdbs[i];
         (void)snprintf(where, sizeof(where), "passdb %s", db->name);

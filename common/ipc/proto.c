@@ -85,7 +85,7 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_HELPER_RESULT, "helper.result", HELPER, AUTH, BUSY, 9 + V(0) + V(0), 9 + V(PROTO_NAME_MAX) + V(PROTO_PATH_MAX), 0,
         false),
     ROW(IPC_AUTH_ASK_DB, "auth.ask_db", AUTH, HELPER, READY, 1 + V(1) + V(1) + V(0),
-        1 + V(PROTO_LABEL_MAX) + V(PROTO_NAME_MAX) + V(1024), 0, true),
+        1 + V(PROTO_LABEL_MAX) + V(0) + V(PROTO_TOKEN_MAX), 0, true),
     ROW(IPC_HELPER_DB, "helper.db", HELPER, AUTH, BUSY, 1 + V(0), 1 + V(PROTO_RECORD_MAX), 0, true),
 
     ROW(IPC_CONN_TAKE, "conn.take", CONN, MASTER, NEW | READY, 1 + 4 * V(0),

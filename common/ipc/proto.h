@@ -222,7 +222,16 @@ struct msg_user {
     struct user_record user;
 };
 /* IPC_AUTH_HELPER */
-enum helper_kind { HELPER_PAM = 1, HELPER_HASH, HELPER_NSS, HELPER_SQLITE, HELPER_PGSQL, HELPER_LDAP, HELPER_TOKEN };
+enum helper_kind {
+    HELPER_PAM = 1,
+    HELPER_HASH,
+    HELPER_NSS,
+    HELPER_SQLITE,
+    HELPER_PGSQL,
+    HELPER_LDAP,
+    HELPER_OAUTH2,
+    HELPER_TOKEN
+};
 struct msg_helper {
     enum helper_kind kind;
     struct view database; /* the section of the configuration, for the kinds that hold a connection to one; else empty */
@@ -259,12 +268,13 @@ struct msg_helper_result {
     struct view home;
 };
 /* IPC_AUTH_ASK_DB */
-enum ask_db { ASK_DB_PASSDB = 1, ASK_DB_BIND, ASK_DB_USERDB };
+enum ask_db { ASK_DB_PASSDB = 1, ASK_DB_BIND, ASK_DB_USERDB, ASK_DB_TOKEN };
 struct msg_ask_db {
-    enum ask_db what;     /* the record of a passdb, the same and a check of the password by the database, that of a userdb */
-    struct view section;  /* the passdb or userdb of the configuration; 1..PROTO_LABEL_MAX */
-    struct view user;     /* normalised; 1..PROTO_NAME_MAX */
-    struct view password; /* of ASK_DB_BIND, never empty there; else empty; <= 1024, no NUL */
+    enum ask_db what;     /* the record of a passdb, the same and a check of the password by the database, that of a userdb, a
+                             token's user */
+    struct view section;  /* the passdb or userdb of the configuration, for a token the database; 1..PROTO_LABEL_MAX */
+    struct view user;     /* normalised; 1..PROTO_NAME_MAX; of ASK_DB_TOKEN empty */
+    struct view password; /* of ASK_DB_BIND (<= 1024) and the token (<= PROTO_TOKEN_MAX), never empty there; else empty; no NUL */
 };
 /* IPC_HELPER_DB */
 struct msg_helper_db {

@@ -4,30 +4,32 @@
 #define PASSWORD_MAX 1024
 #define FIELD_NAME_MAX 32
 
-/* A password goes to the databases that check it themselves, and to no other. */
+/* A password goes to the databases that check it themselves, and to no other; a token, of nobody yet, to its issuer. */
 static bool password_fits(const struct msg_ask_db *m)
 {
-    return (m->what == ASK_DB_BIND) == (m->password.len > 0);
+    bool token = m->what == ASK_DB_TOKEN;
+    return (token || m->what == ASK_DB_BIND) == (m->password.len > 0) && (token || m->password.len <= PASSWORD_MAX) &&
+           token == (m->user.len == 0);
 }
 
 void msg_ask_db_encode(struct buf *out, const struct msg_ask_db *m)
 {
     if (!password_fits(m))
         out->failed = true;
-    field_put_enum(out, m->what, ASK_DB_PASSDB, ASK_DB_USERDB);
+    field_put_enum(out, m->what, ASK_DB_PASSDB, ASK_DB_TOKEN);
     field_put_view(out, m->section, FIELD_TEXT, 1, PROTO_LABEL_MAX);
-    field_put_view(out, m->user, FIELD_TEXT, 1, PROTO_NAME_MAX);
-    field_put_view(out, m->password, FIELD_NO_NUL, 0, PASSWORD_MAX);
+    field_put_view(out, m->user, FIELD_TEXT, 0, PROTO_NAME_MAX);
+    field_put_view(out, m->password, FIELD_NO_NUL, 0, PROTO_TOKEN_MAX);
 }
 
 int msg_ask_db_decode(struct view body, struct msg_ask_db *out)
 {
     struct cursor c = cursor_make(body);
     struct msg_ask_db m = {0};
-    m.what = (enum ask_db)field_get_enum(&c, ASK_DB_PASSDB, ASK_DB_USERDB);
+    m.what = (enum ask_db)field_get_enum(&c, ASK_DB_PASSDB, ASK_DB_TOKEN);
     m.section = field_get_view(&c, FIELD_TEXT, 1, PROTO_LABEL_MAX);
-    m.user = field_get_view(&c, FIELD_TEXT, 1, PROTO_NAME_MAX);
-    m.password = field_get_view(&c, FIELD_NO_NUL, 0, PASSWORD_MAX);
+    m.user = field_get_view(&c, FIELD_TEXT, 0, PROTO_NAME_MAX);
+    m.password = field_get_view(&c, FIELD_NO_NUL, 0, PROTO_TOKEN_MAX);
     if (!password_fits(&m))
         cursor_fail(&c);
     FIELD_END(&c, m, out);

@@ -130,8 +130,8 @@ static void encode_extreme_outside(unsigned kind, bool big)
         ENCODE(check_token, .token = fill(big ? PROTO_TOKEN_MAX : 1));
         break;
     case IPC_AUTH_ASK_DB:
-        ENCODE(ask_db, .what = big ? ASK_DB_BIND : ASK_DB_USERDB, .section = fill(big ? PROTO_LABEL_MAX : 1),
-               .user = fill(big ? PROTO_NAME_MAX : 1), .password = fill(n * 1024));
+        ENCODE(ask_db, .what = big ? ASK_DB_TOKEN : ASK_DB_USERDB, .section = fill(big ? PROTO_LABEL_MAX : 1),
+               .user = fill(1 - n), .password = fill(n * PROTO_TOKEN_MAX));
         break;
     case IPC_HELPER_DB:
         ENCODE(helper_db, .result = HELPER_OK, .record = fill_record(n * PROTO_RECORD_MAX));

@@ -308,6 +308,10 @@ static void test_check_users(void **state)
     (void)state;
     check(GOOD "passdb b {\n}\n", "passdb b: file is needed");
     check(GOOD "userdb b {\n driver = passwd-file\n}\n", "userdb b: file is needed");
+    check(GOOD "database t {\n driver = oauth2\n connect = http://id.test/\n password_file = /p\n}\n",
+          "database t: connect: 'http://id.test/' is not");
+    check(GOOD "database t {\n driver = oauth2\n connect = https://id.test/\n}\n", "database t: password_file is needed");
+    check(GOOD "oauth2_database = t\n", "oauth2_database: there is no section 'database t'");
     check(GOOD "userdb b {\n driver = static\n uid = 0\n gid = 5\n}\n", "userdb b: uid = 0 is not allowed");
     check(GOOD "userdb b {\n driver = static\n uid = 2000\n gid = root\n}\n", "userdb b: gid = root is not allowed");
     check(GOOD "userdb b {\n driver = static\n uid = 2000\n}\n", "virtual is possible for both only");
