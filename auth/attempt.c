@@ -32,6 +32,12 @@ struct attempt {
     bool folders;            /* the name may end with a folder (detail) */
     struct auth_detail detail;
     struct factor factor;
+    struct gate_place place; /* among the attempts of its address that are being looked at */
+    uint64_t give_up;        /* where it waits for one */
+    bool keyed;              /* it has keys, and a proof is to come */
+    bool admitted;           /* the client's next message needs no turn */
+    bool proof_waits;        /* proof, the client's message, is looked at when its turn has come */
+    struct buf proof;
     struct verify verify;
     struct lookup lookup;
     enum auth_fail code;          /* the held answer; */
@@ -47,6 +53,8 @@ void attempt_free(struct auth_conn *c)
     c->attempt = NULL;
     if (a == NULL)
         return;
+    gate_leave(c->server->gate, &a->place);
+    buf_free(&a->proof);
     verify_cancel(&a->verify);
     auth_request_cancel(&a->request);
     db_pool_cancel(&a->question);
@@ -119,6 +127,7 @@ static void attempt_count(struct auth_conn *c, const char *reason)
     else if (a->x.guess_len > 0)
         password = view_make(a->x.guess, a->x.guess_len);
     penalty_failed(c->server->penalty, loop_now(c->server->loop), &c->counted, user, password);
+    gate_leave(c->server->gate, &a->place);
     secret_free(&a->x.password);
 }
 
@@ -197,6 +206,7 @@ static void attempt_found(struct auth_conn *c, const struct user_entry *user)
         return;
     }
     LOG_INFO(c->id, "log-in delayed", F_VIEW("user", auth_name_view(&user->name)), F_UINT("ms", wait));
+    gate_leave(c->server->gate, &c->attempt->place);
     c->attempt->passed = true; /* the entry stays in its look-up */
     auth_conn_enter(c, CONN_HOLDING);
     timer_arm(c->timer, wait);
@@ -429,6 +439,7 @@ static void attempt_keys(struct auth_conn *c)
 {
     struct attempt *a = c->attempt;
     const struct auth_dbs *dbs = &c->server->dbs;
+    a->keyed = true;
     auth_conn_enter(c, CONN_CHECKING);
     switch (passdb_scram_keys(dbs, &a->prover, a->master, &c->peer, c->id, &a->x, &a->reason)) {
     case PASSDB_DISABLED:
@@ -575,16 +586,73 @@ static void attempt_proceed(struct auth_conn *c)
         attempt_keys(c);
 }
 
-/* Waits for the attempt's turn. */
+static void attempt_wait(struct auth_conn *c, uint64_t ms)
+{
+    if (c->state != CONN_WAITING)
+        auth_conn_enter(c, CONN_WAITING);
+    timer_arm(c->timer, ms);
+}
+
+static uint64_t attempt_backlog(const struct auth_conn *c)
+{
+    return c->protocol == PROTO_SMTP ? SMTP_WAIT_MS : PENALTY_BACKLOG_MS;
+}
+
+/* Takes the attempt's turn: true: it may go on. False: it waits, or has been refused. */
+static bool attempt_turn(struct auth_conn *c)
+{
+    uint64_t wait = penalty_admit(c->server->penalty, loop_now(c->server->loop), attempt_backlog(c), &c->counted);
+    if (wait == 0)
+        return true;
+    gate_leave(c->server->gate, &c->attempt->place);
+    if (wait == PENALTY_REFUSED)
+        attempt_fail(c, AUTH_FAIL_LIMIT, "Too many failed log-ins from your address, try again later", "too many failures");
+    else
+        attempt_wait(c, wait);
+    return false;
+}
+
+/* Waits for the attempt's turn, or for a place among those of its address. */
 static void attempt_admit(struct auth_conn *c)
 {
-    uint64_t backlog = c->protocol == PROTO_SMTP ? SMTP_WAIT_MS : PENALTY_BACKLOG_MS;
-    uint64_t wait = penalty_admit(c->server->penalty, loop_now(c->server->loop), backlog, &c->counted);
-    if (wait == PENALTY_REFUSED) {
-        attempt_fail(c, AUTH_FAIL_LIMIT, "Too many failed log-ins from your address, try again later", "too many failures");
-    } else if (wait > 0) {
-        auth_conn_enter(c, CONN_WAITING);
-        timer_arm(c->timer, wait);
+    struct attempt *a = c->attempt;
+    struct penalty_source sources[PENALTY_SOURCES];
+    uint64_t now = loop_now(c->server->loop);
+    size_t n = penalty_sources(c->server->penalty, now, &c->counted, sources);
+    for (size_t i = 0; i < n; i++)
+        a->admitted |= sources[i].room == 0;
+    if (!attempt_turn(c))
+        return;
+    if (gate_enter(c->server->gate, sources, n, &a->place))
+        attempt_proceed(c);
+    else
+        attempt_wait(c, a->give_up - MIN_OF(now, a->give_up));
+}
+
+/* Comes to the gate for the first time. */
+static void attempt_arrive(struct auth_conn *c)
+{
+    c->attempt->give_up = loop_now(c->server->loop) + attempt_backlog(c);
+    attempt_admit(c);
+}
+
+static void on_gate_call(void *arg)
+{
+    struct auth_conn *c = arg;
+    timer_arm(c->timer, 0);
+}
+
+/* Its turn, a call from the gate, or the end of its patience. */
+static void attempt_waited(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    if (a->place.waits != NULL && a->place.called) {
+        attempt_admit(c);
+    } else if (a->place.waits != NULL) {
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "too many attempts of this address under way");
+    } else if (a->proof_waits) {
+        auth_conn_enter(c, CONN_CHECKING);
+        attempt_step(c, true, buf_view(&a->proof));
     } else {
         attempt_proceed(c);
     }
@@ -602,7 +670,7 @@ static void attempt_password(struct auth_conn *c)
         attempt_fail_credentials(c, "not allowed to act as another user");
         return;
     }
-    attempt_admit(c);
+    attempt_arrive(c);
 }
 
 /* --- the exchange -------------------------------------------------------------------------------------------------------- */
@@ -616,6 +684,7 @@ static void attempt_step(struct auth_conn *c, bool has_data, struct view data)
         step = MECH_MALFORMED;
     switch (step) {
     case MECH_CHALLENGE:
+        gate_leave(c->server->gate, &a->place); /* how long the client takes is its own affair */
         auth_conn_enter(c, CONN_CHALLENGED);
         send_sasl(c, IPC_AUTH_CHALLENGE, buf_view(&a->x.out));
         return;
@@ -624,10 +693,10 @@ static void attempt_step(struct auth_conn *c, bool has_data, struct view data)
         return;
     case MECH_KEYS:
         attempt_take_name(a, c->server->dbs.set);
-        attempt_admit(c);
+        attempt_arrive(c);
         return;
     case MECH_TOKEN:
-        attempt_admit(c);
+        attempt_arrive(c);
         return;
     case MECH_PROVEN:
         auth_conn_enter(c, CONN_CHECKING);
@@ -680,6 +749,8 @@ int attempt_on_auth(struct auth_conn *c, struct view body)
     c->attempt = xcalloc(1, sizeof(*c->attempt));
     c->attempt->secured = secured;
     c->attempt->folders = c->protocol == PROTO_POP3 && c->server->dbs.set->pop3_login_detail;
+    c->attempt->place = (struct gate_place){.call = on_gate_call, .arg = c};
+    buf_init_secret(&c->attempt->proof, PROTO_SASL_MAX);
     mech_exchange_init(&c->attempt->x, mech);
     c->attempt->x.set = c->server->dbs.set;
     buf_put_view(&c->attempt->x.binding_exporter, msg.binding_exporter);
@@ -688,12 +759,26 @@ int attempt_on_auth(struct auth_conn *c, struct view body)
     return 0;
 }
 
+/* Exchanges with keys begin before anybody has guessed: where that took no turn, the guess does. It is counted as soon as it has
+ * been looked at, so it needs no place. */
+static bool attempt_is_proof(const struct attempt *a)
+{
+    return a->keyed && !a->admitted;
+}
+
 int attempt_on_response(struct auth_conn *c, struct view body)
 {
     struct msg_sasl msg;
     if (c->state != CONN_CHALLENGED || msg_sasl_decode(body, &msg) != 0)
         return ERR_PROTO;
-    attempt_step(c, true, msg.data);
+    if (!attempt_is_proof(c->attempt)) {
+        attempt_step(c, true, msg.data);
+        return 0;
+    }
+    c->attempt->admitted = c->attempt->proof_waits = true;
+    buf_put_view(&c->attempt->proof, msg.data); /* before it may be refused, and the attempt be gone */
+    if (attempt_turn(c))
+        attempt_step(c, true, msg.data);
     return 0;
 }
 
@@ -712,7 +797,7 @@ int attempt_on_cancel(struct auth_conn *c)
 void attempt_on_timer(struct auth_conn *c)
 {
     if (c->state == CONN_WAITING)
-        attempt_proceed(c);
+        attempt_waited(c);
     else if (c->state == CONN_HOLDING && c->attempt->passed)
         attempt_pass(c, &c->attempt->lookup.user);
     else if (c->state == CONN_HOLDING)

@@ -71,7 +71,7 @@ struct peer_key {
     uint64_t key;
     uint32_t nfree; /* failures before its attempts are spaced */
 };
-#define KEYS 2
+#define KEYS PENALTY_SOURCES
 
 static size_t peer_keys(const struct penalty *p, const struct net_addr *peer, struct peer_key keys[static KEYS])
 {
@@ -137,6 +137,19 @@ uint64_t penalty_admit(struct penalty *p, uint64_t now, uint64_t backlog_ms, con
     for (size_t i = 0; i < nspaced; i++)
         spaced[i]->turn = turn + PENALTY_SPACE_MS;
     return turn - now;
+}
+
+size_t penalty_sources(const struct penalty *p, uint64_t now, const struct net_addr *peer,
+                       struct penalty_source out[static PENALTY_SOURCES])
+{
+    struct peer_key keys[KEYS];
+    size_t n = peer_keys(p, peer, keys);
+    for (size_t i = 0; i < n; i++) {
+        const struct entry *e = table_find(p->peers, keys[i].key, now, false);
+        uint32_t count = e == NULL ? 0 : count_now(e, now);
+        out[i] = (struct penalty_source){keys[i].key, keys[i].nfree - MIN_OF(count, keys[i].nfree)};
+    }
+    return n;
 }
 
 static void entry_count(struct entry *e, uint64_t now, uint64_t guess)

@@ -31,6 +31,15 @@ void penalty_free(struct penalty **p);
 uint64_t penalty_admit(struct penalty *p, uint64_t now, uint64_t backlog_ms, const struct net_addr *peer);
 /* A failed log-in. user: as tried, whether it exists or not. password: only a keyed hash of it is kept. */
 void penalty_failed(struct penalty *p, uint64_t now, const struct net_addr *peer, struct view user, struct view password);
+/* What the attempts of peer are counted for, and how many of them may be looked at at once: as many as would all be free if all
+ * failed. None: they have turns (penalty_admit). Returns how many sources, 0 for an address that is not counted. */
+#define PENALTY_SOURCES 2
+struct penalty_source {
+    uint64_t key;
+    uint32_t room;
+};
+size_t penalty_sources(const struct penalty *p, uint64_t now, const struct net_addr *peer,
+                       struct penalty_source out[static PENALTY_SOURCES]);
 /* When the answer to a failure should leave, counted from now, for an attempt that was begun at `started`. The time since then is
  * rounded up to whole delays, so that how long the check took does not show. */
 uint64_t penalty_hold(struct penalty *p, uint64_t now, uint64_t started, const struct net_addr *peer, struct view user);

@@ -204,6 +204,7 @@ struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struc
     s->dbs.requests = s->requests;
     auth_dbs_connect(&s->dbs, loop, master);
     s->penalty = penalty_new(set->auth_failure_delay);
+    s->gate = gate_new();
     s->cache = auth_cache_new(set->auth_cache_ttl, set->auth_cache_size);
     s->login_delay = login_delay_new(login->pop3_login_delay, login->pop3_login_wait);
     s->stop_timer = timer_new(loop, on_stop_timer, s);
@@ -247,6 +248,7 @@ void auth_server_free(struct auth_server **server)
     timer_free(&s->creds_timer);
     creds_store_free(&s->creds);
     penalty_free(&s->penalty);
+    gate_free(&s->gate);
     auth_cache_free(&s->cache);
     login_delay_free(&s->login_delay);
     timer_free(&s->stop_timer);

@@ -5,6 +5,7 @@
 #include "auth/cache.h"
 #include "auth/creds.h"
 #include "auth/dbs.h"
+#include "auth/gate.h"
 #include "auth/login_delay.h"
 #include "auth/penalty.h"
 #include "auth/request.h"
@@ -25,6 +26,7 @@ struct auth_server {
     struct auth_dbs dbs;
     struct auth_request_pool *requests;
     struct penalty *penalty;
+    struct gate *gate;
     struct creds_store *creds;       /* NULL: none */
     struct timer *creds_timer;       /* writes last uses */
     struct auth_cache *cache;        /* NULL: none */

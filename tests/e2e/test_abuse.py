@@ -1,11 +1,13 @@
 """Guessing, aborting and strange bytes: what they cost the one who does it, and nobody else."""
 
 import base64
+import time
 from pathlib import Path
 
 import pytest
 
 from harness import ROOT, Server, wait_for
+from test_auth import hashed
 from test_smtp_auth import Mta, smtp_server, socket_of
 
 
@@ -26,6 +28,35 @@ def test_guesses_of_one_address(server):
         answers = [guesser.line() for _ in texts]
         assert sum("Too many failed log-ins" in a for a in answers) >= 56
         assert all(a.startswith("FAIL") for a in answers)
+
+
+def test_guesses_at_once():
+    """Guesses that are all there before the first one has been found wrong, over many connections and a slow hash: the failures that an
+    address has free are looked at, then its turns. Its /64 makes no difference; a user elsewhere notices nothing, nor do many log-ins of one
+    address."""
+    slow = smtp_server(extra="auth_mechanisms = plain\nauth_helpers_max = 8\n", users=[])
+    with slow as server:
+        server.write_passwd([f"alice:{hashed(server, 'pw-alice', 'ARGON2ID')}::::::"])
+        begun = time.monotonic()
+        mtas = [Mta(socket_of(server)) for _ in range(20)]
+        for k, mta in enumerate(mtas):
+            mta.say(*(f"AUTH\t{n}\tPLAIN\tsecured\trip={'198.51.100.7' if k % 2 else f'2001:db8::{k:x}:{n:x}'}\tresp="
+                      + base64.b64encode(f"\0alice\0guess {k}/{n}".encode()).decode() for n in range(20)))
+        with Mta(socket_of(server)) as other:
+            assert other.plain("alice", "pw-alice", 1, "\tsecured\trip=198.51.100.8") == "OK\t1\tuser=alice"
+        for mta in mtas:
+            answers = [mta.line() for _ in range(20)]
+            # Where the last one is a temporary failure the connection ends instead.
+            assert all(a.startswith("FAIL") for a in answers[:-1]) and answers[-1][:4] in ("FAIL", ""), answers
+            mta.sock.close()
+        lines = [line for line in server.log_text().splitlines() if 'reason="wrong password"' in line]
+        turns = (time.monotonic() - begun) / 2 + 1
+        for peer in ("198.51.100.7", "2001:db8::"):
+            assert 5 <= sum(f"peer={peer}" in line for line in lines) <= 5 + turns
+        mtas = [Mta(socket_of(server)) for _ in range(8)]
+        for mta in mtas:
+            mta.say("AUTH\t77\tPLAIN\tsecured\trip=203.0.113.1\tresp=" + base64.b64encode(b"\0alice\0pw-alice").decode())
+        assert [mta.line() for mta in mtas] == ["OK\t77\tuser=alice"] * len(mtas)
 
 
 def test_every_byte(server):
