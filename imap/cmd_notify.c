@@ -232,6 +232,7 @@ static enum imap_step step(struct imap_job *job)
         imap_pool_init(&a->n->pool, IMAP_POOL_MAX);
     } else
         a->n->first = !job->internal;
+    a->n->enabled = s->enabled;
     a->n->text = imap_pool_copy(&a->n->pool, job->text);
     if (a->n->text.ptr == NULL)
         return imap_job_fail(job, ERR_LIMIT);

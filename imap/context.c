@@ -12,15 +12,16 @@
 #include "imap/return.h"
 
 #define RANGES_A_LINE 350
+#define RANGES_MAX ((size_t)1 << 22)
 
-/* The program again, from the command's text. */
-static void parse_again(struct imap_session *s, struct imap_context *c)
+/* The program again, from the command's text. False: it is no SEARCH command. */
+static bool parse_again(struct imap_session *s, struct imap_context *c)
 {
     struct imap_return ret;
     struct imap_parse p;
 
     imap_parse_init(&p, c->text, &c->pool);
-    p.uidonly = imap_session_uidonly(s);
+    p.uidonly = (c->enabled & IMAP_ENABLED_UIDONLY) != 0;
     c->tag = imap_parse_tag(&p);
     imap_parse_space(&p);
     c->uid = view_eq_nocase(imap_parse_atom(&p), VIEW("UID"));
@@ -31,7 +32,22 @@ static void parse_again(struct imap_session *s, struct imap_context *c)
     if (imap_parse_try_word(&p, " RETURN "))
         imap_return_parse(&p, &ret);
     c->program.acc = s->acc;
-    imap_search_parse(&p, &c->program, (s->enabled & IMAP_ENABLED_UTF8) != 0);
+    imap_search_parse(&p, &c->program, (c->enabled & IMAP_ENABLED_UTF8) != 0);
+    imap_parse_end(&p);
+    return imap_parse_ok(&p) && c->program.root != NULL;
+}
+
+/* NULL: no SEARCH command. */
+static struct imap_context *context_make(struct imap_session *s, struct view text, unsigned enabled)
+{
+    struct imap_context *c = xcalloc(1, sizeof(*c));
+
+    imap_pool_init(&c->pool, IMAP_POOL_MAX);
+    c->text = imap_pool_copy(&c->pool, text);
+    c->enabled = enabled;
+    if (!parse_again(s, c))
+        imap_context_free(&c);
+    return c;
 }
 
 /* Message numbers become the UIDs that they stand for. */
@@ -66,13 +82,8 @@ struct imap_context *imap_context_new(struct imap_job *job, bool *reused_out)
         *reused_out |= view_eq(c->tag, job->tag);
     if (*reused_out || n >= IMAP_CONTEXTS_MAX || job->text.len > IMAP_CONTEXT_TEXT)
         return NULL;
-    c = xcalloc(1, sizeof(*c));
-    imap_pool_init(&c->pool, IMAP_POOL_MAX);
-    c->text = imap_pool_copy(&c->pool, job->text);
-    parse_again(s, c);
-    if (c->program.root == NULL)
-        imap_context_free(&c);
-    else
+    c = context_make(s, job->text, s->enabled);
+    if (c != NULL)
         numbers_to_uids(s, c);
     return c;
 }
@@ -129,16 +140,90 @@ void imap_context_cancel_all(struct imap_session *s)
     uidset_free(&s->touched);
 }
 
-void imap_context_give_up(struct imap_session *s)
+static void put_noupdate(struct imap_session *s, const struct imap_context *c)
 {
-    for (const struct imap_context *c = s->contexts; c != NULL; c = c->next) {
-        struct buf *out = imap_out(s);
+    struct buf *out = imap_out(s);
 
-        buf_put_str(out, "* NO [NOUPDATE ");
-        imap_put_string(s, out, c->tag);
-        buf_put_str(out, "] Search again for further updates\r\n");
+    buf_put_str(out, "* NO [NOUPDATE ");
+    imap_put_string(s, out, c->tag);
+    buf_put_str(out, "] Search again for further updates\r\n");
+}
+
+void imap_context_give_up_filters(struct imap_session *s)
+{
+    struct imap_context **at = &s->contexts;
+
+    while (*at != NULL) {
+        struct imap_context *c = *at;
+
+        if (!c->program.uses_filter) {
+            at = &c->next;
+            continue;
+        }
+        put_noupdate(s, c);
+        *at = c->next;
+        imap_context_free(&c);
     }
-    imap_context_cancel_all(s);
+}
+
+/* --- records --------------------------------------------------------------------------------------------------------------- */
+
+void imap_contexts_freeze(const struct imap_session *s, struct buf *out)
+{
+    uint8_t n = 0;
+
+    for (const struct imap_context *c = s->contexts; c != NULL; c = c->next)
+        n++;
+    buf_put_u8(out, n);
+    for (const struct imap_context *c = s->contexts; c != NULL; c = c->next) {
+        buf_put_view16(out, c->text);
+        buf_put_u32(out, c->enabled);
+        for (const struct imap_search_node *node = c->program.all; node != NULL; node = node->all)
+            if (node->op == SEARCH_UID)
+                uidset_encode(out, &node->resolved);
+        uidset_encode(out, &c->results);
+    }
+    uidset_encode(out, &s->touched);
+}
+
+static struct imap_context *thaw(struct imap_session *s, struct cursor *cur)
+{
+    struct view text = cursor_view16(cur, IMAP_CONTEXT_TEXT);
+    unsigned enabled = cursor_u32(cur);
+    struct imap_context *c;
+
+    if (cur->failed || (enabled & ~(unsigned)IMAP_ENABLED_ALL) != 0)
+        return NULL;
+    c = context_make(s, text, enabled);
+    if (c == NULL || c->program.uses_filter) {
+        imap_context_free(&c);
+        return NULL;
+    }
+    for (struct imap_search_node *node = c->program.all; node != NULL; node = node->all) {
+        if (node->op != SEARCH_SEQ && node->op != SEARCH_UID)
+            continue;
+        node->op = SEARCH_UID;
+        uidset_decode(cur, RANGES_MAX, &node->resolved);
+    }
+    uidset_decode(cur, RANGES_MAX, &c->results);
+    return c;
+}
+
+void imap_contexts_thaw(struct imap_session *s, struct cursor *cur)
+{
+    struct imap_context **link = &s->contexts;
+    uint8_t n = cursor_u8(cur);
+
+    if (n > IMAP_CONTEXTS_MAX)
+        cursor_fail(cur);
+    while (n-- > 0 && !cur->failed) {
+        *link = thaw(s, cur); /* transferred */
+        if (*link == NULL)
+            cursor_fail(cur);
+        else
+            link = &(*link)->next;
+    }
+    uidset_decode(cur, RANGES_MAX, &s->touched);
 }
 
 /* --- telling -------------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ struct imap_context {
     struct imap_context *next;
     struct imap_pool pool; /* of what follows */
     struct view text, tag;
-    bool uid; /* results are told as UIDs */
+    unsigned enabled; /* as it was read */
+    bool uid;         /* results are told as UIDs */
     struct imap_search_program program;
     struct uidset results; /* UIDs */
     struct uidset gone;    /* as they are told: expunged from the result */
@@ -30,8 +31,11 @@ void imap_context_start(struct imap_session *s, struct imap_context **c, const s
 /* False: there is none with this tag. */
 bool imap_context_cancel(struct imap_session *s, struct view tag);
 void imap_context_cancel_all(struct imap_session *s);
-/* The same, and the client is told: NO [NOUPDATE "tag"], RFC 5267 4.3.1. */
-void imap_context_give_up(struct imap_session *s);
+/* Ends those that use filters (RFC 5466), and the client is told: NO [NOUPDATE "tag"], RFC 5267 4.3.1. */
+void imap_context_give_up_filters(struct imap_session *s);
+/* All of them, for another process (freeze.c). A record that cannot be true fails the cursor; none may use filters. */
+void imap_contexts_freeze(const struct imap_session *s, struct buf *out);
+void imap_contexts_thaw(struct imap_session *s, struct cursor *c);
 
 /* These messages may match now, or no longer: looked at when changes are told the next time. */
 void imap_context_touch(struct imap_session *s, const struct uidset *uids);

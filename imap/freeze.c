@@ -10,16 +10,14 @@
 
 #include "imap/append.h"
 #include "imap/command.h"
+#include "imap/context.h"
 #include "imap/notify.h"
 #include "imap/respond.h"
 
 #define FROZEN_EXAMINE 1
 #define FROZEN_SELECTED 2
-#define FROZEN_NOTIFY 4 /* NOTIFY was used; nothing is watched any more */
+#define FROZEN_NOTIFY 4 /* NOTIFY was used */
 #define FROZEN_FLAGS 7
-#define ENABLED_ALL                                                                                                 \
-    (IMAP_ENABLED_CONDSTORE | IMAP_ENABLED_UTF8 | IMAP_ENABLED_REV2 | IMAP_ENABLED_QRESYNC | IMAP_ENABLED_UIDONLY | \
-     IMAP_ENABLED_METADATA)
 #define SAVED_RANGES_MAX ((size_t)1 << 22)
 
 enum frozen_job { FROZEN_NONE, FROZEN_RUNNING, FROZEN_RECEIVING };
@@ -34,7 +32,8 @@ bool imap_session_parked(const struct imap_session *s)
 {
     const struct imap_job *job = s->head;
 
-    if (s->closing || s->telling || s->held != NULL || (s->receiving != NULL && job != NULL))
+    if (s->closing || s->telling || s->held != NULL || (s->notify != NULL && s->notify->job != NULL) ||
+        (s->receiving != NULL && job != NULL))
         return false;
     if (job == NULL)
         return true;
@@ -141,6 +140,10 @@ int imap_session_freeze(struct imap_session *s, struct buf *out, int *spool_out)
     buf_put_u32(out, s->rights_told);
     if (s->view != NULL)
         err = mailbox_view_freeze(s->view, out);
+    if (s->view != NULL)
+        imap_contexts_freeze(s, out);
+    if (s->notify != NULL)
+        imap_notify_freeze(s, out);
     if (err == 0)
         put_job(out, s, spool_out);
     if (err == 0 && !buf_ok(out))
@@ -179,14 +182,17 @@ static int thaw(struct imap_session *s, struct cursor *c, int *spool)
     tag = cursor_view16(c, PROTO_TAG_MAX);
     uidset_decode(c, SAVED_RANGES_MAX, &s->saved);
     rights_told = cursor_u32(c);
-    if ((s->enabled & ~(unsigned)ENABLED_ALL) != 0)
+    if ((s->enabled & ~(unsigned)IMAP_ENABLED_ALL) != 0)
         cursor_fail(c);
     err = get_view(c, s, flags);
     if (err != 0)
         return err;
     s->rights_told = rights_told;
+    if (s->view != NULL)
+        imap_contexts_thaw(s, c);
     if ((flags & FROZEN_NOTIFY) != 0)
-        imap_notify_none(s);
+        imap_notify_thaw(s, c);
+    s->metadata.told = 0; /* what was noted since this process has opened the account */
     buf_put_view(&s->final_tag, tag);
     get_job(c, s, spool);
     /* A message of APPEND is passed on to the command that takes it. */

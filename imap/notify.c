@@ -21,41 +21,6 @@ void imap_notify_free(struct imap_notify **np)
     free(n);
 }
 
-bool imap_notify_settled(const struct imap_session *s)
-{
-    const struct imap_notify *n = s->notify;
-
-    return n == NULL || (!n->first && n->job == NULL && n->first_new == 0 && !s->news && !s->telling &&
-                         (n->ngroups == 0 || n->changes == account_changes(s->acc)));
-}
-
-struct view imap_notify_text(const struct imap_session *s)
-{
-    return s->notify == NULL ? (struct view){NULL, 0} : s->notify->text;
-}
-
-int imap_notify_restore(struct imap_session *s, struct view text)
-{
-    struct imap_parse p;
-    struct imap_job *job;
-    int err = ERR_SYNTAX;
-
-    if (text.len == 0)
-        return 0;
-    job = imap_job_new(s, text, &p);
-    if (job == NULL)
-        return ERR_SYNTAX;
-    job->internal = true;
-    if (job->cmd == &imap_cmd_notify) {
-        job->cmd->parse(&p, job);
-        imap_parse_end(&p);
-        if (imap_parse_ok(&p) && job->cmd->step(job) == IMAP_STEP_DONE && job->answer == IMAP_OK)
-            err = 0;
-    }
-    imap_job_free(&job);
-    return err;
-}
-
 void imap_notify_unselected(struct imap_session *s)
 {
     if (s->notify == NULL)
@@ -174,23 +139,6 @@ static void overflow(struct imap_session *s, struct imap_notify *n)
     n->text = VIEW("n NOTIFY NONE");
     imap_notify_state_free(&n->told);
     imap_put_untagged(s, IMAP_OK, "NOTIFICATIONOVERFLOW", "Too many mailboxes to be watched");
-}
-
-void imap_notify_give_up(struct imap_session *s)
-{
-    struct imap_notify *n = s->notify;
-
-    if (n == NULL)
-        return;
-    if (n->ngroups > 0 || n->selected != 0)
-        overflow(s, n);
-    n->first_new = n->last_new = 0;
-}
-
-void imap_notify_none(struct imap_session *s)
-{
-    s->notify = xcalloc(1, sizeof(*s->notify));
-    imap_pool_init(&s->notify->pool, IMAP_POOL_MAX);
 }
 
 bool imap_notify_tell(struct imap_session *s)

@@ -61,6 +61,7 @@ struct imap_notify_state {
 struct imap_notify {
     struct imap_pool pool; /* of the groups */
     struct view text;      /* the command */
+    unsigned enabled;      /* as it was read */
     struct imap_notify_group groups[NOTIFY_GROUPS_MAX];
     size_t ngroups;
     unsigned selected; /* events of the selected mailbox */
@@ -75,12 +76,10 @@ struct imap_notify {
 
 void imap_notify_free(struct imap_notify **n);
 
-/* For moving a session to another process. True when the client was told of everything, so that what it asked for is all that
- * must be moved: the command's text, empty when there was none. */
-bool imap_notify_settled(const struct imap_session *s);
-struct view imap_notify_text(const struct imap_session *s);
-/* Takes the text up again in a session whose mailbox is selected already; says nothing. ERR_SYNTAX. */
-MUST_CHECK int imap_notify_restore(struct imap_session *s, struct view text);
+/* For moving a session to another process (notify_freeze.c). The record has all of it: what the account was when it was last told
+ * is compared with what it is then. A record that cannot be true fails the cursor. */
+void imap_notify_freeze(const struct imap_session *s, struct buf *out);
+void imap_notify_thaw(struct imap_session *s, struct cursor *c);
 
 /* Hooks of telling (tell.c). May changes of the selected mailbox be told at all? */
 bool imap_notify_tells(struct imap_session *s, bool allow_expunge);
@@ -94,17 +93,15 @@ bool imap_notify_expunges(const struct imap_session *s);
 bool imap_notify_metadata(const struct imap_session *s, const struct mailbox *m);
 
 void imap_notify_unselected(struct imap_session *s);
-/* The session is to be frozen, and what it keeps of the account is not: as if NONE had been said, and the client is told
- * NOTIFICATIONOVERFLOW (RFC 5465 5.8). */
-void imap_notify_give_up(struct imap_session *s);
-/* The state that leaves, in a session that was thawed. */
-void imap_notify_none(struct imap_session *s);
 /* A command of this session has changed names: that is no news to its client. */
 void imap_notify_own_names(struct imap_session *s);
 
 /* notify_state.c: the names as they are now. */
 void imap_notify_look(struct imap_session *s, struct imap_notify_state *out);
+void imap_notify_state_init(struct imap_notify_state *state);
 void imap_notify_state_free(struct imap_notify_state *state);
+/* Makes by_id and by_name of v. */
+void imap_notify_state_index(struct imap_notify_state *state);
 struct view imap_notify_name(const struct imap_notify_state *state, const struct imap_notify_name *n);
 /* The entry of a mailbox (or, id 0, of a name); NULL: none. */
 const struct imap_notify_name *imap_notify_find(const struct imap_notify_state *state, uint32_t id, struct view name);

@@ -52,22 +52,32 @@ static int by_name(const void *a, const void *b)
     return view_cmp(((const struct imap_notify_spelled *)a)->name, ((const struct imap_notify_spelled *)b)->name);
 }
 
+void imap_notify_state_init(struct imap_notify_state *state)
+{
+    *state = (struct imap_notify_state){0};
+    buf_init(&state->names, NAMES_MAX);
+}
+
+void imap_notify_state_index(struct imap_notify_state *state)
+{
+    if (state->n == 0)
+        return;
+    state->by_id = xreallocarray(state->by_id, state->n, sizeof(*state->by_id));
+    state->by_name = xreallocarray(state->by_name, state->n, sizeof(*state->by_name));
+    for (size_t i = 0; i < state->n; i++) {
+        state->by_id[i] = (struct imap_notify_key){state->v[i].id, (uint32_t)i};
+        state->by_name[i] = (struct imap_notify_spelled){imap_notify_name(state, &state->v[i]), (uint32_t)i};
+    }
+    qsort(state->by_id, state->n, sizeof(*state->by_id), by_id);
+    qsort(state->by_name, state->n, sizeof(*state->by_name), by_name);
+}
+
 void imap_notify_look(struct imap_session *s, struct imap_notify_state *out)
 {
-    *out = (struct imap_notify_state){0};
-    buf_init(&out->names, NAMES_MAX);
+    imap_notify_state_init(out);
     account_each_visible(s->acc, on_name, out);
     out->overflow = out->overflow || !buf_ok(&out->names);
-    if (out->n == 0)
-        return;
-    out->by_id = xreallocarray(NULL, out->n, sizeof(*out->by_id));
-    out->by_name = xreallocarray(NULL, out->n, sizeof(*out->by_name));
-    for (size_t i = 0; i < out->n; i++) {
-        out->by_id[i] = (struct imap_notify_key){out->v[i].id, (uint32_t)i};
-        out->by_name[i] = (struct imap_notify_spelled){imap_notify_name(out, &out->v[i]), (uint32_t)i};
-    }
-    qsort(out->by_id, out->n, sizeof(*out->by_id), by_id);
-    qsort(out->by_name, out->n, sizeof(*out->by_name), by_name);
+    imap_notify_state_index(out);
 }
 
 void imap_notify_state_free(struct imap_notify_state *state)

@@ -345,12 +345,12 @@ enum session_run imap_session_run(struct imap_session *s)
             break;
         }
     }
-    /* Contexts are not taken along; numbers of changes are this process's, so what is left of these is told now. */
+    /* Filters may be others when their searches are made again; numbers of changes are this process's, so what is left of these
+     * is told now. */
     if (s->parking && !s->closing && imap_session_parked(s)) {
-        imap_context_give_up(s);
-        imap_notify_give_up(s);
-        if (!imap_metadata_tell(s))
-            run = SESSION_AGAIN;
+        imap_context_give_up_filters(s);
+        while (!imap_metadata_tell(s))
+            ; /* ANNOTATION_CHANGES_MAX at most */
     }
     s->in_seen = buf_len(s->host->in);
     if (s->in_seen == 0)

@@ -33,7 +33,8 @@ enum imap_enabled {
     IMAP_ENABLED_REV2 = 4,
     IMAP_ENABLED_QRESYNC = 8,
     IMAP_ENABLED_UIDONLY = 16,
-    IMAP_ENABLED_METADATA = 32
+    IMAP_ENABLED_METADATA = 32,
+    IMAP_ENABLED_ALL = 63
 };
 
 enum imap_answer { IMAP_OK, IMAP_NO, IMAP_BAD };

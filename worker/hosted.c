@@ -146,6 +146,7 @@ void hosted_use_deflate(struct hosted *h, struct deflate *d)
     h->deflate = d;
     h->host.compressed = true;
     h->rest = timer_new(h->w->proc.loop, on_rest, h);
+    timer_arm(h->rest, REST_MS);
 }
 
 static void host_compress(struct session_host *host)

@@ -375,7 +375,58 @@ def metadata(c, box, other):
     c.ok(f"GETMETADATA {box} /shared/comment")
 
 
-IMAP = [compressed, metadata, between_commands, half_a_line, half_a_literal, half_an_append, half_a_large_append, refused_append, pipelined, idle, not_told_yet,
+def append(c, box, n):
+    m = message(n)
+    c.ok(b"APPEND %s {%d+}\r\n%s" % (box.encode(), len(m), m))
+
+
+def notify(c, box, other):
+    """RFC 5465: what was asked for, what was told."""
+    fill(other, box, 2)
+    other.ok(f"CREATE {box}/sub")
+    c.ok(f"SELECT {box}")
+    c.ok("NOTIFY SET (SELECTED (MessageNew (UID) MessageExpunge FlagChange)) "
+         f"(MAILBOXES {box}/sub (MessageNew MessageExpunge MailboxName))")
+    yield
+    append(other, f"{box}/sub", 1)
+    c.until(rb"^\* STATUS ")
+    yield
+    append(other, box, 2)
+    c.until(rb"FETCH \(UID 3\)")
+    c.send(b"a NO")
+    yield
+    other.ok(f"RENAME {box}/sub {box}/sup")
+    c.until(rb"OLDNAME")
+    c.send(b"OP\r\n")
+    c.until(rb"^a OK")
+    c.ok("NOTIFY NONE")
+    yield
+    append(other, box, 3)
+    c.ok("NOOP")
+
+
+def context(c, box, other):
+    """RFC 5267 4.3: message numbers stay what they stood for, results are known."""
+    fill(other, box, 4)
+    c.ok(f"SELECT {box}")
+    c.ok("SEARCH RETURN (UPDATE ALL) 2:3 UNFLAGGED")
+    other.ok(f"SELECT {box}")
+    yield
+    other.ok("STORE 3 +FLAGS (\\Flagged)")
+    c.ok("NOOP")
+    yield
+    other.ok("STORE 2 +FLAGS.SILENT (\\Deleted)")
+    other.ok("EXPUNGE")
+    yield
+    c.ok("NOOP")
+    yield
+    other.ok("STORE 2 -FLAGS (\\Flagged)")
+    c.ok("NOOP")
+    assert b"ADDTO (0 2)" in b"".join(c.notes)
+    c.ok('CANCELUPDATE "t"')
+
+
+IMAP = [notify, context, compressed, metadata, between_commands, half_a_line, half_a_literal, half_an_append, half_a_large_append, refused_append, pipelined, idle, not_told_yet,
         qresync, saved_search, enabled, slow_reader, logout_unread, mistakes, deleted_mailbox]
 
 

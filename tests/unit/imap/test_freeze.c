@@ -141,6 +141,16 @@ static const char *const commands[] = {
     "FETCH $ (UID)",
     "UID SEARCH SUBJECT {5+}\r\nhello",
     "SEARCH RETURN (MIN MAX COUNT) UNSEEN",
+    "SEARCH RETURN (UPDATE ALL) UNDELETED NOT KEYWORD key%u",
+    "SEARCH RETURN (UPDATE COUNT) OR %u:* FLAGGED",
+    "UID SEARCH RETURN (UPDATE) OR $ (%u:%u UNSEEN)",
+    "CANCELUPDATE \"t%u\"",
+    "NOTIFY SET (SELECTED (MessageNew (UID FLAGS) MessageExpunge FlagChange)) (PERSONAL (MessageNew MessageExpunge FlagChange "
+    "MailboxName SubscriptionChange))",
+    "NOTIFY SET STATUS (SELECTED-DELAYED (MessageNew MessageExpunge)) (SUBTREE (new other) (MessageNew MessageExpunge "
+    "MailboxName)) (MAILBOXES Sent (MessageNew MessageExpunge FlagChange))",
+    "NOTIFY NONE",
+    "SUBSCRIBE new",
     "CREATE new",
     "DELETE new",
     "RENAME new other",
@@ -353,6 +363,58 @@ static void test_slow_fetch(void **state)
     fixture_close(&f);
 }
 
+/* --- what goes on by itself ----------------------------------------------------------------------------------------------- */
+
+/* What changes between two processes, and before others of the old one's sessions are thawed, is told: NOTIFY (RFC 5465) compares
+ * with what it told last, and CONTEXT=SEARCH (RFC 5267) has its results. */
+static void test_changes_between(void **state)
+{
+    static const char *const news[] = {"* 2 EXISTS\r\n",
+                                       "* 2 FETCH (UID 2)\r\n",
+                                       "* 1 FETCH (UID 1 FLAGS (\\Flagged",
+                                       "* ESEARCH (TAG \"c\") REMOVEFROM (0 1)\r\n",
+                                       "* STATUS \"Sent\" (MESSAGES 1 UIDNEXT 2)\r\n",
+                                       "\"three\" (\"OLDNAME\" (\"one & two\"))\r\n"};
+    const char *got;
+    struct buf record;
+    struct fixture f;
+    struct client a, b;
+    int spool;
+
+    (void)state;
+    fixture_open(&f);
+    client_open(&a, &f);
+    client_append(&a, "INBOX", MESSAGE_1);
+    EXPECT_HAS(&a, "a CREATE \"one &- two\"", "a OK");
+    EXPECT_HAS(&a,
+               "a NOTIFY SET (SELECTED (MessageNew (UID) MessageExpunge FlagChange)) (MAILBOXES (Sent \"one &- two\") "
+               "(MessageNew MessageExpunge MailboxName))",
+               "a OK");
+    EXPECT_HAS(&a, "a ENABLE UTF8=ACCEPT", "a OK"); /* names are read in another way from now on */
+    EXPECT_HAS(&a, "a SELECT INBOX", "a OK");
+    EXPECT_HAS(&a, "c SEARCH RETURN (UPDATE ALL) 1:2 UNFLAGGED", "* ESEARCH (TAG \"c\") ALL 1\r\n");
+    freeze(&a, &record, &spool);
+    reopen(&f);
+    client_open(&b, &f);
+    client_append(&b, "Sent", MESSAGE_1);
+    client_append(&b, "INBOX", MESSAGE_1);
+    EXPECT_HAS(&b, "b SELECT INBOX", "b OK");
+    EXPECT_HAS(&b, "b STORE 1 +FLAGS.SILENT (\\Flagged)", "b OK");
+    EXPECT_HAS(&b, "b RENAME \"one &- two\" three", "b OK");
+    thaw(&a, &record, &spool, NULL);
+    client_settle(&a);
+    got = client_received(&a);
+    for (size_t i = 0; i < ARRAY_LEN(news); i++)
+        if (strstr(got, news[i]) == NULL)
+            fail_msg("%s is not in:\n%s", news[i], got);
+    assert_null(strstr(got, "ADDTO"));
+    client_settle(&a);
+    assert_int_equal(buf_len(&a.out), 0);
+    client_close(&a);
+    client_close(&b);
+    fixture_close(&f);
+}
+
 /* A command that was switched off meanwhile, a spool that is no file, one that is too short: refused. */
 static void test_refused(void **state)
 {
@@ -391,7 +453,7 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_random), cmocka_unit_test(test_slow_fetch),
-                                       cmocka_unit_test(test_refused)};
+                                       cmocka_unit_test(test_changes_between), cmocka_unit_test(test_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,30 +133,6 @@ static void test_fetch_of_new_messages(void **state)
     client_close(&b);
 }
 
-/* Another session takes up what one has asked for, as a moved one does. */
-static void test_restored(void **state)
-{
-    struct client a, b;
-
-    client_open(&a, *state);
-    client_open(&b, *state);
-    client_append(&b, "Sent", MESSAGE_1);
-    EXPECT_HAS(&a, "a NOTIFY SET STATUS (PERSONAL (MessageNew MessageExpunge))", "* STATUS \"Sent\" (MESSAGES 1 ");
-    client_received(&b);
-    assert_int_equal(imap_notify_restore(b.session, imap_notify_text(a.session)), 0);
-    client_settle(&b);
-    assert_int_equal(buf_len(&b.out), 0);
-    client_append(&a, "Sent", MESSAGE_1);
-    assert_false(imap_notify_settled(b.session));
-    tell(&b);
-    expect_at(&b, "* STATUS \"Sent\" (MESSAGES 2 UIDNEXT 3)\r\n", __FILE__, __LINE__);
-    assert_true(imap_notify_settled(b.session));
-    assert_int_equal(imap_notify_restore(b.session, VIEW("n NOOP")), ERR_SYNTAX);
-    assert_int_equal(imap_notify_restore(b.session, VIEW("n NOTIFY SET (x)")), ERR_SYNTAX);
-    client_close(&a);
-    client_close(&b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,7 +140,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_only_what_was_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(test_own_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fetch_of_new_messages, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restored, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
