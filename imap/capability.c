@@ -19,6 +19,22 @@ static bool may_compress(const struct imap_session *s)
     return s->host->compress != NULL && !s->host->compressed;
 }
 
+/* Never both (RFC 7888 5). */
+static bool literal_plus(const struct imap_session *s)
+{
+    return !s->host->set->imap_literal_minus;
+}
+
+static bool literal_minus(const struct imap_session *s)
+{
+    return s->host->set->imap_literal_minus;
+}
+
+static bool tells_progress(const struct imap_session *s)
+{
+    return s->host->set->imap_progress_interval > 0;
+}
+
 static const struct {
     const char *name;
     void (*value)(const struct imap_session *s, struct buf *out);
@@ -26,6 +42,7 @@ static const struct {
     {"IMAP4rev1", NULL},
     {"IMAP4rev2", NULL},
     {"LITERAL+", NULL},
+    {"LITERAL-", NULL},
     {"ID", NULL},
     {"ENABLE", NULL},
     {"IDLE", NULL},
@@ -78,6 +95,7 @@ static const struct {
     {"URL-PARTIAL", NULL},
     {"REPLACE", NULL},
     {"NOTIFY", NULL},
+    {"INPROGRESS", NULL},
 };
 
 /* Those that not every session has. */
@@ -86,6 +104,9 @@ static const struct {
     bool (*applies)(const struct imap_session *s);
 } conditions[] = {
     {"COMPRESS=DEFLATE", may_compress},
+    {"LITERAL+", literal_plus},
+    {"LITERAL-", literal_minus},
+    {"INPROGRESS", tells_progress},
 };
 
 static bool applies(const struct imap_session *s, const char *name)

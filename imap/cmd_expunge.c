@@ -44,10 +44,19 @@ static void drop(struct imap_job *job)
     uidset_free(&a->expunge.uids);
 }
 
+static void progress(const struct imap_job *job, struct imap_progress *out)
+{
+    const struct expunge_args *a = job->args;
+
+    out->done = a->expunge.scanned;
+    out->goal = mailbox_view_count(job->s->view);
+}
+
 const struct imap_command imap_cmd_expunge = {.name = "EXPUNGE",
                                               .states = IMAP_SELECTED,
                                               .flags = IMAP_CMD_UID | IMAP_CMD_WRITE | IMAP_CMD_NO_NUMBERS,
                                               .args_size = sizeof(struct expunge_args),
                                               .parse = parse,
                                               .step = step,
+                                              .progress = progress,
                                               .drop = drop};

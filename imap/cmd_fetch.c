@@ -3,6 +3,7 @@
  * message or a large part goes from its file to the socket. \Seen is staged with the slice that showed the message, so that a
  * client that goes away in the middle has marked only what it was sent.
  */
+#include "common/base/mem.h"
 #include "common/text/text.h"
 #include "imap/command.h"
 #include "imap/context.h"
@@ -501,6 +502,15 @@ static void thaw(struct imap_job *job, struct cursor *c)
         job->commit_err = -(int)err;
 }
 
+static void progress(const struct imap_job *job, struct imap_progress *out)
+{
+    const struct fetch_args *a = job->args;
+
+    out->goal = uidset_count(&a->seqs);
+    for (size_t i = 0; i < a->seqs.n && a->seqs.ranges[i].first < a->next; i++)
+        out->done += (uint64_t)MIN_OF(a->seqs.ranges[i].last, a->next - 1) - a->seqs.ranges[i].first + 1;
+}
+
 const struct imap_command imap_cmd_fetch = {.name = "FETCH",
                                             .states = IMAP_SELECTED,
                                             .flags = IMAP_CMD_UID | IMAP_CMD_HOLD_EXPUNGE,
@@ -508,6 +518,7 @@ const struct imap_command imap_cmd_fetch = {.name = "FETCH",
                                             .parse = parse,
                                             .step = step,
                                             .committed = committed,
+                                            .progress = progress,
                                             .drop = drop,
                                             .parked = parked,
                                             .freeze = freeze,

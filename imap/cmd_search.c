@@ -143,10 +143,19 @@ static void drop(struct imap_job *job)
     imap_scan_free(&a->scan);
 }
 
+static void progress(const struct imap_job *job, struct imap_progress *out)
+{
+    const struct search_args *a = job->args;
+
+    out->done = a->scan.scanned;
+    out->goal = mailbox_view_count(job->s->view);
+}
+
 const struct imap_command imap_cmd_search = {.name = "SEARCH",
                                              .states = IMAP_SELECTED,
                                              .flags = IMAP_CMD_UID | IMAP_CMD_HOLD_EXPUNGE,
                                              .args_size = sizeof(struct search_args),
                                              .parse = parse,
                                              .step = step,
+                                             .progress = progress,
                                              .drop = drop};

@@ -175,6 +175,14 @@ static void drop(struct imap_job *job)
     imap_sort_free(&a->sorter);
 }
 
+static void progress(const struct imap_job *job, struct imap_progress *out)
+{
+    const struct sort_args *a = job->args;
+
+    out->done = a->scanned;
+    out->goal = mailbox_view_count(job->s->view);
+}
+
 const struct imap_command imap_cmd_sort = {.name = "SORT",
                                            .states = IMAP_SELECTED,
                                            .flags = IMAP_CMD_UID | IMAP_CMD_HOLD_EXPUNGE,
@@ -182,4 +190,5 @@ const struct imap_command imap_cmd_sort = {.name = "SORT",
                                            .args_size = sizeof(struct sort_args),
                                            .parse = parse,
                                            .step = step,
+                                           .progress = progress,
                                            .drop = drop};

@@ -115,10 +115,19 @@ static void drop(struct imap_job *job)
     imap_thread_free(&a->thread);
 }
 
+static void progress(const struct imap_job *job, struct imap_progress *out)
+{
+    const struct thread_args *a = job->args;
+
+    out->done = a->scanned;
+    out->goal = mailbox_view_count(job->s->view);
+}
+
 const struct imap_command imap_cmd_thread = {.name = "THREAD",
                                              .states = IMAP_SELECTED,
                                              .flags = IMAP_CMD_UID | IMAP_CMD_HOLD_EXPUNGE,
                                              .args_size = sizeof(struct thread_args),
                                              .parse = parse,
                                              .step = step,
+                                             .progress = progress,
                                              .drop = drop};

@@ -153,6 +153,8 @@ static enum imap_input_result line_complete(struct imap_session *s, size_t lf, s
         }
         if (s->input.line_bytes > s->host->set->imap_line_max)
             return refuse(s, literal, "TOOBIG", "Command line too long");
+        if (s->host->set->imap_literal_minus && !literal->sync && literal->size > IMAP_LITERAL_MINUS_MAX)
+            return refuse(s, literal, "TOOBIG", "Only literals up to 4096 octets may come unasked");
         if (s->receiving != NULL || is_message(view_sub(in, 0, end))) {
             *text = view_sub(in, 0, end);
             return IMAP_INPUT_APPEND;

@@ -16,6 +16,7 @@ struct imap_session;
     (256u * 1024 * 1024) /* of a refused non-synchronizing literal; a larger one ends the session \
                           */
 #define IMAP_LINE_SLACK 4096
+#define IMAP_LITERAL_MINUS_MAX 4096 /* octets of a non-synchronizing literal with LITERAL- (RFC 7888 5) */
 
 enum imap_input_state {
     IMAP_INPUT_LINE,    /* collecting a line of the command */

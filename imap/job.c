@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "imap/command.h"
 #include "imap/notify.h"
+#include "imap/progress.h"
 #include "imap/respond.h"
 
 #define STACK_MAX 64 /* jobs that may wait for one commit */
@@ -233,6 +234,8 @@ enum imap_step imap_job_advance(struct imap_session *s, bool *done)
     if (job->phase == IMAP_JOB_STEP) {
         enum imap_step r = step(job);
 
+        if (r == IMAP_STEP_AGAIN)
+            imap_progress_tell(job);
         if (r != IMAP_STEP_DONE)
             return r;
     }

@@ -32,11 +32,23 @@ static void put_tagged(struct login_conn *c, struct view tag, const char *text)
 }
 
 /* What the session after log-in speaks too. */
-static const char *const announced[] = {"IMAP4rev2", "LITERAL+", "ID", "ENABLE", "IDLE"};
+static const char *const announced[] = {"IMAP4rev2", "LITERAL+", "LITERAL-", "ID", "ENABLE", "IDLE"};
 
 static bool is_disabled(struct login_conn *c, const char *name)
 {
     return capability_is_disabled(login_conn_session_settings(c), login_conn_peer(c), NULL, name);
+}
+
+static bool literal_minus(struct login_conn *c)
+{
+    return login_conn_session_settings(c)->imap_literal_minus;
+}
+
+static bool is_announced(struct login_conn *c, const char *name)
+{
+    if (strcmp(name, literal_minus(c) ? "LITERAL+" : "LITERAL-") == 0) /* never both (RFC 7888 5) */
+        return false;
+    return !is_disabled(c, name);
 }
 
 static void put_capabilities(struct login_conn *c)
@@ -47,7 +59,7 @@ static void put_capabilities(struct login_conn *c)
 
     buf_put_str(out, "CAPABILITY IMAP4rev1 SASL-IR");
     for (size_t i = 0; i < ARRAY_LEN(announced); i++)
-        if (!is_disabled(c, announced[i])) {
+        if (is_announced(c, announced[i])) {
             buf_put_byte(out, ' ');
             buf_put_str(out, announced[i]);
         }
@@ -390,9 +402,9 @@ static void too_big(struct login_conn *c, struct imap_login *s, struct view line
 static void input_command(struct login_conn *c, struct imap_login *s, struct view in)
 {
     struct frame frame = {0};
-    size_t max = login_conn_settings(c)->login_line_max;
+    size_t max = login_conn_settings(c)->login_line_max, plus_max = literal_minus(c) ? LOGIN_LITERAL_MINUS_MAX : max;
 
-    switch (login_frame(in, s->prompted, max, &frame)) {
+    switch (login_frame(in, s->prompted, max, plus_max, &frame)) {
     case FRAME_MORE:
         if (login_conn_input_full(c))
             bye(c, s, "The command line is too long.");

@@ -37,7 +37,7 @@ static bool has_nul(struct view v)
     return v.len > 0 && memchr(v.ptr, 0, v.len) != NULL;
 }
 
-enum frame_result login_frame(struct view in, size_t prompted, size_t max, struct frame *frame)
+enum frame_result login_frame(struct view in, size_t prompted, size_t max, size_t plus_max, struct frame *frame)
 {
     size_t at = 0;
 
@@ -63,7 +63,7 @@ enum frame_result login_frame(struct view in, size_t prompted, size_t max, struc
             return FRAME_WHOLE;
         if (kind == LITERAL_BAD)
             return FRAME_BAD;
-        if (size > max - MIN_OF(max, at)) {
+        if (size > max - MIN_OF(max, at) || (kind == LITERAL_PLUS && size > plus_max)) {
             frame->client_sends = kind == LITERAL_PLUS;
             return FRAME_TOO_BIG;
         }

@@ -8,6 +8,8 @@
 #include "common/base/buf.h"
 #include "common/base/cursor.h"
 
+#define LOGIN_LITERAL_MINUS_MAX 4096 /* octets of a literal that comes unasked, with LITERAL- (RFC 7888 5) */
+
 enum frame_result {
     FRAME_MORE,    /* not whole yet */
     FRAME_PROMPT,  /* a synchronising literal was announced behind frame->len octets: the client waits for "+" */
@@ -17,12 +19,13 @@ enum frame_result {
 };
 struct frame {
     size_t len;
-    bool client_sends; /* FRAME_TOO_BIG: the literal was a LITERAL+ and follows unasked */
+    bool client_sends; /* FRAME_TOO_BIG: the literal was a non-synchronising one and follows unasked */
 };
 
 /* Finds the end of the first command of `in`. prompted: how many octets at the front contain literals that were prompted for
- * already. max: the most octets of one command (line and literals together). */
-enum frame_result login_frame(struct view in, size_t prompted, size_t max, struct frame *frame);
+ * already. max: the most octets of one command (line and literals together). plus_max: the most octets of a literal that comes
+ * unasked. */
+enum frame_result login_frame(struct view in, size_t prompted, size_t max, size_t plus_max, struct frame *frame);
 
 /* The tag at the front (RFC 9051: 1*<any ASTRING-CHAR except "+">); fails the cursor. */
 struct view login_take_tag(struct cursor *c);

@@ -56,6 +56,11 @@ enum imap_command_flags {
     IMAP_CMD_NO_NUMBERS = 32   /* has a UID form, but uses no message numbers without it either */
 };
 
+/* How far a job has come, in messages; goal 0: not known. */
+struct imap_progress {
+    uint64_t done, goal;
+};
+
 struct imap_job;
 struct imap_command {
     const char *name;
@@ -68,6 +73,7 @@ struct imap_command {
     void (*committed)(struct imap_job *job, const struct txn_result *result); /* a transaction has succeeded; may be NULL */
     void (*answered)(struct imap_job *job); /* its tagged answer is in the output; may be NULL */
     void (*drop)(struct imap_job *job);     /* releases what args hold besides the pool; may be NULL */
+    void (*progress)(const struct imap_job *job, struct imap_progress *out); /* for INPROGRESS (RFC 9585); may be NULL */
     /* Where its job may be frozen before it is done (freeze.c); NULL: nowhere. */
     bool (*parked)(const struct imap_job *job);
     void (*freeze)(const struct imap_job *job, struct buf *out);
@@ -86,11 +92,12 @@ struct imap_job {
     bool uid;              /* UID form */
     bool waits;            /* the last step returned IMAP_STEP_COMMIT */
     enum imap_job_phase phase;
-    bool telling;     /* the tell has begun */
-    bool internal;    /* no client gave it: it is not answered, and sets no flags */
-    bool hold;        /* no EXPUNGE with this one, its UID form or not */
-    unsigned commits; /* transactions that are not committed yet */
-    int commit_err;   /* the first error of a transaction */
+    bool telling;             /* the tell has begun */
+    bool internal;            /* no client gave it: it is not answered, and sets no flags */
+    bool hold;                /* no EXPUNGE with this one, its UID form or not */
+    unsigned commits;         /* transactions that are not committed yet */
+    int commit_err;           /* the first error of a transaction */
+    uint64_t progress_due_us; /* when its client is told next that it goes on; 0: it has just begun */
     void *args;
     enum imap_answer answer;
     const char *answer_text;

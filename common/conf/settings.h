@@ -185,6 +185,8 @@ struct set_worker {
     uint64_t mailboxes_max;              /* 10000 */
     struct conf_list auto_mailboxes;     /* "Drafts:\Drafts" … created and subscribed for a new account */
     int hierarchy_separator;             /* '/' or '.' : words "/" and "." */
+    uint64_t imap_progress_interval;     /* ms, 10 s; 0: no INPROGRESS */
+    bool imap_literal_minus;             /* LITERAL- instead of LITERAL+ */
     struct conf_list imap_id;            /* "name=value" answered to ID, before and after log-in; default name=Culver */
     bool acl_anyone;                     /* access control lists may have the identifier "anyone" */
     const char *imap_server_comment;     /* "/shared/comment" of the server; "" = none */

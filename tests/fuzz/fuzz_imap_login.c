@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cursor c = cursor_make(in);
     struct buf out;
 
-    if (login_frame(in, size > 0 ? data[0] : 0, 8192, &frame) != FRAME_MORE && frame.len > size)
+    if (login_frame(in, size > 0 ? data[0] : 0, 8192, 4096, &frame) != FRAME_MORE && frame.len > size)
         abort();
     buf_init(&out, size + 1);
     (void)login_take_tag(&c);

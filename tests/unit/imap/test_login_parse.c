@@ -39,10 +39,25 @@ static void test_frames(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct frame frame = {0};
 
-        assert_int_equal(login_frame(view_str(cases[i].in), cases[i].prompted, 100, &frame), cases[i].result);
+        assert_int_equal(login_frame(view_str(cases[i].in), cases[i].prompted, 100, 100, &frame), cases[i].result);
         if (cases[i].result != FRAME_MORE)
             assert_int_equal(frame.len, cases[i].len);
     }
+}
+
+/* RFC 7888 5: one that comes unasked may be smaller than one that is asked for. */
+static void test_literal_minus(void **state)
+{
+    struct frame frame = {0};
+
+    (void)state;
+    assert_int_equal(login_frame(VIEW("a LOGIN {3+}\r\nabc {2+}\r\nxy\r\n"), 0, 100, 3, &frame), FRAME_WHOLE);
+    assert_int_equal(login_frame(VIEW("a LOGIN {4+}\r\nabcd x\r\n"), 0, 100, 3, &frame), FRAME_TOO_BIG);
+    assert_true(frame.client_sends);
+    assert_int_equal(frame.len, 14);
+    assert_int_equal(login_frame(VIEW("a LOGIN {3+}\r\nabc {4+}\r\nabcd\r\n"), 0, 100, 3, &frame), FRAME_TOO_BIG);
+    assert_int_equal(login_frame(VIEW("a LOGIN {4}\r\n"), 0, 100, 3, &frame), FRAME_PROMPT);
+    assert_false(frame.client_sends);
 }
 
 static void test_nul_is_refused(void **state)
@@ -50,8 +65,8 @@ static void test_nul_is_refused(void **state)
     struct frame frame = {0};
 
     (void)state;
-    assert_int_equal(login_frame(VIEW("a LOGIN a\0b c\r\n"), 0, 100, &frame), FRAME_BAD);
-    assert_int_equal(login_frame(VIEW("a \0"), 0, 100, &frame), FRAME_BAD);
+    assert_int_equal(login_frame(VIEW("a LOGIN a\0b c\r\n"), 0, 100, 100, &frame), FRAME_BAD);
+    assert_int_equal(login_frame(VIEW("a \0"), 0, 100, 100, &frame), FRAME_BAD);
 }
 
 static void check_astring(struct view in, const char *expected)
@@ -103,10 +118,8 @@ static void test_tags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_nul_is_refused),
-        cmocka_unit_test(test_astrings),
-        cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_frames),   cmocka_unit_test(test_literal_minus), cmocka_unit_test(test_nul_is_refused),
+        cmocka_unit_test(test_astrings), cmocka_unit_test(test_tags),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
