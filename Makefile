@@ -210,7 +210,7 @@ PKG_TEST := $(PKG_AUTH_DB) postgresql sqlite3 slapd ldap-utils libcmocka-dev pyt
 	$(if $(shell command -v npm),,nodejs npm)
 PKG_LINT := clang clang-format clang-tidy
 PKG_FUZZ := clang
-PKG_BENCH := python3 dovecot-core dovecot-imapd dovecot-lmtpd dovecot-pop3d
+PKG_BENCH := python3 dovecot-core dovecot-imapd dovecot-lmtpd
 NEED ?= build
 PKG_build := $(PKG_BUILD)
 PKG_check := $(PKG_BUILD) $(PKG_TEST)
