@@ -211,6 +211,17 @@ def test_fail2ban():
         failed = next(line for line in lines if '"authentication failed"' in line)
         other = [failed.replace("127.0.0.1", "2001:db8::7"), "Nov 23 06:00:00 host culver[7]: " + failed]
         assert fail2ban(other, server.folder) == ["2001:db8::7", "127.0.0.1"]
+        # Other reasons: the second half of a proof counts; what a right password may meet does not.
+        assert 'reason="wrong password"' in failed
+
+        def because(*reasons):
+            return [failed.replace('reason="wrong password"', f'reason="{r}"') for r in reasons]
+
+        assert len(fail2ban(because("right password, wrong code", "second factor needed", "too many failures"), server.folder)) == 3
+        assert fail2ban(because("a database cannot say", "too many questions to a database", "second factor cannot be checked", "no helper",
+                                "credentials cannot be read", "passwd-file cannot be read", "user look-up failed", "no userdb entry",
+                                "too many attempts of this address under way", "master unreachable", "token cannot be checked"),
+                        server.folder) == []
 
 
 def owner(server, user, password, box):
