@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 
 #define BACKWARDS_MAX 4096 /* results that are looked for from the end of the mailbox */
+#define PASS_STEP 4096     /* messages that are passed over between two looks at the clock */
 
 bool imap_search_refuse(struct imap_job *job, const struct imap_search_program *prog)
 {
@@ -106,8 +107,27 @@ void imap_scan_begin(struct imap_session *s, struct imap_scan *a, struct mailbox
     a->scanned = 0;
     a->nfound = a->highest = a->modseq_min = a->modseq_max = 0;
     imap_search_resolve(&a->program, count, count == 0 ? 0 : mailbox_view_uid(view, count), &s->saved);
+    a->flags = imap_search_flags(&a->program);
     a->now.now = (int64_t)time(NULL);
     plan(a);
+}
+
+/* Passes over messages that their flags rule out, some at a time: these cost no more than a look at their records. False: the
+ * next one has to be looked at. */
+static bool pass_over(struct imap_scan *a, uint32_t count)
+{
+    uint32_t ahead = MIN_OF(count - a->scanned, (uint32_t)PASS_STEP), from, to, seq;
+
+    if (a->flags.set == 0 && a->flags.clear == 0)
+        return false;
+    from = a->backwards ? count - a->scanned : a->scanned + 1;
+    to = a->backwards ? from - (ahead - 1) : from + (ahead - 1);
+    seq = mailbox_view_find_flags(a->view, from, to, a->flags.set, a->flags.clear);
+    if (seq == 0)
+        a->scanned += ahead;
+    else
+        a->scanned += a->backwards ? from - seq : seq - from;
+    return seq == 0;
 }
 
 enum imap_step imap_scan_step(struct imap_job *job, struct imap_scan *a)
@@ -119,6 +139,10 @@ enum imap_step imap_scan_step(struct imap_job *job, struct imap_scan *a)
 
     imap_search_budget_begin(&a->program);
     while (!over && a->scanned < count && (a->enough == 0 || a->nfound < a->enough)) {
+        if (pass_over(a, count)) {
+            over = imap_slice_spent(s);
+            continue;
+        }
         a->scanned++;
         imap_message_open_in(s, a->view, &m, a->backwards ? count + 1 - a->scanned : a->scanned);
         if (!m.info.expunged && imap_search_match(s, &a->program, &a->now, &m)) {

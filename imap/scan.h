@@ -15,6 +15,7 @@ struct imap_scan {
     struct mailbox_view *view; /* borrowed */
     bool uid;                  /* found has UIDs */
     bool backwards;
+    struct imap_search_flags flags;
     uint32_t enough; /* results after which nothing more is looked for; 0: all are wanted */
     uint32_t scanned;
     struct uidset found;

@@ -76,6 +76,13 @@ void imap_search_parse_sorted(struct imap_parse *p, struct imap_search_program *
 void imap_search_resolve(struct imap_search_program *prog, uint32_t count, uint32_t last_uid, const struct uidset *saved);
 void imap_search_free(struct imap_search_program *prog);
 
+/* Flags that a message must have, and those that it must not have, for the program to match it: messages that these rule out need
+ * not be looked at. */
+struct imap_search_flags {
+    unsigned set, clear; /* enum msg_flag */
+};
+struct imap_search_flags imap_search_flags(const struct imap_search_program *prog);
+
 /* Around each slice of matching: false when the program has used more time of the processor than the messages that it looked at
  * are worth. */
 void imap_search_budget_begin(struct imap_search_program *prog);

@@ -150,6 +150,23 @@ static bool match(const struct eval *e, struct imap_search_node *n)
     return false;
 }
 
+struct imap_search_flags imap_search_flags(const struct imap_search_program *prog)
+{
+    struct imap_search_flags f = {0, 0};
+    const struct imap_search_node *root = prog->root;
+
+    /* A conjunction's keys are one level below it: parentheses in it are left to the evaluation. */
+    for (const struct imap_search_node *n = root->op == SEARCH_AND ? root->children : root; n != NULL; n = n->next) {
+        if (n->op == SEARCH_FLAG)
+            f.set |= (unsigned)n->number;
+        else if (n->op == SEARCH_NOT && n->children != NULL && n->children->op == SEARCH_FLAG)
+            f.clear |= (unsigned)n->children->number;
+        if (n == root)
+            break;
+    }
+    return f;
+}
+
 static uint64_t cpu_us(void)
 {
     struct timespec ts;

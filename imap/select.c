@@ -1,10 +1,13 @@
 /* SELECT, EXAMINE (RFC 9051 6.3.2, 6.3.3), CONDSTORE and QRESYNC parameters (RFC 7162 3.1.8, 3.2.5), MAILBOXID (RFC 8474 4.2). */
 #include "imap/select.h"
 
+#include "common/base/mem.h"
 #include "imap/names.h"
 #include "imap/respond.h"
 #include "imap/rights.h"
 #include "imap/vanished.h"
+
+#define UNSEEN_STEP 4096 /* messages that are looked at between two looks at the clock */
 
 /* (uidvalidity modseq [known-uids] [(known-sequence-set known-uid-set)]) */
 static void parse_qresync(struct imap_parse *p, struct imap_job *job)
@@ -196,13 +199,11 @@ static bool find_unseen(struct imap_session *s, struct imap_select_args *a, uint
     uint32_t count = mailbox_view_count(s->view);
 
     while (a->scan < count && *unseen_out == 0) {
-        struct msg_info info;
+        uint32_t last = MIN_OF(count, a->scan + UNSEEN_STEP);
 
-        mailbox_view_info(s->view, a->scan + 1, &info);
-        if ((info.flags & MSG_SEEN) == 0)
-            *unseen_out = a->scan + 1;
-        a->scan++;
-        if (*unseen_out == 0 && a->scan % 256 == 0 && imap_slice_over(s))
+        *unseen_out = mailbox_view_find_flags(s->view, a->scan + 1, last, 0, MSG_SEEN);
+        a->scan = last;
+        if (*unseen_out == 0 && imap_slice_spent(s))
             return false;
     }
     return true;

@@ -385,6 +385,18 @@ uint32_t mailbox_view_seq(const struct mailbox_view *v, uint32_t uid)
     return seq <= v->count && mailbox_view_uid(v, seq) == uid ? seq : 0;
 }
 
+uint32_t mailbox_view_find_flags(const struct mailbox_view *v, uint32_t from, uint32_t to, unsigned set, unsigned clear)
+{
+    uint32_t step = from <= to ? 1 : UINT32_MAX; /* UINT32_MAX: one down */
+
+    for (uint32_t seq = from;; seq += step) {
+        if ((view_rec(v, seq)->flags & (set | clear)) == set)
+            return seq;
+        if (seq == to)
+            return 0;
+    }
+}
+
 void mailbox_view_info(const struct mailbox_view *v, uint32_t seq, struct msg_info *out)
 {
     const struct msg_rec *rec = view_rec(v, seq);

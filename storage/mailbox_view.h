@@ -23,6 +23,9 @@ bool mailbox_view_pending(const struct mailbox_view *v);
 
 uint32_t mailbox_view_count(const struct mailbox_view *v);
 uint32_t mailbox_view_recent(const struct mailbox_view *v);
+/* The first of the messages from..to (downwards where to is less) that has all flags of set and none of clear (enum msg_flag), or
+ * 0; expunged ones count. */
+uint32_t mailbox_view_find_flags(const struct mailbox_view *v, uint32_t from, uint32_t to, unsigned set, unsigned clear);
 /* seq 1..count. */
 void mailbox_view_info(const struct mailbox_view *v, uint32_t seq, struct msg_info *out);
 uint32_t mailbox_view_uid(const struct mailbox_view *v, uint32_t seq);

@@ -5,6 +5,7 @@
 #include "tests/unit/imap/imap_fixture.h"
 
 #include "common/io/outq.h"
+#include "storage/mailbox.h"
 
 static int setup(void **state)
 {
@@ -181,11 +182,93 @@ static void test_back_pressure(void **state)
     client_close(&c);
 }
 
+/* Sends up to so many octets, as a client takes them that reads slowly. */
+static void take(struct client *c, size_t n)
+{
+    static uint8_t piece[4096];
+    size_t got;
+
+    while (n > 0) {
+        assert_int_equal(outq_take(c->host.out, piece, MIN_OF(n, sizeof(piece)), &got), 0);
+        assert_true(got > 0);
+        buf_put(&c->out, piece, got);
+        n -= got;
+    }
+}
+
+/* What is pipelined behind the FETCH of a large message is done, in order, before the client has taken all of the message: as
+ * soon as less than the high-water mark is left of it. */
+static void test_behind_a_slow_reader(void **state)
+{
+    const size_t size = (size_t)4 * SESSION_OUT_HIGH;
+    char *message = xmalloc(size + 1);
+    struct mailbox_status st;
+    struct client c;
+    const char *got;
+
+    client_open(&c, *state);
+    c.in.max = size + 4096;
+    memset(message, 'x', size);
+    memcpy(message, "A: b\r\n\r\n", 8);
+    message[size] = '\0';
+    client_append(&c, "INBOX", message);
+    free(message);
+    client_send(&c, "s SELECT INBOX\r\n");
+    client_received(&c);
+    buf_put_str(&c.in, "a FETCH 1 BODY.PEEK[]\r\nb STORE 1 +FLAGS.SILENT (\\Seen)\r\nc FETCH 1 FLAGS\r\n");
+    for (;;) {
+        while (imap_session_run(c.session) == SESSION_AGAIN || account_has_pending(c.f->acc))
+            assert_int_equal(account_commit(c.f->acc), 0);
+        mailbox_status(account_find(c.f->acc, VIEW("INBOX")), &st);
+        if (st.unseen == 0)
+            break;
+        assert_true(outq_len(c.host.out) > SESSION_OUT_HIGH); /* it waits for nothing but room */
+        take(&c, 16384);
+    }
+    assert_true(outq_len(c.host.out) > SESSION_OUT_HIGH / 2); /* of the message */
+    assert_true(buf_len(&c.out) < size);
+    client_settle(&c);
+    got = client_received(&c);
+    assert_non_null(
+        strstr(got, "x)\r\na OK FETCH completed\r\nb OK STORE completed\r\n* 1 FETCH (FLAGS (\\Seen \\Recent))\r\nc OK "));
+    client_close(&c);
+}
+
+/* Searches that pass over messages by their flags, in pieces, from both ends. */
+static void test_search_by_flags(void **state)
+{
+    struct client c;
+
+    client_open(&c, *state);
+    client_append(&c, "INBOX", MESSAGE_1);
+    client_send(&c, "s SELECT INBOX\r\n");
+    for (int i = 0; i < 14; i++)
+        client_send(&c, "c COPY 1:* INBOX\r\nn NOOP\r\n");
+    client_received(&c);
+    EXPECT(&c, "a STORE 1,4096,4097,8192,8193,16384 +FLAGS.SILENT (\\Flagged)", "a OK STORE completed\r\n");
+    EXPECT(&c, "b STORE 4097:8192 +FLAGS.SILENT (\\Seen)", "b OK STORE completed\r\n");
+    EXPECT(&c, "d SEARCH FLAGGED", "* SEARCH 1 4096 4097 8192 8193 16384\r\nd OK SEARCH completed\r\n");
+    EXPECT(&c, "e SEARCH FLAGGED UNSEEN", "* SEARCH 1 4096 8193 16384\r\ne OK SEARCH completed\r\n");
+    EXPECT(&c, "f SEARCH FLAGGED UNFLAGGED", "* SEARCH\r\nf OK SEARCH completed\r\n");
+    EXPECT(&c, "g SEARCH OR (FLAGGED SEEN) (FLAGGED 2:*) NOT SEEN", "* SEARCH 4096 8193 16384\r\ng OK SEARCH completed\r\n");
+    EXPECT(&c, "h SEARCH NOT (FLAGGED UNSEEN) FLAGGED", "* SEARCH 4097 8192\r\nh OK SEARCH completed\r\n");
+    EXPECT(&c, "i SEARCH RETURN (MAX) SEEN", "* ESEARCH (TAG \"i\") MAX 8192\r\ni OK SEARCH completed\r\n");
+    EXPECT(&c, "j SEARCH RETURN (MIN) SEEN", "* ESEARCH (TAG \"j\") MIN 4097\r\nj OK SEARCH completed\r\n");
+    EXPECT(&c, "k SEARCH RETURN (PARTIAL -4:-6) FLAGGED",
+           "* ESEARCH (TAG \"k\") PARTIAL (-4:-6 1,4096:4097)\r\nk OK SEARCH completed\r\n");
+    EXPECT(&c, "l SEARCH RETURN (COUNT) ANSWERED", "* ESEARCH (TAG \"l\") COUNT 0\r\nl OK SEARCH completed\r\n");
+    client_send(&c, "m STORE 1:8191 +FLAGS.SILENT (\\Seen)\r\nn SELECT INBOX\r\n");
+    expect_has_at(&c, "* OK [UNSEEN 8193] ", __FILE__, __LINE__);
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_numbers_stay_consistent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_back_pressure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_behind_a_slow_reader, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_search_by_flags, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

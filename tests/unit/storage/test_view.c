@@ -227,6 +227,28 @@ static void test_behind(void **state)
     mailbox_view_close(&w);
 }
 
+static void test_find_flags(void **state)
+{
+    struct box *b = *state;
+    struct mailbox_view *v = mailbox_view_open(b->acc, box_find(b, "INBOX"), false), *w;
+
+    assert_int_equal(box_flags(b, "INBOX", 2, 4, FLAGS_ADD, MSG_SEEN, NULL), 0);
+    assert_int_equal(box_flags(b, "INBOX", 4, 5, FLAGS_ADD, MSG_FLAGGED, NULL), 0);
+    assert_int_equal(mailbox_view_find_flags(v, 1, 5, MSG_SEEN, 0), 2);
+    assert_int_equal(mailbox_view_find_flags(v, 5, 1, MSG_SEEN, 0), 4);
+    assert_int_equal(mailbox_view_find_flags(v, 3, 3, MSG_SEEN, 0), 3);
+    assert_int_equal(mailbox_view_find_flags(v, 1, 3, MSG_FLAGGED, 0), 0);
+    assert_int_equal(mailbox_view_find_flags(v, 3, 1, MSG_FLAGGED, 0), 0);
+    assert_int_equal(mailbox_view_find_flags(v, 1, 5, MSG_FLAGGED, MSG_SEEN), 5);
+    assert_int_equal(mailbox_view_find_flags(v, 1, 5, MSG_SEEN, MSG_SEEN), 2); /* what must and must not be, may be */
+    assert_int_equal(box_expunge(b, "INBOX", 2, 2), 0);
+    assert_int_equal(mailbox_view_find_flags(v, 1, 5, MSG_SEEN, 0), 2); /* it was not told of */
+    w = mailbox_view_open(b->acc, box_find(b, "INBOX"), false);
+    assert_int_equal(mailbox_view_find_flags(w, 4, 1, MSG_SEEN, MSG_FLAGGED), 2);
+    mailbox_view_close(&w);
+    mailbox_view_close(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deleted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_recent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_behind, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_find_flags, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
