@@ -5,21 +5,25 @@
  * shared objects that are loaded when first asked for, which a worker's sandbox forbids. Two ways were measured: to keep the
  * directory of converters readable and executable inside, or to load the dozen that occur in mail before the sandbox closes.
  * Loading them takes 0.5 ms (warm) and 200 KiB of memory that is not shared, at the start of a worker; that is cheaper than a
- * hole. So charset_preload() opens each once and keeps it open: glibc unloads a converter that nobody holds. Afterwards
- * iconv_open() of the same names touches no file, and no other name is ever passed to it, because names from mail are looked up
- * in the table here.
+ * hole. So charset_preload() opens each once and has the dynamic linker keep what was loaded: glibc unloads a converter that
+ * nobody holds, and to hold it by an open descriptor costs a buffer of 32 KiB each. Afterwards iconv_open() of the same names
+ * touches no file, and no other name is ever passed to it, because names from mail are looked up in the table here.
  *
  * Names are compared in lower case without punctuation. As browsers do, ISO-8859-1, -9 and -11 are read as the Windows charsets
  * that extend them, GB2312 and GBK as GB18030, Shift_JIS as its Windows form: that is what mail with these labels holds.
  */
 #include "storage/message/charset_int.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <iconv.h>
+#include <link.h>
 
 #include "common/base/mem.h"
 #include "common/text/text.h"
 #include "storage/message/body.h"
+
+#define CONVERTERS_DIR "/gconv/" /* in the paths of all converters of glibc, and of what they share */
 
 enum iconv_charset {
     ICONV_UTF7,
@@ -167,10 +171,6 @@ static const struct charset_name names[] = {
     {"iso2022cn", CHARSET_ICONV, ICONV_ISO2022CN},
 };
 
-/* The one state of this file, written by charset_preload() before the sandbox closes and never read: it holds the converters
- * loaded. */
-static iconv_t preloaded[ICONV_CHARSETS];
-
 static const struct charset_name *name_find(struct view name)
 {
     char plain[24];
@@ -197,11 +197,50 @@ bool charset_known(struct view charset)
     return name_find(charset) != NULL;
 }
 
+static int note_converter(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct buf *paths = arg;
+
+    (void)size;
+    if (strstr(info->dlpi_name, CONVERTERS_DIR) != NULL) {
+        buf_put_str(paths, info->dlpi_name);
+        buf_put_byte(paths, '\0');
+    }
+    return 0;
+}
+
+/* What is loaded of the converters stays loaded until the process ends. False: not all. */
+static bool pin_converters(void)
+{
+    struct buf paths; /* each with its zero */
+    bool all = true;
+
+    buf_init(&paths, 65536);
+    (void)dl_iterate_phdr(note_converter, &paths);
+    for (struct view rest = buf_view(&paths); rest.len > 0; rest = view_sub(rest, strlen((const char *)rest.ptr) + 1, rest.len)) {
+        void *loaded = dlopen((const char *)rest.ptr, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+
+        all = all && loaded != NULL;
+        if (loaded != NULL)
+            (void)dlclose(loaded); /* the flag stays */
+    }
+    all = all && buf_ok(&paths);
+    buf_free(&paths);
+    return all;
+}
+
 void charset_preload(void)
 {
+    iconv_t open[ICONV_CHARSETS];
+    bool pinned;
+
+    for (size_t i = 0; i < ICONV_CHARSETS; i++)
+        open[i] = iconv_open("UTF-8", iconv_names[i]);
+    pinned = pin_converters();
     for (size_t i = 0; i < ICONV_CHARSETS; i++) {
-        if (preloaded[i] == NULL)
-            preloaded[i] = iconv_open("UTF-8", iconv_names[i]);
+        /* What could not be pinned stays open, and with that loaded, as long as the process lives. */
+        if (pinned && open[i] != (iconv_t)-1)
+            (void)iconv_close(open[i]);
     }
 }
 

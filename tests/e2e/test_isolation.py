@@ -549,3 +549,26 @@ def test_passwords_stay_in_no_process(rootless):
         assert not [w for w, s in SECRETS.items() if s in log or base64.b64encode(s.encode())[:16].decode() in log]
         for c in held:
             c.close()
+
+
+CHARSETS = {"gb18030": "你好", "big5": "你好", "big5hkscs": "你好", "euc-kr": "한국", "shift_jis": "日本", "euc-jp": "日本", "iso-2022-jp": "日本",
+            "iso-2022-kr": "한국", "utf-7": "grün", "utf-16": "grün", "utf-16le": "grün", "utf-32": "grün"}
+
+
+def test_charsets_inside_the_sandbox():
+    """Converters are loaded before the worker is confined; afterwards each can be opened again and again, and no file with it."""
+    with Server(log_level="info", tls=False) as server, server.raw("imap") as c:
+        c.line()
+        c.ask("LOGIN alice pw-alice")
+        for charset, text in CHARSETS.items():
+            body = base64.b64encode(text.encode(charset)).decode()
+            message = f"MIME-Version: 1.0\r\nContent-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: base64\r\n\r\n{body}\r\n"
+            c.send(f"a APPEND INBOX {{{len(message)}+}}\r\n{message}\r\n")
+            assert b"a OK" in c.until(b"^a ")[-1]
+        c.ask("SELECT INBOX")
+        for _ in range(3):
+            for text in set(CHARSETS.values()):
+                want = [str(i + 1) for i, t in enumerate(CHARSETS.values()) if t == text]
+                octets = text.encode()
+                c.send(b"b SEARCH CHARSET UTF-8 BODY {%d+}\r\n%s\r\n" % (len(octets), octets))
+                assert c.until(b"^b ")[0].decode().split()[2:] == want, text
