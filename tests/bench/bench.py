@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
-from harness import ROOT, Server, free_port, wait_for  # noqa: E402
+from harness import BIN, ROOT, Server, free_port, wait_for  # noqa: E402
 
 USERS = [f"user{i:02}" for i in range(50)]
 SECONDS = 3.0  # for each rate
@@ -468,6 +468,71 @@ def measure_memory(server):
     yield "each of 50 idle sessions of 50 users, KiB", False, idle_sessions(server, USERS)
 
 
+# --- a huge mailbox ----------------------------------------------------------------------------------------------------
+def beyond_files(pid):
+    """KiB of a process that are not pages of mapped files: what it has for itself; None where the kernel does not show it."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except PermissionError:
+        return None
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(("Private_Dirty:", "Swap:")))
+
+
+def cpu_ms(pid):
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+
+
+def huge_account(server, user, count):
+    """Gives a user of a server that does not run yet an INBOX of that many messages."""
+    server.start()
+    Imap(server.ports["imap"], user).close()  # makes the folder, with its owner
+    server.stop()
+    folder = server.folder / "mail" / user
+    owner = folder.stat()
+    shutil.rmtree(folder)
+    subprocess.run([BIN.parent / "tests/bench/bench_storage", "--make", folder, str(count)], check=True)
+    for path in [folder, *folder.iterdir()]:
+        os.chown(path, owner.st_uid, owner.st_gid)
+    server.start()
+
+
+def measure_huge(folder, count):
+    """Culver alone: each command's median time warm, the processor time of the worker, and the worker's memory after all."""
+    folder.mkdir()
+    server = Server(folder=str(folder), users=USERS[:1], tls=False, log_level="info")
+    try:
+        huge_account(server, USERS[0], count)
+        client = Imap(server.ports["imap"], USERS[0])
+        pid = server.pids_of("culver-worker")[0]
+        print(f"\na mailbox of {count} messages (each command in less than 50 ms, warm){'':10}ms   of processor   octets")
+
+        def show_command(label, command, times=9):
+            before, octets = None, []
+
+            def once(i):
+                nonlocal before
+                if i == 1:  # the first is not warm
+                    before = cpu_ms(pid)
+                octets.append(client.ask(command[i % len(command)]))
+            taken = duration(once, times)
+            print(f"  {label:60}{taken:10.1f}{(cpu_ms(pid) - before) / (times - 1):15.1f}{octets[-1]:9}", flush=True)
+
+        show_command("SELECT", ["SELECT INBOX"])
+        show_command("FETCH of the last 50 envelopes", [f"FETCH {count - 49}:* (UID FLAGS ENVELOPE)"])
+        show_command("STORE of one flag", [f"STORE {count // 2} {sign}FLAGS (\\Flagged)" for sign in "+-"])
+        show_command("SEARCH UNSEEN", ["SEARCH UNSEEN"])
+        show_command("UID SEARCH RETURN (PARTIAL -1:-50) UNDELETED", ["UID SEARCH RETURN (PARTIAL -1:-50) UNDELETED"])
+        client.ask("ENABLE UIDONLY")
+        show_command("UID SEARCH RETURN (PARTIAL 1:50) SEEN, UIDONLY", ["UID SEARCH RETURN (PARTIAL 1:50) SEEN"])
+        show_command("UID FETCH 1:* (FLAGS) (PARTIAL -1:-50), UIDONLY", ["UID FETCH 1:* (FLAGS) (PARTIAL -1:-50)"])
+        show_command("UID FETCH 1:* (FLAGS) (PARTIAL 500001:500050), UIDONLY", ["UID FETCH 1:* (FLAGS) (PARTIAL 500001:500050)"])
+        size = beyond_files(pid)
+        print(f"  memory of the worker beyond mapped files, KiB (less than 65536){'-' if size is None else size:>9}", flush=True)
+        client.close()
+    finally:
+        server.stop()
+
+
 def run_suite(make):
     server = make("memory")
     try:
@@ -503,6 +568,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dir", help="where the mail lies while it runs (default: the folder for temporary files)")
     parser.add_argument("--formats", default="maildir,mdbox", help="Dovecot's formats to compare with (default: maildir,mdbox)")
+    parser.add_argument("--huge", type=int, default=1000000, metavar="N", help="messages of the huge mailbox; 0: none (default: %(default)s)")
     args = parser.parse_args()
     begin = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="culver-bench-", dir=args.dir))
@@ -521,6 +587,8 @@ def main():
         show(suites)
         print(f"write and fdatasync of 4 KiB on this disk: {before:.0f}/s before, {after:.0f}/s after; "
               f"{os.cpu_count()} processors; {time.monotonic() - begin:.0f} s in all")
+        if args.huge > 0:
+            measure_huge(folder / "huge", args.huge)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

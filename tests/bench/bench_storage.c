@@ -5,6 +5,9 @@
  * DIR must be on the file system to be measured; what is made in it is removed at the end. LARGEST: messages of the largest
  * mailbox (1000000). "cold": the account's files have left the page cache before; as root everything has (drop_caches), names and
  * inodes too.
+ *
+ * bench_storage --make DIR N: makes the account DIR with an INBOX of about N messages and leaves it there, for a server. All are
+ * seen but every thousandth.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -296,21 +299,27 @@ static uint32_t select_count(struct bench *b)
     return n;
 }
 
+/* Copies of POPULATION messages make n of the INBOX. */
+static void populate(struct bench *b, uint32_t n)
+{
+    for (uint32_t i = 0; i < POPULATION; i += 100)
+        append(b, 100);
+    for (uint32_t have = POPULATION; have < n; have += POPULATION) {
+        if (have == POPULATION)
+            create(b, "population");
+        if (have == POPULATION)
+            copy(b, inbox(b), 1, POPULATION, "population", false);
+        copy(b, account_find(b->acc, VIEW("population")), 1, POPULATION, "INBOX", false);
+    }
+}
+
 static void bench_size(const char *dir, uint32_t n)
 {
     struct bench b;
     double t;
 
     bench_start(&b, dir, "size");
-    for (uint32_t i = 0; i < POPULATION; i += 100)
-        append(&b, 100);
-    for (uint32_t have = POPULATION; have < n; have += POPULATION) {
-        if (have == POPULATION)
-            create(&b, "population");
-        if (have == POPULATION)
-            copy(&b, inbox(&b), 1, POPULATION, "population", false);
-        copy(&b, account_find(b.acc, VIEW("population")), 1, POPULATION, "INBOX", false);
-    }
+    populate(&b, n);
     settle(&b);
     t = now();
     account_close(&b.acc);
@@ -318,6 +327,31 @@ static void bench_size(const char *dir, uint32_t n)
     open_once(&b, "cold", n, forget(&b) ? " (all caches dropped)" : " (its files only were dropped from the page cache)");
     open_once(&b, "warm", n, " (less than 5)");
     bench_end(&b);
+}
+
+/* An account that stays. */
+static void make_account(const char *path, uint32_t n)
+{
+    struct flag_change seen = {.op = FLAGS_ADD, .flags = MSG_SEEN};
+    struct uidset s;
+    struct bench b;
+    struct txn *t;
+
+    snprintf(b.path, sizeof(b.path), "%s", path);
+    must(vfs_posix_open(b.path, &b.vfs), b.path);
+    bench_open(&b);
+    populate(&b, n);
+    uidset_init(&s);
+    uidset_add_range(&s, 1, select_count(&b));
+    for (uint32_t uid = 1000; uid <= n; uid += 1000)
+        uidset_remove_range(&s, uid, uid);
+    t = txn_begin(b.acc);
+    must(txn_flags(t, inbox(&b), &s, &seen), "flags");
+    commit(&b, t);
+    uidset_free(&s);
+    settle(&b);
+    account_close(&b.acc);
+    vfs_free(&b.vfs);
 }
 
 /* What a process that is killed in the middle of its work leaves to the next one. */
@@ -530,27 +564,36 @@ static void bench_large(const char *dir)
     bench_end(&b);
 }
 
+static void bench_all(const char *dir, uint32_t largest)
+{
+    struct rusage ru;
+
+    bench_append(dir);
+    for (uint32_t n = POPULATION; n <= largest; n *= 10)
+        bench_size(dir, n);
+    bench_after_crash(dir, 100000);
+    bench_bulk(dir);
+    bench_compaction(dir);
+    bench_large(dir);
+    getrusage(RUSAGE_SELF, &ru);
+    printf("max_rss_kib %ld\n", ru.ru_maxrss);
+}
+
 int main(int argc, char **argv)
 {
-    unsigned largest = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1000000;
-    struct rusage ru;
+    bool make = argc == 4 && strcmp(argv[1], "--make") == 0;
 
     if (argc < 2)
         return 2;
     log_init("bench", 2, LOG_SINK_STREAM, LOG_LVL_ERROR);
-    (void)mkdir(argv[1], 0700);
+    (void)mkdir(argv[make ? 2 : 1], 0700);
     memset(text, 'x', sizeof(text));
     snprintf(text, sizeof(text), "From: a@example.org\r\nSubject: hello\r\nMessage-ID: <%024d@example.org>\r\n\r\n", 0);
     text[strlen(text)] = 'x';
     setvbuf(stdout, NULL, _IOLBF, 0);
-    bench_append(argv[1]);
-    for (uint32_t n = POPULATION; n <= largest; n *= 10)
-        bench_size(argv[1], n);
-    bench_after_crash(argv[1], 100000);
-    bench_bulk(argv[1]);
-    bench_compaction(argv[1]);
-    bench_large(argv[1]);
-    getrusage(RUSAGE_SELF, &ru);
-    printf("max_rss_kib %ld\n", ru.ru_maxrss);
+    if (make)
+        make_account(argv[2], (uint32_t)strtoul(argv[3], NULL, 10));
+    else
+        bench_all(argv[1], argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1000000);
     return 0;
 }

@@ -28,12 +28,14 @@ def parent(pid):
 
 
 class Trace:
-    """strace of every process of a server, and of all that they start from now on: workers from their first instruction."""
+    """strace of every process of a server, and of all that they start from now on: workers from their first instruction. Or of
+    some only."""
 
-    def __init__(self, server):
+    def __init__(self, server, pids=None):
         self.server = server
         self.path = server.folder / "trace"
-        pids = [p for p in server.pids() if p == server.proc.pid or parent(p) == server.proc.pid]
+        if pids is None:
+            pids = [p for p in server.pids() if p == server.proc.pid or parent(p) == server.proc.pid]
         self.proc = subprocess.Popen(["strace", "-f", "-yy", "-s", "300", "-e", "trace=" + ",".join(CALLS), "-e", "signal=none", "-o",
                                       str(self.path), *[a for pid in pids for a in ("-p", str(pid))]],
                                      stderr=subprocess.PIPE, text=True)
@@ -213,3 +215,28 @@ def test_flags_within_a_second():
             if "/log." in path_of(args):
                 dirty = dirty and not (name in SYNCS and result == 0) or name in WRITES
         assert not dirty
+
+
+def test_whole_messages_by_sendfile():
+    """A plain session's FETCH of a large message: its octets go from the page cache to the socket and through no buffer."""
+    message = simple(1) + (b"y" * 70 + b"\r\n") * ((8 << 20) // 72)
+    with Server(log_level="info", tls=False) as server:
+        with server.raw("imap") as c:
+            c.line()
+            c.ask("LOGIN alice pw-alice", b"t0")
+            append(c, "t1", "INBOX", message)
+            c.ask("SELECT INBOX", b"t2")
+            trace = Trace(server, server.pids_of("culver-worker"))
+            c.send(b"t3 FETCH 1 (BODY.PEEK[])\r\nt4 STORE 1 +FLAGS.SILENT (\\Seen)\r\nt5 FETCH 1 (FLAGS)\r\n")
+            line = c.line()
+            assert line == b"* 1 FETCH (BODY[] {%d}\r\n" % len(message)
+            assert c.read(len(message)) == message
+            assert c.line() == b")\r\n"
+            assert [x[:5] for x in c.until(rb"^t5 ")] == [b"t3 OK", b"t4 OK", b"* 1 F", b"t5 OK"]
+            trace.stop()
+        sent = {"sendfile": 0, "other": 0}
+        for _, name, args, result, begins, _ in trace.calls():
+            if path_of(args).startswith("TCP") and not begins and result > 0 and name in ("sendfile", "sendto", "sendmsg", "write", "writev"):
+                sent["sendfile" if name == "sendfile" else "other"] += result
+        assert sent["sendfile"] == len(message), sent
+        assert 0 < sent["other"] < 1000, sent
