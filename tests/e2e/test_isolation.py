@@ -435,7 +435,9 @@ def test_descriptors(rootless):
         clients[4].line()
         server.deliver("bob", simple(1))
         time.sleep(0.3)
-        log, mail, listeners = str(server.folder / "log"), str(server.folder / "mail"), listening()
+        log, listeners = str(server.folder / "log"), listening()
+        # The worker its user's mail, auth the folder of app passwords and second factors.
+        own = {"culver-worker": str(server.folder / "mail"), "culver-auth": str(server.folder / "state/auth")}
         sockets = {}
         pids = server.pids()
         parents = {n: min(p for p, m in pids.items() if m == n) for n in set(pids.values())}
@@ -445,7 +447,7 @@ def test_descriptors(rootless):
             fds = held(pid)
             assert fds.pop(0) == fds.pop(1) == "/dev/null" and fds.pop(2) == log, (name, fds)
             files = [t for t in fds.values() if t.startswith("/")]
-            assert all(name == "culver-worker" and (t + "/").startswith(f"{mail}/") for t in files), (name, files)
+            assert all(name in own and (t + "/").startswith(f"{own[name]}/") for t in files), (name, files)
             is_parent = name.endswith(("login", "lmtp")) and pid == parents[name]
             assert is_parent or not listeners & set(fds.values()), name
             # fds of a connection: loop, client, auth, master, keys; of a worker: loop, signals, master, its mail, one client
