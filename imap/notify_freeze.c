@@ -145,5 +145,5 @@ void imap_notify_thaw(struct imap_session *s, struct cursor *c)
     if (n->ngroups > 0)
         get_told(c, &n->told);
     n->changes = account_changes(s->acc) - 1; /* whatever it is now: to be compared */
-    s->news = true;
+    s->news = s->news || !n->first;           /* what is told first is told with what comes next */
 }
