@@ -68,7 +68,8 @@ struct maildir {
     char **gone; /* folders to take out of sight: ".A" */
     uint32_t *gone_ids;
     size_t ngone, cgone;
-    bool gone_left; /* there may be something to remove in culver/gone.<n> */
+    uint32_t ndiscarded; /* of them, folders that never had a mailbox */
+    bool gone_left;      /* there may be something to remove in culver/gone.<n> */
 };
 
 /* maildir_box.c */

@@ -330,8 +330,9 @@ int md_prepare_create(struct txn *t, struct view name, uint32_t id, uint32_t uid
     return err;
 }
 
-/* Left where it is, it would be found and become a mailbox, which the client was told there is not. */
-static void discard_folder(const struct maildir *md, const char *dir)
+/* Left where it is, it would be found and become a mailbox, which the client was told there is not. What cannot be removed now
+ * goes with the folders of deleted mailboxes, under a number that no mailbox has. */
+static void discard_folder(struct maildir *md, const char *dir)
 {
     static const char *const files[] = {MD_IDENT, "maildirfolder"}, *const places[] = {"tmp", "new", "cur"};
     int fd, err = md_dir_open(md, dir, MD_SELF, &fd);
@@ -345,8 +346,10 @@ static void discard_folder(const struct maildir *md, const char *dir)
         if (md_unlink(md->disk, md->root, dir, AT_REMOVEDIR) != 0)
             err = err_from_errno(errno);
     }
-    if (err != 0)
-        LOG_WARN(0, "cannot remove a folder that was made in vain", F_STR("folder", dir), F_ERR(err));
+    if (err == 0 || err == ERR_NOTFOUND)
+        return;
+    LOG_WARN(0, "cannot remove a folder that was made in vain", F_STR("folder", dir), F_ERR(err));
+    md_gone_later(md, dir, UINT32_MAX - md->ndiscarded++);
 }
 
 void md_discard_folders(struct account *acc, struct view dirs)

@@ -59,6 +59,8 @@ static void test_maildir_fail_at_every_operation(void **state)
 {
     (void)state;
     fail_at_every_operation(1, true);
+    sim_every_op(2225, true, 10, ERR_NOSPACE, 6); /* a folder made in vain, which cannot be removed either, becomes no mailbox */
+    sim_every_op(2225, true, 10, ERR_IO, 2);
 }
 
 static void test_maildir_crash_when_adopted(void **state)
