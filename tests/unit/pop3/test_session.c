@@ -280,7 +280,7 @@ static void test_hide(void **state)
     assert_string_equal(say(f, "LIST\r\nDELE 2\r\nRETR 1\r\nRETR 3\r\nTOP 1 0\r\nUIDL\r\nQUIT\r\n", 100, NULL),
                         "+OK Logged in.\r\n+OK\r\n1 11\r\n2 8\r\n.\r\n+OK Marked to be deleted.\r\n+OK 11 octets\r\nb: "
                         "2\r\n\r\n2\r\n.\r\n-ERR There is no such message.\r\n+OK 11 octets\r\nb: 2\r\n\r\n.\r\n+OK\r\n1 "
-                        "000000026553f101\r\n.\r\n+OK Logging out, messages deleted.\r\n");
+                        "000000026553f100\r\n.\r\n+OK Logging out, messages deleted.\r\n");
     close_session(f);
     mailbox_status(account_find(f->acc, VIEW("INBOX")), &status);
     assert_int_equal(status.messages, 3);
