@@ -40,7 +40,7 @@ def exists(c):
     return int(re.search(rb"\* (\d+) EXISTS", b"".join(c.ask("EXAMINE INBOX")))[1])
 
 
-@pytest.mark.parametrize("machine", [None], indirect=True)  # noqa: F811
+@pytest.mark.parametrize("machine", [(None, "culver")], indirect=True)  # noqa: F811
 def test_disk_full(machine):  # noqa: F811
     with machine.raw("imap") as c, machine.raw("imap") as other:
         for s in (c, other):

@@ -143,14 +143,14 @@ NOTIFY = [
         C1: CREATE a
         S1: OK .*
         C1: NOTIFY SET STATUS (SUBTREE (none Lists/z a none) (MessageNew MessageExpunge))
-        S1: * STATUS "?a"? .*
         S1: * STATUS "?Lists/z/deep"? .*
+        S1: * STATUS "?a"? .*
         N1: * STATUS "?Lists/z[2!]"? .*
         S1: OK .*
         C1: NOTIFY SET STATUS (MAILBOXES (none Lists/z2 "Lists/z!" Lists/z2 a) (MessageNew MessageExpunge))
-        S1: * STATUS "?a"? .*
         S1: * STATUS "?Lists/z!"? .*
         S1: * STATUS "?Lists/z2"? .*
+        S1: * STATUS "?a"? .*
         N1: * STATUS "?Lists/z/deep"? .*
         S1: OK .*
         C2: APPEND Lists/z2 {msg m1}

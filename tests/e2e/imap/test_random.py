@@ -168,8 +168,9 @@ class Play:
         self.boxes = ["INBOX", "a", "a/b", "c"]
         self.written = 0
         announced = [set(c.run(b"CAPABILITY")[0][0].split()) for c in self.pairs[0].clients]
-        # Not ORDEREDSUBJECT: Dovecot 2.3 puts a later message before an earlier one at times, against RFC 5256 4.
-        self.algorithms = [w[7:] for w in sorted(announced[0] & announced[1]) if w.startswith(b"THREAD=REF")]
+        # Not ORDEREDSUBJECT: Dovecot 2.3 puts a later message before an earlier one at times, against RFC 5256 4. Not REFS: no RFC says
+        # how siblings are ordered.
+        self.algorithms = [w[7:] for w in sorted(announced[0] & announced[1]) if w == b"THREAD=REFERENCES"]
         self.pairs[0].both(b"SUBSCRIBE INBOX")  # Culver has it so from the beginning
         for box in self.boxes[1:]:
             self.pairs[0].both(b"CREATE " + box.encode())

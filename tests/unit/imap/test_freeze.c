@@ -145,10 +145,10 @@ static const char *const commands[] = {
     "SEARCH RETURN (UPDATE COUNT) OR %u:* FLAGGED",
     "UID SEARCH RETURN (UPDATE) OR $ (%u:%u UNSEEN)",
     "CANCELUPDATE \"t%u\"",
-    "NOTIFY SET (SELECTED (MessageNew (UID FLAGS) MessageExpunge FlagChange)) (PERSONAL (MessageNew MessageExpunge FlagChange "
-    "MailboxName SubscriptionChange))",
-    "NOTIFY SET STATUS (SELECTED-DELAYED (MessageNew MessageExpunge)) (SUBTREE (new other) (MessageNew MessageExpunge "
-    "MailboxName)) (MAILBOXES Sent (MessageNew MessageExpunge FlagChange))",
+    ("NOTIFY SET (SELECTED (MessageNew (UID FLAGS) MessageExpunge FlagChange)) (PERSONAL (MessageNew MessageExpunge FlagChange "
+     "MailboxName SubscriptionChange))"),
+    ("NOTIFY SET STATUS (SELECTED-DELAYED (MessageNew MessageExpunge)) (SUBTREE (new other) (MessageNew MessageExpunge "
+     "MailboxName)) (MAILBOXES Sent (MessageNew MessageExpunge FlagChange))"),
     "NOTIFY NONE",
     "SUBSCRIBE new",
     "CREATE new",
