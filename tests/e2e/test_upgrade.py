@@ -625,14 +625,21 @@ def test_under_load():
             c.close()
             assert all(t.is_alive() for t in threads), [t.error for t in threads]
         assert log_errors(server) == []
-        for pid in server.pids_of("culver-worker"):
-            os.kill(pid, signal.SIGKILL)
+        kill_workers(server)
         ended = time.monotonic()
         rounds.finish(threads)
         rounds.check(ended, {b.name for b in rounds.ledger.boxes})
         counts = rounds.ledger.counts
         print(f"{ROUNDS} upgrades, acknowledged {counts}")
         assert all(counts.get(c, 0) > 0 for c in ("APPEND", "STORE", "LMTP"))
+
+
+def kill_workers(server):
+    for pid in server.pids_of("culver-worker"):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it went by itself
 
 
 def log_errors(server):
@@ -656,15 +663,10 @@ def test_kill_anybody():
             upgrade.start()
             for _ in range(rng.randrange(1, 3)):
                 time.sleep(rng.random() * 0.12)
-                for pid in server.pids_of("culver-worker"):
-                    try:
-                        os.kill(pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
+                kill_workers(server)
             upgrade.join(60)
             assert not upgrade.is_alive(), "culverctl hangs"
-            for pid in server.pids_of("culver-worker"):  # those that went on end now
-                os.kill(pid, signal.SIGKILL)
+            kill_workers(server)  # those that went on end now
             ended = time.monotonic()
             rounds.finish(threads)
             rounds.check(ended, {rng.choice(rounds.ledger.boxes).name})
