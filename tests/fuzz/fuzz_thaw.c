@@ -19,6 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct set_worker set = {.imap_idle_timeout = 1000,
                                       .pop3_idle_timeout = 1000,
+                                      .pop3_uidl_format = "%v-%u",
+                                      .pop3_hidden_keyword = "$POP3Deleted",
+                                      .pop3_mark_seen = true,
                                       .message_size_max = 300000,
                                       .imap_line_max = 2000,
                                       .imap_literal_max = 3000,
