@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/log/log.h"
 #include "common/text/text.h"
 #include "imap/session.h"
 #include "storage/mailbox_view.h"
-#include "storage/txn.h"
 #include "storage/vfs.h"
+#include "tests/bench/bench.h"
+#include "tests/unit/support/still_host.h"
 
 #define TEXTS 400  /* long messages of one kind */
 #define SHORT 2000 /* different short messages */
@@ -36,31 +36,7 @@ struct bench {
 
 static double now(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static uint64_t wall(void *arg)
-{
-    (void)arg;
-    return (uint64_t)time(NULL) * 1000;
-}
-
-static void must(int err, const char *what)
-{
-    if (err != 0) {
-        fprintf(stderr, "%s: %s\n", what, err_str(err));
-        exit(1);
-    }
-}
-
-static void done(void *arg, int err, const struct txn_result *r)
-{
-    (void)arg;
-    (void)r;
-    must(err, "commit");
+    return bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* --- mail ---------------------------------------------------------------------------------------------------------------------
@@ -178,24 +154,9 @@ static void put_message(struct buf *out, enum kind kind, unsigned n, size_t size
 /* --- the account and its session ----------------------------------------------------------------------------------------------
  */
 
-static uint64_t host_now(const struct session_host *h)
-{
-    (void)h;
-    return 0;
-}
-static void host_wake(struct session_host *h)
-{
-    (void)h;
-}
-static void host_timeout(struct session_host *h, uint64_t ms)
-{
-    (void)h;
-    (void)ms;
-}
-
 static void bench_open(struct bench *b, const char *dir)
 {
-    struct account_params p = {.flag_sync_ms = 1000, .mailboxes_max = 1000, .now_ms = wall};
+    struct account_params p = {.flag_sync_ms = 1000, .mailboxes_max = 1000, .now_ms = bench_wall};
 
     snprintf(b->path, sizeof(b->path), "%s/search", dir);
     must(vfs_posix_open(b->path, &b->vfs), b->path);
@@ -216,9 +177,9 @@ static void bench_open(struct bench *b, const char *dir)
                                     .hostname = "bench",
                                     .user = "bench",
                                     .spool_dir = -1,
-                                    .now_ms = host_now,
-                                    .wake = host_wake,
-                                    .set_timeout = host_timeout};
+                                    .now_ms = still_now,
+                                    .wake = still_wake,
+                                    .set_timeout = still_timeout};
     b->session = imap_session_new(&b->host, b->acc, VIEW("l"), (struct view){NULL, 0});
 }
 
@@ -302,7 +263,7 @@ static struct mailbox *box(struct bench *b, const char *name)
     if (account_find(b->acc, view_str(name)) == NULL) {
         t = txn_begin(b->acc);
         must(txn_create(t, view_str(name), 0), "create");
-        txn_commit(&t, done, NULL);
+        txn_commit(&t, bench_committed, NULL);
         must(account_commit(b->acc), "commit");
     }
     return account_find(b->acc, view_str(name));
@@ -323,7 +284,7 @@ static uint64_t fill(struct bench *b, const char *name, enum kind kind, unsigned
         put_message(&mail, kind, i, size / 2 + rnd() % size);
         src.parts[0] = buf_view(&mail);
         must(txn_append(t, m, &src, &opt), "append");
-        txn_commit(&t, done, NULL);
+        txn_commit(&t, bench_committed, NULL);
         if (i % 50 == 49 || i + 1 == n)
             must(account_commit(b->acc), "commit");
         buf_free(&mail);
@@ -380,7 +341,7 @@ static void bench_large(struct bench *b, unsigned largest)
         struct txn *t = txn_begin(b->acc);
 
         must(txn_copy(t, m, &s, all, false), "copy");
-        txn_commit(&t, done, NULL);
+        txn_commit(&t, bench_committed, NULL);
         if (n / SHORT % 20 == 19 || n + SHORT >= largest)
             must(account_commit(b->acc), "commit");
     }

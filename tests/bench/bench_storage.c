@@ -15,13 +15,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/log/log.h"
 #include "storage/mailbox_view.h"
-#include "storage/txn.h"
 #include "storage/vfs.h"
+#include "tests/bench/bench.h"
 
 #define MESSAGE_SIZE 4096
 #define LOOPS 400
@@ -32,31 +31,7 @@ static char text[MESSAGE_SIZE];
 
 static double now(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static uint64_t wall(void *arg)
-{
-    (void)arg;
-    return (uint64_t)time(NULL) * 1000;
-}
-
-static void must(int err, const char *what)
-{
-    if (err != 0) {
-        fprintf(stderr, "%s: %s\n", what, err_str(err));
-        exit(1);
-    }
-}
-
-static void done(void *arg, int err, const struct txn_result *r)
-{
-    (void)arg;
-    (void)r;
-    must(err, "commit");
+    return bench_seconds(CLOCK_MONOTONIC);
 }
 
 /* --- accounts ------------------------------------------------------------------------------------------------------------- */
@@ -69,7 +44,7 @@ struct bench {
 
 static void bench_open(struct bench *b)
 {
-    struct account_params p = {.vfs = b->vfs, .flag_sync_ms = 1000, .mailboxes_max = 1000, .now_ms = wall};
+    struct account_params p = {.vfs = b->vfs, .flag_sync_ms = 1000, .mailboxes_max = 1000, .now_ms = bench_wall};
 
     must(account_open(&p, &b->acc), "open");
 }
@@ -112,7 +87,7 @@ static struct mailbox *inbox(struct bench *b)
 
 static void commit(struct bench *b, struct txn *t)
 {
-    txn_commit(&t, done, NULL);
+    txn_commit(&t, bench_committed, NULL);
     must(account_commit(b->acc), "commit");
 }
 
@@ -129,7 +104,7 @@ static void append(struct bench *b, unsigned n)
         snprintf(text + 60, 12, "%011u", serial++);
         text[71] = '>';
         must(txn_append(t, inbox(b), &src, &opt), "append");
-        txn_commit(&t, done, NULL);
+        txn_commit(&t, bench_committed, NULL);
     }
     must(account_commit(b->acc), "commit");
 }

@@ -6,34 +6,12 @@
 #include "common/log/log.h"
 #include "pop3/session_int.h"
 #include "storage/vfs_sim.h"
+#include "tests/unit/support/still_host.h"
 
 #define ANSWERS_MAX ((size_t)16 * 1024 * 1024)
 #define INPUT_MAX 8192
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint64_t clock_ms(void *arg)
-{
-    (void)arg;
-    return 1700000000000u;
-}
-
-static uint64_t host_now(const struct session_host *h)
-{
-    (void)h;
-    return 0;
-}
-
-static void host_wake(struct session_host *h)
-{
-    (void)h;
-}
-
-static void host_timeout(struct session_host *h, uint64_t ms)
-{
-    (void)h;
-    (void)ms;
-}
 
 static void fill(struct account *acc)
 {
@@ -88,16 +66,16 @@ static void session(struct view in, bool hide, size_t piece, struct buf *out)
                                    .pop3_delete = hide ? SET_POP3_HIDE : SET_POP3_EXPUNGE,
                                    .pop3_hidden_keyword = "$POP3Deleted",
                                    .pop3_mark_seen = true};
-    struct account_params params = {.now_ms = clock_ms, .mailboxes_max = 100, .vfs = vfs_sim_new(1)};
+    struct account_params params = {.now_ms = still_clock, .mailboxes_max = 100, .vfs = vfs_sim_new(1)};
     struct account *acc;
     struct buf input;
     struct session_host host = {.in = &input,
                                 .out = outq_new(ANSWERS_MAX),
                                 .set = &set,
                                 .user = "u",
-                                .now_ms = host_now,
-                                .wake = host_wake,
-                                .set_timeout = host_timeout};
+                                .now_ms = still_now,
+                                .wake = still_wake,
+                                .set_timeout = still_timeout};
     struct pop3_session *s;
 
     ASSERT(account_open(&params, &acc) == 0);

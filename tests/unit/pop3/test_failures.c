@@ -16,6 +16,7 @@
 #include "pop3/session_int.h"
 #include "storage/txn.h"
 #include "storage/vfs_sim.h"
+#include "tests/unit/support/still_host.h"
 
 struct fixture {
     struct vfs *vfs;
@@ -27,33 +28,10 @@ struct fixture {
     char answer[10000];
 };
 
-static uint64_t clock_ms(void *arg)
-{
-    (void)arg;
-    return 1700000000000u;
-}
-
-static uint64_t host_now(const struct session_host *h)
-{
-    (void)h;
-    return 0;
-}
-
-static void host_wake(struct session_host *h)
-{
-    (void)h;
-}
-
-static void host_timeout(struct session_host *h, uint64_t ms)
-{
-    (void)h;
-    (void)ms;
-}
-
 static int setup(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof(*f));
-    struct account_params params = {.now_ms = clock_ms, .mailboxes_max = 100};
+    struct account_params params = {.now_ms = still_clock, .mailboxes_max = 100};
     struct message_source src = {.parts = {view_str("Subject: a\r\n\r\nx\r\n")}, .fd = -1};
     struct append_options opt = {0};
 
@@ -97,9 +75,9 @@ static const char *session(struct fixture *f, const char *in)
                                     .out = outq_new(10000000),
                                     .set = &f->set,
                                     .user = "u",
-                                    .now_ms = host_now,
-                                    .wake = host_wake,
-                                    .set_timeout = host_timeout};
+                                    .now_ms = still_now,
+                                    .wake = still_wake,
+                                    .set_timeout = still_timeout};
     f->s = pop3_session_new(&f->host, f->acc, view_make(NULL, 0), view_make(NULL, 0));
     buf_put_str(&f->in, in);
     for (unsigned i = 0; i < 1000 && r != SESSION_CLOSE; i++) {

@@ -15,6 +15,7 @@
 #include "storage/txn.h"
 #include "storage/vfs.h"
 #include "tests/unit/support/folder.h"
+#include "tests/unit/support/still_host.h"
 
 struct fixture {
     char folder[64];
@@ -26,29 +27,6 @@ struct fixture {
     struct pop3_session *s;
     char answer[200000];
 };
-
-static uint64_t clock_ms(void *arg)
-{
-    (void)arg;
-    return 1700000000000u;
-}
-
-static uint64_t host_now(const struct session_host *h)
-{
-    (void)h;
-    return 0;
-}
-
-static void host_wake(struct session_host *h)
-{
-    (void)h;
-}
-
-static void host_timeout(struct session_host *h, uint64_t ms)
-{
-    (void)h;
-    (void)ms;
-}
 
 static void append(struct fixture *f, const char *message)
 {
@@ -64,7 +42,7 @@ static void append(struct fixture *f, const char *message)
 static int setup(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof(*f));
-    struct account_params params = {.now_ms = clock_ms, .mailboxes_max = 100};
+    struct account_params params = {.now_ms = still_clock, .mailboxes_max = 100};
 
     snprintf(f->folder, sizeof(f->folder), "/tmp/culver-pop3-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
@@ -98,9 +76,9 @@ static void open_session(struct fixture *f)
                                     .out = outq_new(10000000),
                                     .set = &f->set,
                                     .user = "u",
-                                    .now_ms = host_now,
-                                    .wake = host_wake,
-                                    .set_timeout = host_timeout};
+                                    .now_ms = still_now,
+                                    .wake = still_wake,
+                                    .set_timeout = still_timeout};
     f->s = pop3_session_new(&f->host, f->acc, view_make(NULL, 0), view_make(NULL, 0));
 }
 
