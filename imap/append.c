@@ -92,8 +92,8 @@ static void add_url(struct imap_parse *p, struct imap_job *job, struct view text
         a->bad_url = text;
 }
 
-/* cat-part *(SP cat-part) ")" up to the end or a literal's header. */
-static void parse_parts(struct imap_parse *p, struct imap_job *job)
+/* cat-part *(SP cat-part) ")" up to the end, or up to a literal's header: true. */
+static bool parse_parts(struct imap_parse *p, struct imap_job *job)
 {
     struct append_args *a = job->args;
 
@@ -101,25 +101,26 @@ static void parse_parts(struct imap_parse *p, struct imap_job *job)
         if (imap_parse_try_word(p, "URL ")) {
             a->url_literal = imap_parse_peek(p) == '{';
             if (a->url_literal)
-                return;
+                return true;
             add_url(p, job, imap_parse_astring(p));
         } else if (imap_parse_try_word(p, "TEXT ")) {
             a->literal8 = imap_parse_try(p, '~');
             if (imap_parse_peek(p) != '{')
                 imap_parse_fail(p, "Missing message literal");
-            return;
+            return true;
         } else
             imap_parse_fail(p, "Expected TEXT or URL");
         if (imap_parse_try(p, ')')) {
             a->catenating = false;
-            return;
+            return false;
         }
         imap_parse_space(p);
     }
+    return false;
 }
 
-/* append-message up to its end or the header of a literal. */
-static void parse_message(struct imap_parse *p, struct imap_job *job)
+/* append-message up to its end, or up to the header of a literal: true. */
+static bool parse_message(struct imap_parse *p, struct imap_job *job)
 {
     struct append_args *a = job->args;
     struct append_message *m = add_message(job, a);
@@ -127,7 +128,7 @@ static void parse_message(struct imap_parse *p, struct imap_job *job)
 
     if (m == NULL) {
         imap_parse_fail(p, "Too many messages");
-        return;
+        return false;
     }
     m->first_part = a->nparts;
     imap_parse_space(p);
@@ -146,19 +147,20 @@ static void parse_message(struct imap_parse *p, struct imap_job *job)
     a->last = 0;
     if (!imap_capability_disabled(job->s, "CATENATE") && imap_parse_try_word(p, "CATENATE (")) {
         m->catenate = a->catenating = true;
-        parse_parts(p, job);
-        return;
+        return parse_parts(p, job);
     }
     a->utf8 = (job->s->enabled & IMAP_ENABLED_UTF8) != 0 && imap_parse_try_word(p, "UTF8 (");
     a->literal8 = imap_parse_try(p, '~');
     if (imap_parse_peek(p) != '{' || (a->utf8 && !a->literal8))
         imap_parse_fail(p, "Missing message literal");
+    return true;
 }
 
 /* Goes on behind a literal, or behind the mailbox: true when the header of a literal is next. */
 static bool parse_more(struct imap_parse *p, struct imap_job *job)
 {
     struct append_args *a = job->args;
+    bool literal = false;
 
     if (a->utf8)
         imap_parse_expect(p, ')', "Missing closing parenthesis");
@@ -168,17 +170,17 @@ static bool parse_more(struct imap_parse *p, struct imap_job *job)
             a->catenating = false;
         else {
             imap_parse_space(p);
-            parse_parts(p, job);
+            literal = parse_parts(p, job);
         }
     } else if (a->n == 0)
-        parse_message(p, job);
-    while (imap_parse_ok(p) && cursor_left(&p->c) > 0 && imap_parse_peek(p) != '{') {
+        literal = parse_message(p, job);
+    while (!literal && imap_parse_ok(p) && cursor_left(&p->c) > 0) {
         if (job->cmd == &imap_cmd_replace)
             imap_parse_fail(p, "Only one message can take the place of another");
         else
-            parse_message(p, job);
+            literal = parse_message(p, job);
     }
-    return imap_parse_ok(p) && imap_parse_peek(p) == '{';
+    return literal && imap_parse_ok(p);
 }
 
 void imap_append_parse(struct imap_parse *p, struct imap_job *job)

@@ -657,7 +657,12 @@ APPEND = [
         S: BAD .*
         C: APPEND INBOX (\Seen {msg m1}
         S: BAD .*
-        C: NOOP
+        C: APPEND INBOX {lit one}{lit two}
+        S: BAD .*
+        C: APPEND INBOX {sync one}{lit two} {lit three}
+        S: BAD .*
+        C: STATUS INBOX (MESSAGES)
+        S: * STATUS "?INBOX"? \(MESSAGES 0\)
         S: OK .*
     """),
     case("RFC 3501 6.3.11", "APPEND to the selected mailbox is told before its answer", r"""

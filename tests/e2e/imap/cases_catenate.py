@@ -284,6 +284,8 @@ REPLACE = [
         S: BAD .*
         C: REPLACE 1 INBOX {lit Subject: x\r\n\r\n} {lit Subject: y\r\n\r\n}
         S: BAD .*
+        C: REPLACE 1 INBOX {lit Subject: x\r\n\r\n}{lit Subject: y\r\n\r\n}
+        S: BAD .*
         C: UID REPLACE INBOX {lit Subject: x\r\n\r\n}
         S: BAD .*
         C: REPLACE * INBOX {lit Subject: x\r\n\r\n}

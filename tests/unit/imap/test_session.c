@@ -368,6 +368,12 @@ static void test_multiappend_pipelined(void **state)
     client_send(&c, "s SELECT INBOX\r\n");
     client_received(&c);
     EXPECT(&c, "k FETCH 2 BODY[]", "* 2 FETCH (BODY[] {8}\r\nB\r\n\r\ny\r\n)\r\nk OK FETCH completed\r\n");
+    /* A literal behind a literal: no message of its own (RFC 3502 4, RFC 4469 5, RFC 6855 4). */
+    EXPECT(&c, "l APPEND INBOX {3+}\r\nabc{3+}\r\nxyz", "l BAD Missing argument\r\n");
+    EXPECT(&c, "m APPEND INBOX CATENATE (TEXT {3+}\r\nabc){3+}\r\nxyz", "m BAD Missing argument\r\n");
+    EXPECT(&c, "n APPEND INBOX CATENATE (TEXT {3+}\r\nabc{3+}\r\nxyz)", "n BAD Missing argument\r\n");
+    EXPECT(&c, "o REPLACE 2 INBOX {3+}\r\nabc{3+}\r\nxyz", "o BAD Only one message can take the place of another\r\n");
+    EXPECT(&c, "p NOOP", "p OK NOOP completed\r\n");
     client_close(&c);
 }
 
