@@ -10,13 +10,16 @@
 #include "auth/conn.h"
 #include "auth/factor.h"
 #include "auth/mech.h"
-#include "auth/passdb_scram.h"
+#include "auth/passdb.h"
 #include "auth/userdb.h"
 #include "common/base/mem.h"
 #include "common/log/log.h"
 
 /* Postfix gives up after 10 s, and calls it a temporary failure: what waits before a check and after it stays below. */
 #define SMTP_WAIT_MS 4000
+
+/* SCRAM's first answer goes out at a multiple of this after the question: more than a database that is near takes. */
+#define KEYS_SHOWN_MS 25
 
 struct attempt {
     struct mech_exchange x;
@@ -35,6 +38,7 @@ struct attempt {
     struct gate_place place; /* among the attempts of its address that are being looked at */
     uint64_t give_up;        /* where it waits for one */
     bool keyed;              /* it has keys, and a proof is to come */
+    bool keys_wait;          /* they are there, and not shown yet */
     bool admitted;           /* the client's next message needs no turn */
     bool proof_waits;        /* proof, the client's message, is looked at when its turn has come */
     struct buf proof;
@@ -434,24 +438,27 @@ static bool attempt_acts_as_self(const struct attempt *a, const struct set_auth 
 
 static void attempt_step(struct auth_conn *c, bool has_data, struct view data);
 
-/* Whatever is wrong with the claim, the exchange goes on to its end, and fails there. */
-static void attempt_keys(struct auth_conn *c)
+/* The keys are shown at one of few times after they were asked for: how long the databases took to find a user, or nobody, is not
+ * to be seen. */
+static void attempt_show_keys(struct auth_conn *c)
 {
     struct attempt *a = c->attempt;
-    const struct auth_dbs *dbs = &c->server->dbs;
-    a->keyed = true;
-    auth_conn_enter(c, CONN_CHECKING);
-    switch (passdb_scram_keys(dbs, &a->prover, a->master, &c->peer, c->id, &a->x, &a->reason)) {
-    case PASSDB_DISABLED:
-        a->disabled = true;
-        break;
-    case PASSDB_MATCH:
-    case PASSDB_WRONG:
-    case PASSDB_UNKNOWN:
-        break;
-    case PASSDB_PENDING:
-    case PASSDB_TEMPORARY:
-        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", a->reason);
+    uint64_t took = loop_now(c->server->loop) - a->started;
+    gate_leave(c->server->gate, &a->place);
+    a->keys_wait = true;
+    auth_conn_enter(c, CONN_HOLDING);
+    timer_arm(c->timer, KEYS_SHOWN_MS - took % KEYS_SHOWN_MS);
+}
+
+/* Whatever is wrong with the claim, the exchange goes on to its end, and fails there. */
+static void on_keys(void *arg, enum passdb_result result, const char *reason)
+{
+    struct auth_conn *c = arg;
+    struct attempt *a = c->attempt;
+    a->reason = result == PASSDB_MATCH || result == PASSDB_DISABLED ? "wrong password" : reason;
+    a->disabled = result == PASSDB_DISABLED;
+    if (result == PASSDB_TEMPORARY) {
+        attempt_fail(c, AUTH_FAIL_TEMPORARY, "", reason);
         return;
     }
     /* SCRAM has no place for a code. */
@@ -464,11 +471,20 @@ static void attempt_keys(struct auth_conn *c)
         a->x.keys_false = true;
         a->reason = "second factor needed";
     }
-    if (!a->x.keys_false && !attempt_acts_as_self(a, dbs->set)) {
+    if (!a->x.keys_false && !attempt_acts_as_self(a, c->server->dbs.set)) {
         a->x.keys_false = true;
         a->reason = "not allowed to act as another user";
     }
-    attempt_step(c, false, view_make(NULL, 0));
+    attempt_show_keys(c);
+}
+
+static void attempt_keys(struct auth_conn *c)
+{
+    struct attempt *a = c->attempt;
+    a->keyed = true;
+    a->started = loop_now(c->server->loop);
+    auth_conn_enter(c, CONN_CHECKING);
+    verify_keys_start(&a->verify, &c->server->dbs, &a->prover, a->master, &a->x, &c->peer, c->id, on_keys, c);
 }
 
 /* What is told to the client is the mechanism's; the answer to the client's reply waits as after every failure. */
@@ -794,10 +810,18 @@ int attempt_on_cancel(struct auth_conn *c)
     return 0;
 }
 
+static void attempt_keys_shown(struct auth_conn *c)
+{
+    c->attempt->keys_wait = false;
+    attempt_step(c, false, view_make(NULL, 0));
+}
+
 void attempt_on_timer(struct auth_conn *c)
 {
     if (c->state == CONN_WAITING)
         attempt_waited(c);
+    else if (c->state == CONN_HOLDING && c->attempt->keys_wait)
+        attempt_keys_shown(c);
     else if (c->state == CONN_HOLDING && c->attempt->passed)
         attempt_pass(c, &c->attempt->lookup.user);
     else if (c->state == CONN_HOLDING)

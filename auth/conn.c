@@ -24,7 +24,7 @@ void auth_conn_enter(struct auth_conn *c, enum conn_state state)
             TO(CONN_CHALLENGED) | TO(CONN_WAITING) | TO(CONN_CHECKING) | TO(CONN_HOLDING) | TO(CONN_IDLE) | TO(CONN_DONE),
         [CONN_WAITING] = TO(CONN_CHECKING) | TO(CONN_IDLE) | TO(CONN_DONE),
         [CONN_CHECKING] = TO(CONN_CHALLENGED) | TO(CONN_HOLDING) | TO(CONN_IDLE) | TO(CONN_DONE),
-        [CONN_HOLDING] = TO(CONN_IDLE) | TO(CONN_DONE),
+        [CONN_HOLDING] = TO(CONN_CHALLENGED) | TO(CONN_IDLE) | TO(CONN_DONE),
         [CONN_DONE] = 0,
     };
 #undef TO

@@ -12,7 +12,7 @@ enum conn_state {
     CONN_CHALLENGED, /* the client has to answer */
     CONN_WAITING,    /* its turn among the attempts of its address has not come, or no place is free among them */
     CONN_CHECKING,   /* databases are asked; what they say may be the next challenge */
-    CONN_HOLDING,    /* failed, or passed too early; the answer waits */
+    CONN_HOLDING,    /* failed, or passed too early, or keys are to be shown; the answer waits */
     CONN_DONE        /* passed, or failed too often */
 };
 

@@ -2,6 +2,7 @@
 
 #include "common/base/cursor.h"
 #include "common/base/mem.h"
+#include "common/secret/password.h"
 
 enum field {
     F_PASSWORD,
@@ -68,12 +69,26 @@ static bool number(struct view v, bool *has, uint64_t *out)
     return *has;
 }
 
+/* The same password may be there in several forms, as hash and as keys; one that locks the user counts, wherever it stands. */
+static const char *password_take(struct view value, struct passwd_line *l)
+{
+    if (l->password.ptr == NULL || password_locked(value)) {
+        l->password = value;
+        return NULL;
+    }
+    if (password_locked(l->password))
+        return NULL;
+    if (l->nforms == PASSWD_FORMS_MAX)
+        return "it has too many passwords";
+    l->forms[l->nforms++] = value;
+    return NULL;
+}
+
 static const char *field_take(enum field field, struct view value, struct passwd_line *l)
 {
     switch (field) {
     case F_PASSWORD:
-        l->password = value;
-        return NULL;
+        return password_take(value, l);
     case F_USER:
         l->user = value;
         return NULL;
@@ -123,7 +138,7 @@ int db_record_parse(struct view record, struct passwd_line *out, const char **wh
     *why_out = NULL;
     while (*why_out == NULL && db_field_next(&c, &name, &value)) {
         enum field field = field_find(name);
-        if ((seen & (1u << field)) == 0)
+        if (field == F_PASSWORD || (seen & (1u << field)) == 0)
             *why_out = field_take(field, value, &l);
         seen |= 1u << field;
     }

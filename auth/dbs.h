@@ -11,10 +11,22 @@
 struct passdb_driver;
 struct userdb_driver;
 
+/* How SCRAM keys look from outside: a few kinds that users of a server's were seen with. */
+#define PASSDB_LOOKS_MAX 4
+struct passdb_look {
+    uint32_t rounds;
+    size_t salt_len;
+};
+struct passdb_looks {
+    struct passdb_look at[PASSDB_LOOKS_MAX];
+    unsigned n;
+};
+
 /* A stored hash, whoever's: checked for users who have none, so that they take as long. */
 struct passdb_sample {
     uint8_t hash[1024];
-    size_t len; /* 0: none was seen yet */
+    size_t len;                   /* 0: none was seen yet */
+    struct passdb_looks looks[2]; /* by enum scram_hash */
 };
 
 struct passdb {

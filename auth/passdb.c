@@ -1,6 +1,7 @@
 /* The chain of password databases: a small state machine over v->index that runs on wherever an answer comes from. */
 #include "auth/passdb.h"
 
+#include "auth/passdb_scram.h"
 #include "common/log/log.h"
 
 static void verify_end(struct verify *v, enum passdb_result result)
@@ -13,6 +14,8 @@ static void verify_end(struct verify *v, enum passdb_result result)
         v->reason = "log-in not allowed for this user";
         result = PASSDB_DISABLED;
     }
+    if (v->x != NULL && (result == PASSDB_WRONG || result == PASSDB_UNKNOWN))
+        passdb_scram_feign(v);
     done(v->arg, result, v->reason != NULL ? v->reason : "wrong password");
 }
 
@@ -44,6 +47,10 @@ static void verify_pretend(struct verify *v, const char *reason)
     v->discard = true;
     v->disabled = false;
     v->reason = reason;
+    if (v->x != NULL) { /* made-up keys cost what real ones do */
+        verify_end(v, PASSDB_WRONG);
+        return;
+    }
     for (v->index = 0; v->index < v->dbs->set->npassdbs; v->index++) {
         const struct passdb *db = &v->dbs->passdbs[v->index];
         if (db->driver->pretend == NULL || !passdb_asked(db, v->master, &v->peer))
@@ -112,6 +119,31 @@ static bool verify_act(struct verify *v, int action, enum passdb_result *result)
     return false;
 }
 
+/*
+ * A database that knows the user, when keys are looked for: the proof is still to come, and there will be one, of one record. It
+ * is that of the first database with keys whose right password counts (return-ok, continue-ok): what is decided here is what a
+ * right proof will mean. Whether the password is right for any other record remains unknown, so that both answers must do.
+ */
+static bool verify_weigh_keys(struct verify *v, enum passdb_result *result)
+{
+    const struct set_passdb *set = v->dbs->passdbs[v->index].set;
+    bool counts = set->result_success == SET_PASSDB_RETURN_OK || set->result_success == SET_PASSDB_CONTINUE_OK;
+    if (*result == PASSDB_MATCH && !v->keyed && counts) {
+        v->keyed = true;
+        return !v->disabled && verify_act(v, set->result_success, result);
+    }
+    if (*result == PASSDB_MATCH)
+        v->reason = "SCRAM proves the password of one database only";
+    v->disabled = false;
+    *result = PASSDB_WRONG;
+    if (set->result_success == SET_PASSDB_RETURN_FAIL)
+        return false;
+    bool on = verify_act(v, set->result_failure, result);
+    if (set->result_success == SET_PASSDB_CONTINUE_FAIL)
+        v->good = false;
+    return on;
+}
+
 /* Whether the next database is to be asked after *result of the one at v->index. What a refusal was made to cost (discard) is no
  * result; who may not log in (disabled) may not by another database's word either. */
 static bool verify_passes_on(struct verify *v, enum passdb_result *result)
@@ -120,7 +152,9 @@ static bool verify_passes_on(struct verify *v, enum passdb_result *result)
     bool on = *result == PASSDB_UNKNOWN;
     if (v->discard)
         return false;
-    if (*result == PASSDB_MATCH && !v->disabled)
+    if (v->x != NULL && (*result == PASSDB_MATCH || *result == PASSDB_WRONG))
+        on = verify_weigh_keys(v, result);
+    else if (*result == PASSDB_MATCH && !v->disabled)
         on = verify_act(v, set->result_success, result);
     else if (*result == PASSDB_WRONG)
         on = verify_act(v, set->result_failure, result);
@@ -135,6 +169,13 @@ static bool verify_passes_on(struct verify *v, enum passdb_result *result)
     return true;
 }
 
+static enum passdb_result verify_ask_one(struct verify *v, const struct passdb *db)
+{
+    if (v->x != NULL)
+        return db->driver->keys(v, db);
+    return v->account ? db->driver->account(v, db) : db->driver->check(v, db);
+}
+
 /* Asks the databases from v->index on. */
 static void verify_ask(struct verify *v)
 {
@@ -142,7 +183,7 @@ static void verify_ask(struct verify *v)
         const struct passdb *db = &v->dbs->passdbs[v->index];
         if (!passdb_asked(db, v->master, &v->peer))
             continue;
-        enum passdb_result result = v->account ? db->driver->account(v, db) : db->driver->check(v, db);
+        enum passdb_result result = verify_ask_one(v, db);
         if (result == PASSDB_PENDING)
             return;
         if (!verify_passes_on(v, &result)) {
@@ -233,6 +274,14 @@ void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct aut
 {
     *v = (struct verify){
         .dbs = dbs, .name = name, .master = master, .password = password, .peer = *peer, .sid = sid, .done = done, .arg = arg};
+    verify_begin(v);
+}
+
+void verify_keys_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, bool master,
+                       struct mech_exchange *x, const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg)
+{
+    *v = (struct verify){.dbs = dbs, .name = name, .master = master, .x = x, .peer = *peer, .sid = sid, .done = done, .arg = arg};
+    x->keys = (struct scram_keys){.hash = x->mech->hash};
     verify_begin(v);
 }
 

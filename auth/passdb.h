@@ -4,11 +4,14 @@
  * and result_internalfail say otherwise). Databases that deny come before all others; those of master users are asked for master
  * users, and nothing else is. Where no database knows the user, a check is made against somebody else's hash and thrown away, so
  * that an unknown user costs what a known one costs.
+ *
+ * Looking for a user's SCRAM keys goes the same way (passdb_scram.c).
  */
 #ifndef CULVER_AUTH_PASSDB_H
 #define CULVER_AUTH_PASSDB_H
 
 #include "auth/dbs.h"
+#include "auth/mech.h"
 #include "auth/name.h"
 
 enum passdb_result {
@@ -30,14 +33,16 @@ struct verify { /* owned by the caller; set up by verify_start, which never read
     struct view password;         /* borrowed until the end */
     struct net_addr peer;
     uint64_t sid;
-    size_t index;  /* the passdb that is being asked */
-    bool master;   /* the databases of master users are asked, and no others */
-    bool account;  /* not the password, only whether the account may be used */
-    bool discard;  /* whatever comes out, the answer is no */
-    bool disabled; /* a match means PASSDB_DISABLED */
-    bool good;     /* the result so far, where no database has the last word */
-    bool wrong;    /* the same: one said no */
-    bool failed;   /* one could not say */
+    size_t index;            /* the passdb that is being asked */
+    bool master;             /* the databases of master users are asked, and no others */
+    bool account;            /* not the password, only whether the account may be used */
+    bool discard;            /* whatever comes out, the answer is no */
+    bool disabled;           /* a match means PASSDB_DISABLED */
+    bool good;               /* the result so far, where no database has the last word */
+    bool wrong;              /* the same: one said no */
+    bool failed;             /* one could not say */
+    struct mech_exchange *x; /* not the password is checked: keys for this exchange are looked for; borrowed. NULL otherwise */
+    bool keyed;              /* x->keys are a user's */
     const char *reason;
     struct auth_request *request;
     struct db_question *question;
@@ -56,6 +61,9 @@ struct passdb_driver {
     enum passdb_result (*told)(struct verify *v, const struct passdb *db, const struct msg_helper_db *answer);
     /* As check, with v->account: may the account be used? PASSDB_MATCH: yes. */
     enum passdb_result (*account)(struct verify *v, const struct passdb *db);
+    /* As check, with v->x: PASSDB_MATCH: its keys are there, or v->keyed they were before; PASSDB_WRONG: they are not to be had
+     * of this user. */
+    enum passdb_result (*keys)(struct verify *v, const struct passdb *db);
     /* A check of equal cost for a user that nobody knows; results are thrown away. NULL: none is needed. */
     enum passdb_result (*pretend)(struct verify *v, const struct passdb *db);
 };
@@ -72,6 +80,11 @@ void verify_start(struct verify *v, const struct auth_dbs *dbs, const struct aut
  * against it. */
 void verify_account_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, const struct net_addr *peer,
                           uint64_t sid, verify_done_fn *done, void *arg);
+/* Fills x->keys (and x->plain), of x->mech->hash, for the user. master: as in verify_start. name empty: no user can have the name
+ * x->authcid. PASSDB_MATCH: real keys. PASSDB_DISABLED: real keys of somebody who may not log in. PASSDB_WRONG, PASSDB_UNKNOWN:
+ * made-up keys, the same ones each time the same name comes, and x->keys_false is set. PASSDB_TEMPORARY: no keys. */
+void verify_keys_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, bool master,
+                       struct mech_exchange *x, const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg);
 /* Accepts a struct verify that is zeroed or done. */
 void verify_cancel(struct verify *v);
 
@@ -81,6 +94,8 @@ enum passdb_result verify_request(struct verify *v, enum ipc_kind kind, struct b
 enum passdb_result verify_ask_db(struct verify *v, enum ask_db what, struct view password);
 /* For the drivers: the password against the record of the user; what may limit it (networks, locks, nologin) is heeded. */
 enum passdb_result passdb_check_line(struct verify *v, const struct passdb *db, const struct passwd_line *line);
+/* Which of the forms a password is checked against: the first that can be. */
+struct view passdb_line_hash(const struct auth_dbs *dbs, const struct passdb *db, const struct passwd_line *line);
 enum passdb_result passdb_hash_check(struct verify *v, const struct passdb *db, struct view hash);
 enum passdb_result passdb_hash_answered(struct verify *v, const struct passdb *db, const struct msg_helper_result *answer);
 /* Keeps this hash for users who have none, unless it is one that nothing matches. */

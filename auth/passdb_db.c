@@ -5,6 +5,7 @@
  */
 #include "auth/db_record.h"
 #include "auth/passdb.h"
+#include "auth/passdb_scram.h"
 #include "common/log/log.h"
 #include "common/secret/password.h"
 
@@ -33,8 +34,10 @@ static enum passdb_result record_check(struct verify *v, const struct passdb *db
         v->reason = "record cannot be used";
         return PASSDB_TEMPORARY;
     }
+    if (v->x != NULL)
+        return passdb_scram_line(v, db, &line);
     if (!db->set->bind) {
-        sample_remember(db->sample, line.password);
+        sample_remember(db->sample, passdb_line_hash(v->dbs, db, &line));
         return passdb_check_line(v, db, &line);
     }
     v->disabled = line.nologin;
@@ -81,6 +84,7 @@ const struct passdb_driver passdb_db_driver = {
     .name = "database",
     .check = db_check,
     .account = db_account,
+    .keys = db_account,
     .answered = passdb_hash_answered,
     .told = db_told,
     .pretend = db_pretend,

@@ -3,6 +3,7 @@
  * log-in from this network not allowed) are checked against another line's hash and refused: they take as long as everybody's.
  */
 #include "auth/passdb.h"
+#include "auth/passdb_scram.h"
 #include "common/log/log.h"
 #include "common/secret/password.h"
 
@@ -63,6 +64,19 @@ int passdb_file_find(const struct auth_dbs *dbs, struct passwd_file *file, const
     return err;
 }
 
+struct view passdb_line_hash(const struct auth_dbs *dbs, const struct passdb *db, const struct passwd_line *line)
+{
+    struct view scheme = view_str(db->set->scheme);
+    bool weak = dbs->set->auth_allow_weak_schemes, slow;
+    if (password_cost(line->password, scheme, weak, &slow) == 0)
+        return line->password;
+    for (unsigned i = 0; i < line->nforms; i++) {
+        if (password_cost(line->forms[i], scheme, weak, &slow) == 0)
+            return line->forms[i];
+    }
+    return line->password;
+}
+
 enum passdb_result passdb_check_line(struct verify *v, const struct passdb *db, const struct passwd_line *line)
 {
     if (line->has_allow_nets && !passwd_nets_match(line->allow_nets, &v->peer))
@@ -70,7 +84,7 @@ enum passdb_result passdb_check_line(struct verify *v, const struct passdb *db, 
     if (password_locked(line->password))
         return line_refuse(v, db, "no password or locked");
     v->disabled = line->nologin;
-    return v->account ? PASSDB_MATCH : passdb_hash_check(v, db, line->password);
+    return v->account ? PASSDB_MATCH : passdb_hash_check(v, db, passdb_line_hash(v->dbs, db, line));
 }
 
 static enum passdb_result file_check(struct verify *v, const struct passdb *db)
@@ -83,7 +97,7 @@ static enum passdb_result file_check(struct verify *v, const struct passdb *db)
         v->reason = "passwd-file cannot be read";
         return PASSDB_TEMPORARY;
     }
-    return passdb_check_line(v, db, &line);
+    return v->x != NULL ? passdb_scram_line(v, db, &line) : passdb_check_line(v, db, &line);
 }
 
 enum passdb_result passdb_hash_answered(struct verify *v, const struct passdb *db, const struct msg_helper_result *answer)
@@ -123,6 +137,7 @@ const struct passdb_driver passdb_file_driver = {
     .name = "passwd-file",
     .check = file_check,
     .account = file_check,
+    .keys = file_check,
     .answered = passdb_hash_answered,
     .pretend = file_pretend,
 };

@@ -34,6 +34,14 @@ static enum passdb_result pam_account(struct verify *v, const struct passdb *db)
     return pam_ask(v, db, true);
 }
 
+/* Nobody can ask PAM without a password, and what stands behind it must not overrule it, unless its no is not the last word. */
+static enum passdb_result pam_keys(struct verify *v, const struct passdb *db)
+{
+    (void)db;
+    v->reason = "unknown to the databases before PAM";
+    return PASSDB_WRONG;
+}
+
 /* A module may have turned the user into another one. Only spelling may change: who logs in was decided before PAM was asked. */
 static bool same_user(struct verify *v, struct view name)
 {
@@ -68,5 +76,6 @@ const struct passdb_driver passdb_pam_driver = {
     .name = "pam",
     .check = pam_check,
     .account = pam_account,
+    .keys = pam_keys,
     .answered = pam_answered,
 };

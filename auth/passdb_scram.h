@@ -1,20 +1,16 @@
 /*
- * Keys for SCRAM from the password databases. Only passwd-files have what it takes: SCRAM keys, or the password itself. Asked in
- * their order up to the first that knows the user; a PAM database ends the search, because nobody can ask it without a password
- * and what stands behind it must not overrule it.
+ * What the password databases have for SCRAM: keys, or the password itself. They are looked for by verify_keys_start (passdb.h),
+ * database by database; here is what becomes of a user's record, and of a user who has none that serves.
  */
 #ifndef CULVER_AUTH_PASSDB_SCRAM_H
 #define CULVER_AUTH_PASSDB_SCRAM_H
 
-#include "auth/mech.h"
 #include "auth/passdb.h"
 
-/* Fills x->keys (and x->plain) for the user; name empty: no user can have the name x->authcid. master: as in struct verify.
- * PASSDB_MATCH: real keys.
- * PASSDB_DISABLED: real keys of somebody who may not log in. PASSDB_WRONG, PASSDB_UNKNOWN: made-up keys, the same ones each time
- * the same name comes, x->keys_false set, *reason_out for the log. PASSDB_TEMPORARY: no keys; logged. */
-MUST_CHECK enum passdb_result passdb_scram_keys(const struct auth_dbs *dbs, const struct auth_name *name, bool master,
-                                                const struct net_addr *peer, uint64_t sid, struct mech_exchange *x,
-                                                const char **reason_out);
+/* The keys of this record, which db has for v->name. PASSDB_MATCH: in v->x, unless v->keyed; v->disabled: the user may not log
+ * in. PASSDB_WRONG: none that the mechanism or the client may use, v->reason says why. */
+enum passdb_result passdb_scram_line(struct verify *v, const struct passdb *db, const struct passwd_line *line);
+/* Made-up keys for v->x. */
+void passdb_scram_feign(struct verify *v);
 
 #endif

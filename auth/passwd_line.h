@@ -11,6 +11,8 @@
 #include "common/ipc/proto.h"
 
 #define PASSWD_LINE_MAX 4096
+/* Forms of one password besides the first. */
+#define PASSWD_FORMS_MAX 7
 
 struct passwd_id {
     bool given;
@@ -21,7 +23,9 @@ struct passwd_id {
 
 struct passwd_line { /* views into the line */
     struct view user;
-    struct view password; /* as stored; may be empty */
+    struct view password;                /* as stored; may be empty */
+    struct view forms[PASSWD_FORMS_MAX]; /* further stored forms of the same password: databases only */
+    unsigned nforms;
     struct passwd_id uid, gid;
     struct view home; /* empty or absolute */
     struct view mail; /* userdb_mail; may be empty */

@@ -132,15 +132,18 @@ static enum helper_result fail(struct db_link *l, LDAP *ld, const char *what, in
 
 /* --- searching ----------------------------------------------------------------------------------------------------------- */
 
-/* The attribute's first value, as the field that the configuration calls it. */
+/* The attribute's first value, as the field that the configuration calls it; of a password every form that there is (RFC 4519
+ * section 2.41: userPassword has any number of values). */
 static void put_attribute(LDAP *ld, LDAPMessage *entry, const char *item, struct buf *record)
 {
     struct view pair = view_str(item);
     size_t eq = view_find(pair, '=');
     char *name = view_dup(view_sub(pair, 0, eq));
     struct berval **values = ldap_get_values_len(ld, entry, name);
-    if (values != NULL && values[0] != NULL)
-        db_field_put(record, view_sub(pair, eq + 1, pair.len), view_make(values[0]->bv_val, values[0]->bv_len));
+    struct view field = view_sub(pair, eq + 1, pair.len);
+    bool all = view_eq_nocase(field, VIEW("password"));
+    for (size_t i = 0; values != NULL && values[i] != NULL && (i == 0 || all); i++)
+        db_field_put(record, field, view_make(values[i]->bv_val, values[i]->bv_len));
     ldap_value_free_len(values);
     free(name);
 }

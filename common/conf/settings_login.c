@@ -21,7 +21,7 @@ static const struct conf_setting settings[] = {
     {"auth_mechanisms", CONF_LIST, AT(auth_mechanisms), 1, 16, "plain login", mechanism_words,
      "SASL mechanisms on offer: plain, login, scram-sha-256, scram-sha-1, oauthbearer, xoauth2. With TLS a scram mechanism is "
      "offered with channel "
-     "binding (-PLUS) too. scram needs SCRAM keys or plain passwords in a passwd-file; the last two need oauth2_jwks."},
+     "binding (-PLUS) too. scram needs SCRAM keys or plain passwords in the passdbs; the last two need oauth2_jwks."},
     {"login_timeout", CONF_TIME, AT(login_timeout), 1000, 600000, "60s", NULL, "Time that a client has to log in, all in all."},
     {"tls_handshake_timeout", CONF_TIME, AT(tls_handshake_timeout), 1000, 120000, "10s", NULL,
      "Time that a TLS handshake may take."},

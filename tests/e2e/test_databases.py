@@ -12,6 +12,8 @@ import pytest
 
 from dbservers import Postgres, Slapd
 from harness import ROOT, ROOTLESS_UID, Raw, Server, make_certificate, wait_for
+from scram import Scram
+from test_scram import hashed, imap as scram_imap, pop3 as scram_pop3
 
 # What may go wrong when text becomes part of a query, a filter or a name.
 HOSTILE = ["' OR '1'='1", "alice'--", "alice' UNION SELECT '{PLAIN}x'--", '"; DROP TABLE users; --', "*", "a*", "(uid=*)", "alice)(uid=*",
@@ -398,6 +400,140 @@ def test_ldap_dies_and_stops(slapd, bind_server):
         slapd.proc.send_signal(signal.SIGCONT)
         wait_for(lambda: good(server, "alice", "pw-alice"), 20, "recovery")
         assert wrong(server, "alice", "wrong")
+
+
+# --- SCRAM -----------------------------------------------------------------------------------------------------------------
+
+KEY_TABLE = "CREATE TABLE keyed (name text primary key, password text, scram256 text, scram1 text, nologin boolean)"
+KEY_QUERY = "SELECT password, scram256 AS password, scram1 AS password, nologin FROM keyed WHERE name = :name"
+KEY_USERS = ("ada", "ben", "cyd", "dan")
+
+
+def key_values(server):
+    """ada: three forms of her password; ben: keys only; cyd: nothing for SCRAM; dan: keys, and may not log in."""
+    k256 = {u: hashed(server, f"pw-{u}", "SCRAM-SHA-256") for u in KEY_USERS}
+    k1, sha = hashed(server, "pw-ada", "SCRAM-SHA-1"), {u: hashed(server, f"pw-{u}", "SHA512-CRYPT") for u in KEY_USERS}
+    return {"ada": (sha["ada"], k256["ada"], k1, None), "ben": (k256["ben"], None, None, None), "cyd": (sha["cyd"], None, None, None),
+            "dan": (k256["dan"], None, None, "1")}
+
+
+def fill_keys(run, server):
+    run(KEY_TABLE)
+    for user, values in key_values(server).items():
+        run("INSERT INTO keyed VALUES ({})".format(", ".join("NULL" if v is None else f"'{v}'" for v in (user, *values))))
+
+
+def key_sections(database):
+    return sections(database, passdb=f"query = {KEY_QUERY}", static=True)
+
+
+def scram(server, user, password, mechanism="SCRAM-SHA-256"):
+    with Raw(server.ports["imap"]) as c:
+        c.line()
+        s = Scram(mechanism, user, password)
+        return scram_imap(c, mechanism, s, True), s
+
+
+def scram_rows(server):
+    """As for users of a passwd-file, RFC 5802 section 5 and RFC 7677."""
+    no = b"t NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"
+    rows = [("ada", "pw-ada", "SCRAM-SHA-256", b"t OK"), ("ada", "pw-ada", "SCRAM-SHA-1", b"t OK"), ("ben", "pw-ben", "SCRAM-SHA-256", b"t OK"),
+            ("ben", "pw-ben", "SCRAM-SHA-1", no), ("cyd", "pw-cyd", "SCRAM-SHA-256", no), ("dan", "pw-dan", "SCRAM-SHA-256", b"t NO [EXPIRED]"),
+            ("dan", "x", "SCRAM-SHA-256", no), ("ada", "pw-Ada", "SCRAM-SHA-256", no), ("nobody", "x", "SCRAM-SHA-256", no)]
+    rounds = 0
+    for user, password, mechanism, want in rows:
+        answer, s = scram(server, user, password, mechanism)
+        assert answer.startswith(want), (user, mechanism, answer)
+        # What an unknown user is shown looks as what known ones are, and is the same again.
+        if user in ("cyd", "nobody"):
+            again = scram(server, user, "y", mechanism)[1]
+            assert s.rounds == rounds and len(s.salt) == 16 and (s.rounds, s.salt) == (again.rounds, again.salt), user
+        rounds = s.rounds
+    for user in KEY_USERS[:3]:
+        assert good(server, user, f"pw-{user}") and wrong(server, user, "x"), "PLAIN beside it"
+    with Raw(server.ports["pop3"]) as c:
+        c.line()
+        assert scram_pop3(c, "SCRAM-SHA-256", Scram("SCRAM-SHA-256", "ben", "pw-ben")).startswith(b"+OK")
+    assert 'reason="stored password is no use to this mechanism"' in server.log_text()
+
+
+SCRAM_ON = "auth_mechanisms = plain scram-sha-256 scram-sha-1\n"
+
+
+def test_scram_sqlite():
+    server = serve(key_sections("    driver = sqlite\n    file = accounts/users.db"), extra=SCRAM_ON)
+    (server.folder / "etc/accounts").mkdir()
+    db = SqliteFile(server.folder / "etc/accounts/users.db")
+    fill_keys(db.run, server)
+    with server:
+        scram_rows(server)
+        # A form that locks a user does so for every mechanism.
+        db.run("UPDATE keyed SET scram1 = '!' WHERE name = 'ada'")
+        assert scram(server, "ada", "pw-ada")[0].startswith(b"t NO [AUTH") and wrong(server, "ada", "pw-ada")
+        os.rename(db.path, server.folder / "etc/away")
+        assert scram(server, "ben", "pw-ben")[0].startswith(b"t NO [UNAVAILABLE]")
+        assert scram(server, "nobody", "x")[0].startswith(b"t NO [UNAVAILABLE]")
+        os.rename(server.folder / "etc/away", db.path)
+        wait_for(lambda: scram(server, "ben", "pw-ben")[0].startswith(b"t OK"), what="the database again")
+
+
+def test_scram_pgsql(postgres, pg_server):
+    server = pg_server
+    server.extra += SCRAM_ON
+    fill_keys(postgres.sql, server)
+    postgres.sql("GRANT SELECT ON keyed TO culver")
+    server.passdbs = server.passdbs.replace(f"query = {QUERY}", f"query = {KEY_QUERY}")
+    server.userdbs = f"userdb s {{\n    driver = static\n    mail_path = {server.folder}/mail/%u\n}}\n"
+    server.write_conf()
+    with server:
+        scram_rows(server)
+        postgres.kill()
+        assert scram(server, "ben", "pw-ben")[0].startswith(b"t NO [UNAVAILABLE]")
+        postgres.start()
+        wait_for(lambda: scram(server, "ben", "pw-ben")[0].startswith(b"t OK"), 20, "recovery")
+
+
+def test_scram_ldap(slapd, ldap_server):
+    """userPassword has any number of values (RFC 4519 section 2.41)."""
+    server = ldap_server
+    server.extra += SCRAM_ON
+    server.passdbs = server.passdbs.replace("attributes = description=password", "attributes = userPassword=password employeeType=nologin")
+    server.userdbs = f"userdb s {{\n    driver = static\n    mail_path = {server.folder}/mail/%u\n}}\n"
+    server.write_conf()
+    for user, values in key_values(server).items():
+        forms = "".join(f"userPassword: {v}\n" for v in values[:3] if v is not None)
+        locked = "employeeType: 1\n" if values[3] else ""
+        slapd.add(f"dn: uid={user},ou=people,dc=test\nobjectClass: inetOrgPerson\ncn: {user}\nsn: {user}\nuid: {user}\n{forms}{locked}")
+    with server:
+        scram_rows(server)
+        slapd.kill()
+        assert scram(server, "ben", "pw-ben")[0].startswith(b"t NO [UNAVAILABLE]")
+        slapd.start()
+        wait_for(lambda: scram(server, "ben", "pw-ben")[0].startswith(b"t OK"), 20, "recovery")
+
+
+def test_scram_several(sqlite_server):
+    """Databases in their order: what one cannot say, and who has no keys, as result_internalfail and result_failure have it."""
+    server = sqlite_server
+    keys = hashed(server, "second", "SCRAM-SHA-256")
+    (server.folder / "etc/users2").write_text(f"alice:{keys}::::::\nzoe:{keys}::::::\n")
+    readable(server, server.folder / "etc/users2")
+    second = "passdb second {\n    driver = passwd-file\n    file = users2\n}\n"
+    first, away = server.passdbs, server.folder / "etc/away"
+    server.extra += SCRAM_ON
+    server.userdbs = f"userdb s {{\n    driver = static\n    mail_path = {server.folder}/mail/%u\n}}\n"
+    server.db.run("UPDATE users SET password = '{SSHA}+RsuSTrEcIi8C6kPYWVF79KkcYVzYWx0c2FsdA==' WHERE name = 'alice'")
+    for settings, there, gone in (("", b"t NO [AUTH", b"t NO [UNAV"), ("result_failure = continue", b"t OK", b"t NO [UNAV"),
+                                  ("result_internalfail = continue", b"t NO [AUTH", b"t OK")):
+        server.passdbs = first.rstrip().rstrip("}") + f"    {settings}\n}}\n" + second
+        server.write_conf()
+        server.start()
+        assert scram(server, "alice", "second")[0].startswith(there), settings
+        assert scram(server, "zoe", "second")[0].startswith(b"t OK"), settings
+        os.rename(server.db.path, away)
+        assert scram(server, "alice", "second")[0].startswith(gone), settings
+        server.stop()
+        os.rename(away, server.db.path)
 
 
 # --- several ---------------------------------------------------------------------------------------------------------------
