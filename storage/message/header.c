@@ -144,7 +144,13 @@ struct view header_clean(struct arena *a, struct view raw)
         return VIEW("");
     if (memchr(raw.ptr, '\n', raw.len) == NULL && memchr(raw.ptr, '\r', raw.len) == NULL && memchr(raw.ptr, 0, raw.len) == NULL)
         return raw;
-    uint8_t *room = arena_bytes(a, raw.len);
+    return header_copy(a, raw);
+}
+
+struct view header_copy(struct arena *a, struct view raw)
+{
+    raw = trim(raw);
+    uint8_t *room = raw.len == 0 ? NULL : arena_bytes(a, raw.len);
     if (room == NULL)
         return VIEW("");
     size_t n = unfold(room, raw);

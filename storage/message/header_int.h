@@ -23,6 +23,8 @@ struct view header_budget_take(struct header_budget *b, struct view value, bool 
 /* The unfolded, trimmed value without CR, LF and NUL: a part of raw itself where it has none of them, else in the arena (empty
  * when that is full). ptr is never NULL. */
 struct view header_clean(struct arena *a, struct view raw);
+/* The same, always in the arena. */
+struct view header_copy(struct arena *a, struct view raw);
 
 /* Skips blanks and comments (RFC 5322 3.2.2 CFWS), nested without recursion; an unclosed comment runs to the end. */
 struct cursor;

@@ -45,6 +45,18 @@ struct mime_msg {
 };
 
 void mime_parse(struct view message, const struct message_limits *limits, struct mime_msg *out);
+
+/*
+ * The same of a message that comes in pieces: however it is cut, the result is that of mime_parse(). Pieces are looked at once
+ * and not referred to afterwards. Between them the parser keeps the parts so far, the parts that are open, the beginning of a
+ * line that may be a delimiter, and of the header field that is being read at most what the limits let be looked at.
+ */
+struct mime_parser;
+struct mime_parser *mime_parser_new(const struct message_limits *limits);
+void mime_parser_feed(struct mime_parser *p, struct view piece);
+/* The message is complete. Frees p. */
+void mime_parser_finish(struct mime_parser **p, struct mime_msg *out);
+void mime_parser_free(struct mime_parser **p);
 void mime_msg_free(struct mime_msg *m);
 
 /* Header fields: calls fn for each field of a header block: name without colon, raw value after the colon (still folded, without

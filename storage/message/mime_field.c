@@ -44,16 +44,8 @@ void mime_part_retype(struct arena *a, struct mime_part *part, struct view type,
     part->nparams = 1;
 }
 
-struct fields {
-    struct arena *arena;
-    const struct message_limits *limits;
-    struct mime_part *part;
-    bool *truncated;
-    bool has_type, has_encoding, has_disposition, has_language;
-};
-
 /* RFC 2045 5.1; RFC 2045 5.2: what does not parse leaves the default. */
-static void set_type(struct fields *f, struct view value)
+static void set_type(struct mime_fields *f, struct view value)
 {
     struct cursor c = cursor_make(value);
     f->has_type = true;
@@ -71,7 +63,7 @@ static void set_type(struct fields *f, struct view value)
     mime_params_parse(f->arena, &c, f->limits->params, &f->part->params, &f->part->nparams, f->truncated);
 }
 
-static void set_encoding(struct fields *f, struct view value)
+static void set_encoding(struct mime_fields *f, struct view value)
 {
     struct cursor c = cursor_make(value);
     f->has_encoding = true;
@@ -82,7 +74,7 @@ static void set_encoding(struct fields *f, struct view value)
 }
 
 /* RFC 2183. */
-static void set_disposition(struct fields *f, struct view value)
+static void set_disposition(struct mime_fields *f, struct view value)
 {
     struct cursor c = cursor_make(value);
     f->has_disposition = true;
@@ -95,7 +87,7 @@ static void set_disposition(struct fields *f, struct view value)
 }
 
 /* RFC 3282: a list of tags. */
-static void set_language(struct fields *f, struct view value)
+static void set_language(struct mime_fields *f, struct view value)
 {
     struct view found[32];
     size_t n = 0;
@@ -121,7 +113,7 @@ static void set_language(struct fields *f, struct view value)
 }
 
 /* RFC 2557 4.2: a URI, whose folding leaves blanks that are no part of it. */
-static void set_location(struct fields *f, struct view value)
+static void set_location(struct mime_fields *f, struct view value)
 {
     f->part->location = value;
     if (memchr(value.ptr, ' ', value.len) == NULL && memchr(value.ptr, '\t', value.len) == NULL)
@@ -136,104 +128,73 @@ static void set_location(struct fields *f, struct view value)
         f->part->location = view_make(room, n);
 }
 
-enum field {
-    FIELD_TYPE,
-    FIELD_ENCODING,
-    FIELD_DISPOSITION,
-    FIELD_LANGUAGE,
-    FIELD_ID,
-    FIELD_DESCRIPTION,
-    FIELD_MD5,
-    FIELD_LOCATION,
-    FIELD_NONE
-};
-
-/* rest: the name behind "Content-". */
-static enum field field_of(struct view rest)
+enum mime_field mime_field_find(struct view name)
 {
-    static const char *const names[FIELD_NONE] = {"type", "transfer-encoding", "disposition", "language",
-                                                  "id",   "description",       "md5",         "location"};
-    for (enum field i = 0; i < FIELD_NONE; i++) {
-        if (view_eq_nocase(rest, view_str(names[i])))
+    static const char *const names[MIME_FIELD_NONE] = {"type", "transfer-encoding", "disposition", "language",
+                                                       "id",   "description",       "md5",         "location"};
+    struct view prefix = VIEW("Content-");
+    if (!view_starts_nocase(name, prefix))
+        return MIME_FIELD_NONE;
+    for (enum mime_field i = 0; i < MIME_FIELD_NONE; i++) {
+        if (view_eq_nocase(view_sub(name, prefix.len, name.len), view_str(names[i])))
             return i;
     }
-    return FIELD_NONE;
+    return MIME_FIELD_NONE;
 }
 
-static bool is_set(const struct fields *f, enum field which)
+bool mime_field_is_set(const struct mime_fields *f, enum mime_field which)
 {
     switch (which) {
-    case FIELD_TYPE:
+    case MIME_FIELD_TYPE:
         return f->has_type;
-    case FIELD_ENCODING:
+    case MIME_FIELD_ENCODING:
         return f->has_encoding;
-    case FIELD_DISPOSITION:
+    case MIME_FIELD_DISPOSITION:
         return f->has_disposition;
-    case FIELD_LANGUAGE:
+    case MIME_FIELD_LANGUAGE:
         return f->has_language;
-    case FIELD_ID:
+    case MIME_FIELD_ID:
         return f->part->id.ptr != NULL;
-    case FIELD_DESCRIPTION:
+    case MIME_FIELD_DESCRIPTION:
         return f->part->description.ptr != NULL;
-    case FIELD_MD5:
+    case MIME_FIELD_MD5:
         return f->part->md5.ptr != NULL;
-    case FIELD_LOCATION:
+    case MIME_FIELD_LOCATION:
         return f->part->location.ptr != NULL;
-    case FIELD_NONE:
+    case MIME_FIELD_NONE:
         break;
     }
     return true;
 }
 
-static void set_field(struct fields *f, enum field which, struct view value)
+void mime_field_set(struct mime_fields *f, enum mime_field which, struct view value)
 {
     switch (which) {
-    case FIELD_TYPE:
+    case MIME_FIELD_TYPE:
         set_type(f, value);
         break;
-    case FIELD_ENCODING:
+    case MIME_FIELD_ENCODING:
         set_encoding(f, value);
         break;
-    case FIELD_DISPOSITION:
+    case MIME_FIELD_DISPOSITION:
         set_disposition(f, value);
         break;
-    case FIELD_LANGUAGE:
+    case MIME_FIELD_LANGUAGE:
         set_language(f, value);
         break;
-    case FIELD_ID:
+    case MIME_FIELD_ID:
         f->part->id = value;
         break;
-    case FIELD_DESCRIPTION:
+    case MIME_FIELD_DESCRIPTION:
         f->part->description = value;
         break;
-    case FIELD_MD5:
+    case MIME_FIELD_MD5:
         f->part->md5 = value;
         break;
-    case FIELD_LOCATION:
+    case MIME_FIELD_LOCATION:
         set_location(f, value);
         break;
-    case FIELD_NONE:
+    case MIME_FIELD_NONE:
         break;
     }
-}
-
-void mime_fields_parse(struct arena *a, struct view header, const struct message_limits *limits, struct header_budget *budget,
-                       bool digest_child, struct mime_part *part, bool *truncated)
-{
-    static const size_t prefix = sizeof("Content-") - 1;
-    struct fields f = {.arena = a, .limits = limits, .part = part, .truncated = truncated};
-    struct header_field field;
-    part->encoding = VIEW("7bit");
-    while (header_next(&header, &field)) {
-        if (!view_starts_nocase(field.name, VIEW("Content-")))
-            continue;
-        enum field which = field_of(view_sub(field.name, prefix, field.name.len));
-        if (is_set(&f, which))
-            continue;
-        set_field(&f, which, header_clean(a, header_budget_take(budget, field.value, truncated)));
-    }
-    if (part->type.len == 0 && digest_child && !f.has_type)
-        mime_part_retype(a, part, VIEW("message"), VIEW("rfc822"), false);
-    else if (part->type.len == 0)
-        mime_part_retype(a, part, VIEW("text"), VIEW("plain"), false);
 }

@@ -9,10 +9,30 @@
  * missing semicolons, unclosed quotes). First of a name wins. *truncated is set when the limit or the arena cut some off. */
 void mime_params_parse(struct arena *a, struct cursor *c, unsigned max, struct mime_param **out, size_t *n_out, bool *truncated);
 
-/* Sets everything of part but its place in the message from its header; fields that are missing or broken get their defaults.
- * digest_child: the default type is message/rfc822 (RFC 2046 5.1.5). */
-void mime_fields_parse(struct arena *a, struct view header, const struct message_limits *limits, struct header_budget *budget,
-                       bool digest_child, struct mime_part *part, bool *truncated);
+/* The fields of a part that matter. */
+enum mime_field {
+    MIME_FIELD_TYPE,
+    MIME_FIELD_ENCODING,
+    MIME_FIELD_DISPOSITION,
+    MIME_FIELD_LANGUAGE,
+    MIME_FIELD_ID,
+    MIME_FIELD_DESCRIPTION,
+    MIME_FIELD_MD5,
+    MIME_FIELD_LOCATION,
+    MIME_FIELD_NONE
+};
+struct mime_fields {
+    struct arena *arena;
+    const struct message_limits *limits;
+    struct mime_part *part;
+    bool *truncated;
+    bool has_type, has_encoding, has_disposition, has_language;
+};
+enum mime_field mime_field_find(struct view name);
+bool mime_field_is_set(const struct mime_fields *f, enum mime_field which);
+/* value: clean, and as long-lived as the arena. */
+void mime_field_set(struct mime_fields *f, enum mime_field which, struct view value);
+
 /* Gives part another type, without parameters unless keep_params. */
 void mime_part_retype(struct arena *a, struct mime_part *part, struct view type, struct view subtype, bool keep_params);
 /* message/rfc822 or message/global. */

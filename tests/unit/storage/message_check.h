@@ -222,6 +222,45 @@ static inline const char *check_decoded(struct view message, const struct digest
     return why;
 }
 
+/* The parts of message when it comes in pieces of at most `most` octets. Each is gone before the next comes. */
+static inline void check_feed(struct view message, const struct message_limits *limits, size_t most, uint32_t seed,
+                              struct mime_msg *out)
+{
+    struct mime_parser *parser = mime_parser_new(limits);
+    for (size_t at = 0, n; at < message.len; at += n) {
+        seed = seed * 1664525u + 1013904223u;
+        n = view_sub(message, at, 1 + (seed >> 8) % most).len;
+        uint8_t *piece = malloc(n);
+        if (piece == NULL)
+            abort();
+        memcpy(piece, message.ptr + at, n);
+        mime_parser_feed(parser, view_make(piece, n));
+        free(piece);
+    }
+    mime_parser_finish(&parser, out);
+}
+
+/* However a message is cut, its parts are those of the whole. */
+static inline const char *check_pieces(struct view message, const struct message_limits *limits, uint32_t seed)
+{
+    static const size_t sizes[] = {1, 3, 100, 5000, 100000};
+    struct mime_msg whole, m;
+    const char *why = NULL;
+    mime_parse(message, limits, &whole);
+    for (size_t i = 0; why == NULL && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        check_feed(message, limits, sizes[i], seed, &m);
+        if (m.nparts != whole.nparts || m.truncated != whole.truncated)
+            why = "there are other parts in pieces";
+        for (size_t k = 0; why == NULL && k < m.nparts; k++) {
+            if (!check_same_part(&m.parts[k], &whole.parts[k]))
+                why = "a part differs in pieces";
+        }
+        mime_msg_free(&m);
+    }
+    mime_msg_free(&whole);
+    return why;
+}
+
 /* Parse, build, decode, compare. The message must be small enough that its digest is a full one. */
 static inline const char *check_message(struct view message, const struct message_limits *limits, size_t *digest_len_out)
 {
@@ -241,6 +280,8 @@ static inline const char *check_message(struct view message, const struct messag
             why = "the summary differs";
         digest_free(&d);
     }
+    if (why == NULL)
+        why = check_pieces(message, limits, (uint32_t)message.len);
     if (digest_len_out != NULL)
         *digest_len_out = buf_len(&b);
     buf_free(&b);

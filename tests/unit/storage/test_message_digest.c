@@ -390,6 +390,8 @@ static void put_generated(struct buf *b, uint64_t *seed)
 static void test_generated(void **state)
 {
     (void)state;
+    static const struct message_limits tight = {
+        .depth = 2, .parts = 5, .params = 2, .addresses = 1000, .header_kept = 400, .boundary = 1};
     uint64_t seed = 42;
     struct buf b;
     buf_init(&b, 100000);
@@ -398,6 +400,7 @@ static void test_generated(void **state)
         buf_reset(&b);
         put_generated(&b, &seed);
         const char *why = check_message(buf_view(&b), &message_limits_default, NULL);
+        why = why != NULL ? why : check_pieces(buf_view(&b), &tight, i);
         if (why != NULL)
             fail_msg("message %u (seed %llu): %s", i, (unsigned long long)was, why);
     }
