@@ -35,6 +35,12 @@ static bool tells_progress(const struct imap_session *s)
     return s->host->set->imap_progress_interval > 0;
 }
 
+/* RFC 5267 4.1; CANCELUPDATE is there with CONTEXT=SEARCH. */
+static bool sorts_on(const struct imap_session *s)
+{
+    return !imap_capability_disabled(s, "SORT") && !imap_capability_disabled(s, "CONTEXT=SEARCH");
+}
+
 static const struct {
     const char *name;
     void (*value)(const struct imap_session *s, struct buf *out);
@@ -75,6 +81,7 @@ static const struct {
     {"QRESYNC", NULL},
     {"PARTIAL", NULL},
     {"CONTEXT=SEARCH", NULL},
+    {"CONTEXT=SORT", NULL},
     {"MULTISEARCH", NULL},
     {"FILTERS", NULL},
     {"UIDONLY", NULL},
@@ -103,10 +110,8 @@ static const struct {
     const char *name;
     bool (*applies)(const struct imap_session *s);
 } conditions[] = {
-    {"COMPRESS=DEFLATE", may_compress},
-    {"LITERAL+", literal_plus},
-    {"LITERAL-", literal_minus},
-    {"INPROGRESS", tells_progress},
+    {"COMPRESS=DEFLATE", may_compress}, {"LITERAL+", literal_plus}, {"LITERAL-", literal_minus},
+    {"INPROGRESS", tells_progress},     {"CONTEXT=SORT", sorts_on},
 };
 
 static bool applies(const struct imap_session *s, const char *name)

@@ -76,21 +76,6 @@ static bool write_extended(struct imap_job *job, struct search_args *a)
     return true;
 }
 
-/* UPDATE (RFC 5267 4.3). False: the answer is set. */
-static bool begin_updates(struct imap_job *job, struct search_args *a)
-{
-    bool reused;
-
-    a->context = imap_context_new(job, &reused);
-    if (reused) {
-        (void)imap_job_bad(job, "Tag reuse");
-        return false;
-    }
-    if (a->context == NULL)
-        imap_put_noupdate(job);
-    return true;
-}
-
 static enum imap_step begin(struct imap_job *job, struct search_args *a)
 {
     struct imap_session *s = job->s;
@@ -103,7 +88,7 @@ static enum imap_step begin(struct imap_job *job, struct search_args *a)
     if (a->scan.program.uses_modseq)
         imap_session_condstore(s);
     job->hold = a->scan.program.uses_numbers;
-    if (a->scan.ret.update && !begin_updates(job, a))
+    if (a->scan.ret.update && !imap_context_begin(job, &a->context))
         return IMAP_STEP_DONE;
     imap_scan_begin(s, &a->scan, s->view, job->uid);
     a->begun = true;

@@ -1,14 +1,17 @@
-/* SORT (RFC 5256 BASE.6.4), with result options (ESORT, RFC 5267 3; RFC 9394) and MODSEQ (RFC 7162 3.1.6). */
+/* SORT (RFC 5256 BASE.6.4), with result options (ESORT, RFC 5267 3; RFC 9394), updates (RFC 5267 4.3) and MODSEQ (RFC 7162
+ * 3.1.6). */
 #include <time.h>
 
 #include "common/base/mem.h"
 #include "imap/command.h"
+#include "imap/context.h"
 #include "imap/respond.h"
 #include "imap/scan.h"
 #include "imap/sort.h"
 
 struct sort_args {
     bool extended, begun, written_head;
+    struct imap_context *context; /* with UPDATE */
     struct imap_return ret;
     struct imap_sorter sorter;
     struct imap_search_program program;
@@ -27,8 +30,6 @@ static void parse(struct imap_parse *p, struct imap_job *job)
         imap_return_parse(p, &a->ret);
     if ((a->ret.options & IMAP_RETURN_SAVE) != 0)
         imap_parse_fail(p, "SAVE is for SEARCH");
-    if (a->ret.update || a->ret.context)
-        imap_parse_fail(p, "UPDATE and CONTEXT are for SEARCH");
     imap_parse_space(p);
     imap_sort_parse(p, &a->sorter);
     a->program.acc = job->s->acc;
@@ -45,6 +46,8 @@ static enum imap_step begin(struct imap_job *job, struct sort_args *a)
     if (a->program.uses_modseq)
         imap_session_condstore(s);
     job->hold = a->program.uses_numbers;
+    if (a->ret.update && !imap_context_begin(job, &a->context))
+        return IMAP_STEP_DONE;
     imap_search_resolve(&a->program, count, count == 0 ? 0 : mailbox_view_uid(s->view, count), &s->saved);
     a->now.now = (int64_t)time(NULL);
     a->begun = true;
@@ -162,6 +165,8 @@ static enum imap_step step(struct imap_job *job)
     }
     if (!imap_sort_step(job->s, &a->sorter))
         return IMAP_STEP_AGAIN;
+    if (a->context != NULL && !imap_context_start_sorted(job->s, &a->context, &a->sorter))
+        imap_put_noupdate(job);
     if (!(a->extended ? write_extended(job, a) : write_basic(job->s, a)))
         return IMAP_STEP_AGAIN;
     return imap_job_ok(job, "SORT completed");
@@ -171,6 +176,7 @@ static void drop(struct imap_job *job)
 {
     struct sort_args *a = job->args;
 
+    imap_context_free(&a->context);
     imap_search_free(&a->program);
     imap_sort_free(&a->sorter);
 }

@@ -55,12 +55,19 @@ struct imap_search_node {
     struct imap_find find;
 };
 
+/* A filter that a program uses (RFC 5466), as it was when the program was made. */
+struct imap_search_filter {
+    struct imap_search_filter *next;
+    struct view name, value; /* name in lower case */
+};
+
 struct imap_search_program {
     struct imap_search_node *root, *all;
     struct imap_find_work *find_work; /* of all texts that are looked for */
     struct buf text;                  /* decoded header fields */
     unsigned keys;
-    struct account *acc; /* whose filters may be used; NULL: none */
+    struct account *acc; /* whose filters may be used besides those in filters; NULL: no others */
+    struct imap_search_filter *filters;
     bool uses_modseq, bad_charset, uses_filter;
     unsigned filter_depth;
     struct view undefined_filter; /* ptr NULL: all could be had */
@@ -72,6 +79,8 @@ struct imap_search_program {
 void imap_search_parse(struct imap_parse *p, struct imap_search_program *prog, bool utf8);
 /* SORT and THREAD (RFC 5256): the charset, which is not optional there, and the keys; from the space before it. */
 void imap_search_parse_sorted(struct imap_parse *p, struct imap_search_program *prog);
+/* Copies both; NULL when the pool is full. */
+struct imap_search_filter *imap_search_filter_new(struct imap_pool *pool, struct view name, struct view value);
 /* Resolves the sets of the program; saved is what "$" stands for. */
 void imap_search_resolve(struct imap_search_program *prog, uint32_t count, uint32_t last_uid, const struct uidset *saved);
 void imap_search_free(struct imap_search_program *prog);

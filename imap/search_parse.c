@@ -143,32 +143,63 @@ static void parse_modseq(struct imap_parse *p, struct imap_search_program *prog,
     prog->uses_modseq = true;
 }
 
-/* private before shared (RFC 5466 3.1). */
-static bool find_filter(const struct imap_search_program *prog, struct view name, struct view *value_out)
+struct imap_search_filter *imap_search_filter_new(struct imap_pool *pool, struct view name, struct view value)
+{
+    struct imap_search_filter *f = imap_pool_alloc(pool, sizeof(*f));
+
+    if (f == NULL)
+        return NULL;
+    f->name = imap_pool_copy(pool, name);
+    f->value = imap_pool_copy(pool, value);
+    return f->name.ptr == NULL || f->value.ptr == NULL ? NULL : f;
+}
+
+/* private before shared (RFC 5466 3.1). name: in lower case */
+static bool look_up_filter(struct account *acc, struct view name, struct view *value_out)
 {
     static const char *const roots[] = {"/private/filters/values/", "/shared/filters/values/"};
     bool found = false;
 
-    for (size_t i = 0; i < ARRAY_LEN(roots) && prog->acc != NULL && !found; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(roots) && acc != NULL && !found; i++) {
         struct buf entry;
 
         buf_init(&entry, ANNOTATION_ENTRY_MAX);
         buf_put_str(&entry, roots[i]);
-        for (size_t k = 0; k < name.len; k++)
-            buf_put_byte(&entry, ascii_lower(name.ptr[k]));
-        found = buf_ok(&entry) && account_annotation(prog->acc, buf_view(&entry), value_out);
+        buf_put_view(&entry, name);
+        found = buf_ok(&entry) && account_annotation(acc, buf_view(&entry), value_out);
         buf_free(&entry);
     }
     return found;
+}
+
+/* The filter as the program has it already, or as it is now. NULL: there is none, or the pool is full. */
+static const struct imap_search_filter *find_filter(struct imap_pool *pool, struct imap_search_program *prog, struct view name)
+{
+    struct imap_search_filter **at = &prog->filters;
+    struct view value;
+    struct buf lower;
+
+    while (*at != NULL && !view_eq_nocase((*at)->name, name))
+        at = &(*at)->next;
+    if (*at != NULL)
+        return *at;
+    buf_init(&lower, name.len + 1);
+    for (size_t i = 0; i < name.len; i++)
+        buf_put_byte(&lower, ascii_lower(name.ptr[i]));
+    if (look_up_filter(prog->acc, buf_view(&lower), &value))
+        *at = imap_search_filter_new(pool, buf_view(&lower), value);
+    buf_free(&lower);
+    return *at;
 }
 
 /* FILTER name: the keys that are stored under that name, as if they stood here in parentheses (RFC 5466 3.1). They can name
  * filters in turn; one that is nested too deep, in a circle for instance, counts as missing. */
 static struct imap_search_node *parse_filter(struct imap_parse *p, struct imap_search_program *prog)
 {
+    const struct imap_search_filter *filter = NULL;
     struct imap_parse inner;
     struct imap_search_node *n;
-    struct view name, value;
+    struct view name;
 
     imap_parse_space(p);
     name = imap_parse_atom(p);
@@ -179,11 +210,13 @@ static struct imap_search_node *parse_filter(struct imap_parse *p, struct imap_s
     prog->uses_filter = true;
     if (prog->undefined_filter.ptr != NULL)
         return node_new(p, prog, SEARCH_NONE);
-    if (prog->filter_depth == FILTER_DEPTH_MAX || !find_filter(prog, name, &value)) {
+    if (prog->filter_depth < FILTER_DEPTH_MAX)
+        filter = find_filter(p->pool, prog, name);
+    if (filter == NULL) {
         prog->undefined_filter = name;
         return node_new(p, prog, SEARCH_NONE);
     }
-    imap_parse_init(&inner, imap_pool_copy(p->pool, value), p->pool);
+    imap_parse_init(&inner, filter->value, p->pool);
     inner.depth = p->depth;
     inner.uidonly = p->uidonly;
     prog->filter_depth++;

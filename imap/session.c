@@ -345,10 +345,8 @@ enum session_run imap_session_run(struct imap_session *s)
             break;
         }
     }
-    /* Filters may be others when their searches are made again; numbers of changes are this process's, so what is left of these
-     * is told now. */
+    /* Numbers of changes are this process's, so what is left of these is told now. */
     if (s->parking && !s->closing && imap_session_parked(s)) {
-        imap_context_give_up_filters(s);
         while (!imap_metadata_tell(s))
             ; /* ANNOTATION_CHANGES_MAX at most */
     }

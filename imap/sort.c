@@ -220,6 +220,27 @@ uint32_t imap_sort_number(const struct imap_sorter *sorter, size_t i)
     return sorter->numbers[sorter->order[i]];
 }
 
+int imap_sort_compare(struct imap_session *s, struct imap_sorter *sorter, size_t i, struct imap_message *m, uint32_t number)
+{
+    size_t strings = buf_len(&sorter->strings);
+    uint32_t at = sorter->order[i];
+    int order = 0;
+
+    if (imap_sort_add(s, sorter, m, number) == 0)
+        order = compare(sorter, at, (uint32_t)sorter->n - 1);
+    buf_truncate(&sorter->strings, strings);
+    sorter->n--;
+    if (order != 0)
+        return order;
+    return sorter->numbers[at] < number ? -1 : 1;
+}
+
+void imap_sort_again(struct imap_sorter *sorter, const struct imap_sorter *from)
+{
+    *sorter = (struct imap_sorter){.ncriteria = from->ncriteria};
+    memcpy(sorter->criteria, from->criteria, sizeof(sorter->criteria));
+}
+
 void imap_sort_free(struct imap_sorter *sorter)
 {
     free(sorter->numbers);

@@ -44,6 +44,10 @@ MUST_CHECK int imap_sort_add(struct imap_session *s, struct imap_sorter *sorter,
 bool imap_sort_step(struct imap_session *s, struct imap_sorter *sorter);
 /* The number of place i, once sorted. */
 uint32_t imap_sort_number(const struct imap_sorter *sorter, size_t i);
+/* Of place i, once sorted, and a message that is answered as number: <0 when the former comes first, never 0. */
+int imap_sort_compare(struct imap_session *s, struct imap_sorter *sorter, size_t i, struct imap_message *m, uint32_t number);
+/* The same criteria again, without messages. */
+void imap_sort_again(struct imap_sorter *sorter, const struct imap_sorter *from);
 void imap_sort_free(struct imap_sorter *sorter);
 
 /* The date of RFC 5256 2.2: Date: in UTC, else INTERNALDATE. */

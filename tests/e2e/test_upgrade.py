@@ -405,6 +405,27 @@ def notify(c, box, other):
     c.ok("NOOP")
 
 
+def sorted_context(c, box, other):
+    """RFC 5267 4.3.3: the order is known, and the filter that the search uses stays what it was (RFC 5466)."""
+    fill(other, box, 3)
+    c.ok(f"SELECT {box}")
+    c.ok(f'SETMETADATA "" (/private/filters/values/{box} "UNFLAGGED")')
+    c.send(b"s UID SORT RETURN (UPDATE ALL) (REVERSE ARRIVAL SUBJECT) UTF-8 FILTER %s\r\n" % box.encode())
+    c.until(rb"^s OK")
+    c.ok(f'SETMETADATA "" (/private/filters/values/{box} NIL)')
+    other.ok(f"SELECT {box}")
+    other.ok("STORE 2 +FLAGS (\\Flagged)")
+    yield
+    c.ok("NOOP")
+    yield
+    other.ok("STORE 1:* FLAGS ()")
+    yield
+    c.ok("NOOP")
+    assert re.search(rb'TAG "s"\) UID REMOVEFROM \(\d 2\)', b"".join(c.notes))
+    assert re.search(rb'TAG "s"\) UID ADDTO \(\d 2\)', b"".join(c.notes))
+    c.ok('CANCELUPDATE "s"')
+
+
 def context(c, box, other):
     """RFC 5267 4.3: message numbers stay what they stood for, results are known."""
     fill(other, box, 4)
@@ -426,7 +447,7 @@ def context(c, box, other):
     c.ok('CANCELUPDATE "t"')
 
 
-IMAP = [notify, context, compressed, metadata, between_commands, half_a_line, half_a_literal, half_an_append, half_a_large_append, refused_append, pipelined, idle, not_told_yet,
+IMAP = [notify, context, sorted_context, compressed, metadata, between_commands, half_a_line, half_a_literal, half_an_append, half_a_large_append, refused_append, pipelined, idle, not_told_yet,
         qresync, saved_search, enabled, slow_reader, logout_unread, mistakes, deleted_mailbox]
 
 

@@ -780,7 +780,7 @@ CONTEXT = [
         ['c: L8 SEARCH RETURN (UPDATE COUNT) ALL', 'S: * NO \\[NOUPDATE "L8"\\] .*', 'S: * ESEARCH \\(TAG "L8"\\) COUNT 1',
          'L: L8 OK SEARCH completed', 'C: CANCELUPDATE "L0" "L1"', 'S: OK .*', 'c: L9 SEARCH RETURN (UPDATE COUNT) ALL',
          'S: * ESEARCH \\(TAG "L9"\\) COUNT 1', 'N: * NO .*', 'L: L9 OK SEARCH completed'])),
-    case("RFC 5267 4.2", "CONTEXT is a hint; with other options; not for SORT", r"""
+    case("RFC 5267 4.2", "CONTEXT is a hint; with other options; not for several mailboxes", r"""
         I: m1 m2
         C: SEARCH RETURN (CONTEXT COUNT) ALL
         S: * ESEARCH \(TAG "a\d+"\) COUNT 2
@@ -794,11 +794,165 @@ CONTEXT = [
         S: * ESEARCH \(TAG "<<t>>"\) REMOVEFROM \(0 2\)
         S: * 2 EXPUNGE
         S: OK .*
-        C: SORT RETURN (UPDATE) (DATE) UTF-8 ALL
-        S: BAD .*
         C: ESEARCH IN (personal) RETURN (UPDATE COUNT) ALL
         S: * NO \[NOUPDATE "a\d+"\] .*
         S: * ESEARCH \(TAG .*\) UID COUNT 1
         S: OK .*
     """),
+]
+
+CONTEXT_SORT = [
+    case("RFC 5267 4.3.3", "ADDTO says where each result belongs in the order", r"""
+        I: t1 t2 t3 t5
+        C: CAPABILITY
+        S: * CAPABILITY .*\bCONTEXT=SORT\b.*
+        S: OK .*
+        c: C01 UID SORT RETURN (UPDATE ALL) (SUBJECT) UTF-8 UNSEEN
+        S: * ESEARCH \(TAG "C01"\) UID ALL 3:4,1:2
+        L: C01 OK SORT completed
+        C: APPEND INBOX {msg t8}
+        S: * 5 EXISTS
+        S: * ESEARCH \(TAG "C01"\) UID ADDTO \(2 5\)
+        S: OK .*
+        C: APPEND INBOX {msg t6} {msg t9} {msg t7}
+        S: * 8 EXISTS
+        S: * ESEARCH \(TAG "C01"\) UID ADDTO \(3 7 7 6,8\)
+        S: OK .*
+        C: APPEND INBOX (\Seen) {msg t4}
+        S: * 9 EXISTS
+        S: OK .*
+        N: * ESEARCH .*
+        C: UID SORT (SUBJECT) UTF-8 UNSEEN
+        L: * SORT 3 5 7 4 1 2 6 8
+        S: OK .*
+    """),
+    case("RFC 5267 4.3.4", "REMOVEFROM names the place, each as it is when those before it are gone", r"""
+        I: t1 t2 t3 t5 t8
+        c: C02 SORT RETURN (UPDATE) (SUBJECT) UTF-8 UNSEEN
+        S: * ESEARCH \(TAG "C02"\)
+        L: C02 OK SORT completed
+        C: STORE 3,5,2 +FLAGS.SILENT (\Seen)
+        S: * ESEARCH \(TAG "C02"\) REMOVEFROM \(1 3,5 3 2\)
+        S: OK .*
+        C: STORE 1:* -FLAGS.SILENT (\Seen)
+        S: * ESEARCH \(TAG "C02"\) ADDTO \(1 3,5 5 2\)
+        S: OK .*
+        C: STORE 1,3,4 +FLAGS.SILENT (\Deleted)
+        S: OK .*
+        N: * ESEARCH .*
+        C: EXPUNGE
+        S: * ESEARCH \(TAG "C02"\) REMOVEFROM \(1 3 2 4,1\)
+        S: * 4 EXPUNGE
+        S: * 3 EXPUNGE
+        S: * 1 EXPUNGE
+        S: OK .*
+        C: STORE 1 +FLAGS.SILENT (\Seen)
+        S: * ESEARCH \(TAG "C02"\) REMOVEFROM \(2 1\)
+        S: OK .*
+    """),
+    case("RFC 5267 4.3.3", "several criteria, backwards; equal ones in the order of the mailbox", r"""
+        I: t1 t2 t3
+        c: C03 UID SORT RETURN (UPDATE PARTIAL 1:1) (SUBJECT REVERSE DATE) UTF-8 ALL
+        S: * ESEARCH \(TAG "C03"\) UID PARTIAL \(1:1 3\)
+        L: C03 OK SORT completed
+        c: C04 UID SORT RETURN (UPDATE COUNT) (REVERSE SUBJECT) UTF-8 ALL
+        S: * ESEARCH \(TAG "C04"\) UID COUNT 3
+        L: C04 OK SORT completed
+        C: APPEND INBOX {msg t4} {msg t3}
+        S: * 5 EXISTS
+        S: * ESEARCH \(TAG "C04"\) UID ADDTO \(3 4 5 5\)
+        S: * ESEARCH \(TAG "C03"\) UID ADDTO \(2 5,4\)
+        S: OK .*
+        C: UID SORT (SUBJECT REVERSE DATE) UTF-8 ALL
+        L: * SORT 3 5 4 2 1
+        S: OK .*
+        C: UID SORT (REVERSE SUBJECT) UTF-8 ALL
+        L: * SORT 1 2 4 3 5
+        S: OK .*
+        C: UID MOVE 3 INBOX
+        S: * ESEARCH \(TAG "C04"\) UID REMOVEFROM \(4 3\)
+        S: * ESEARCH \(TAG "C03"\) UID REMOVEFROM \(1 3\)
+        S: * 3 EXPUNGE
+        S: * ESEARCH \(TAG "C04"\) UID ADDTO \(5 6\)
+        S: * ESEARCH \(TAG "C03"\) UID ADDTO \(2 6\)
+        S: OK .*
+    """),
+    case("RFC 5267 4.3.2", "what others do, in IDLE, with UIDONLY", r"""
+        I1: t1 t3
+        I2:
+        C2: ENABLE UIDONLY
+        S2: OK .*
+        c2: X1 UID SORT RETURN (UPDATE COUNT) (SUBJECT) UTF-8 UNDELETED
+        S2: * ESEARCH \(TAG "X1"\) UID COUNT 2
+        L2: X1 OK SORT completed
+        C2: IDLE
+        S2: + idling
+        C1: APPEND INBOX {msg t5}
+        S1: OK .*
+        S2: * 3 EXISTS
+        S2: * \d RECENT
+        S2: * ESEARCH \(TAG "X1"\) UID ADDTO \(2 3\)
+        C1: STORE 2 +FLAGS (\Deleted)
+        S1: OK .*
+        S2: * 2 UIDFETCH .*
+        S2: * ESEARCH \(TAG "X1"\) UID REMOVEFROM \(1 2\)
+        C1: UID MOVE 1 INBOX
+        S1: OK .*
+        S2: * ESEARCH \(TAG "X1"\) UID REMOVEFROM \(2 1\)
+        S2: * VANISHED 1
+        S2: * 3 EXISTS
+        S2: * \d RECENT
+        S2: * ESEARCH \(TAG "X1"\) UID ADDTO \(2 4\)
+        c2: DONE
+        S2: OK .*
+    """),
+    case("RFC 5267 4.3.5", "tags and CANCELUPDATE are shared with SEARCH", r"""
+        I: t1 t3
+        c: B01 SEARCH RETURN (UPDATE COUNT) UNSEEN
+        S: * ESEARCH \(TAG "B01"\) COUNT 2
+        L: B01 OK SEARCH completed
+        c: B01 SORT RETURN (UPDATE) (DATE) UTF-8 FLAGGED
+        L: B01 BAD Tag reuse
+        c: B02 SORT RETURN (UPDATE CONTEXT MIN) (SUBJECT) UTF-8 1:2
+        S: * ESEARCH \(TAG "B02"\) MIN 2
+        L: B02 OK SORT completed
+        C: CANCELUPDATE "B01"
+        S: OK .*
+        C: STORE 2 +FLAGS.SILENT (\Seen \Deleted)
+        S: OK .*
+        N: * ESEARCH .*
+        C: EXPUNGE
+        S: * ESEARCH \(TAG "B02"\) REMOVEFROM \(1 2\)
+        S: * 2 EXPUNGE
+        S: OK .*
+        C: CANCELUPDATE "B02"
+        S: OK .*
+        C: STORE 1 +FLAGS.SILENT (\Deleted)
+        S: OK .*
+        C: EXPUNGE
+        S: OK .*
+        N: * ESEARCH .*
+        C: SORT RETURN (UPDATE SAVE) (DATE) UTF-8 ALL
+        S: BAD .*
+        C: SORT RETURN (UPDATE) (DATE) X-NONE ALL
+        S: NO \[BADCHARSET .*
+    """),
+    case("RFC 5466 3.1", "a filter stays what it was for a search that goes on", r"""
+        I: t1 t3
+        C: SETMETADATA "" (/private/filters/values/wanted "UNSEEN NOT KEYWORD done")
+        S: OK .*
+        c: F1 SORT RETURN (UPDATE ALL) (SUBJECT) UTF-8 FILTER wanted
+        S: * ESEARCH \(TAG "F1"\) ALL 2,1
+        L: F1 OK SORT completed
+        C: SETMETADATA "" (/private/filters/values/wanted NIL)
+        S: OK .*
+        C: STORE 1 +FLAGS.SILENT (done)
+        S: * ESEARCH \(TAG "F1"\) REMOVEFROM \(2 1\)
+        S: OK .*
+    """),
+    case("RFC 5267 4.3.1", "too many contexts, of SEARCH and SORT together: NOUPDATE", "\n".join(
+        ["I: m1"] + [f'c: L{i} {"SORT" if i % 2 else "SEARCH"} RETURN (UPDATE COUNT) {"(DATE) UTF-8 " if i % 2 else ""}ALL\n'
+                     f'S: * ESEARCH \\(TAG "L{i}"\\) COUNT 1\nL: L{i} OK {"SORT" if i % 2 else "SEARCH"} completed' for i in range(8)] +
+        ['c: L8 SORT RETURN (UPDATE ALL) (DATE) UTF-8 ALL', 'S: * NO \\[NOUPDATE "L8"\\] .*', 'S: * ESEARCH \\(TAG "L8"\\) ALL 1',
+         'L: L8 OK SORT completed'])),
 ]

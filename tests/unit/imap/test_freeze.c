@@ -144,6 +144,8 @@ static const char *const commands[] = {
     "SEARCH RETURN (UPDATE ALL) UNDELETED NOT KEYWORD key%u",
     "SEARCH RETURN (UPDATE COUNT) OR %u:* FLAGGED",
     "UID SEARCH RETURN (UPDATE) OR $ (%u:%u UNSEEN)",
+    "SORT RETURN (UPDATE COUNT) (REVERSE ARRIVAL) UTF-8 UNDELETED",
+    "UID SORT RETURN (UPDATE) (SUBJECT SIZE) UTF-8 OR %u:* UNSEEN",
     "CANCELUPDATE \"t%u\"",
     ("NOTIFY SET (SELECTED (MessageNew (UID FLAGS) MessageExpunge FlagChange)) (PERSONAL (MessageNew MessageExpunge FlagChange "
      "MailboxName SubscriptionChange))"),
