@@ -187,7 +187,7 @@ static void attempt_pass(struct auth_conn *c, const struct user_entry *user)
         attempt_pass_named(c);
         return;
     }
-    int err = grant_send(c, 0, user, &c->attempt->detail);
+    int err = grant_send(c, 0, user, &c->attempt->detail, c->attempt->master);
     if (err != 0) {
         LOG_ERROR(c->id, "master cannot be told of a log-in", F_ERR(err));
         attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "master unreachable");

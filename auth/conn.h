@@ -65,9 +65,11 @@ void rcpt_free_all(struct auth_conn *c);
 void auth_conn_enter(struct auth_conn *c, enum conn_state state);
 const char *auth_conn_protocol(const struct auth_conn *c);
 
-/* grant.c: tells master whom the connection (or its recipient rcpt_id) belongs to, and which folder is asked for. */
+/* grant.c: tells master whom the connection (or its recipient rcpt_id) belongs to, and which folder is asked for.
+ * admin: a master user has proved to be one. */
 struct user_entry;
 struct auth_detail;
-MUST_CHECK int grant_send(struct auth_conn *c, uint32_t rcpt_id, const struct user_entry *user, const struct auth_detail *detail);
+MUST_CHECK int grant_send(struct auth_conn *c, uint32_t rcpt_id, const struct user_entry *user, const struct auth_detail *detail,
+                          bool admin);
 
 #endif

@@ -2,12 +2,13 @@
 #include "auth/conn.h"
 #include "auth/userdb.h"
 
-int grant_send(struct auth_conn *c, uint32_t rcpt_id, const struct user_entry *user, const struct auth_detail *detail)
+int grant_send(struct auth_conn *c, uint32_t rcpt_id, const struct user_entry *user, const struct auth_detail *detail, bool admin)
 {
     struct msg_grant msg = {
         .conn_id = c->id,
         .rcpt_id = rcpt_id,
         .detail = view_make(detail->text, detail->len),
+        .admin = admin,
         .user =
             {
                 .name = auth_name_view(&user->name),

@@ -52,7 +52,7 @@ static void on_found(void *arg, enum userdb_result result, const struct user_ent
     uint32_t id = r->id;
     enum rcpt_result answer = result == USERDB_UNKNOWN ? RCPT_UNKNOWN : RCPT_TEMPORARY;
     if (result == USERDB_FOUND) {
-        int err = grant_send(c, id, user, &r->detail);
+        int err = grant_send(c, id, user, &r->detail, false);
         if (err == 0)
             answer = RCPT_OK;
         else

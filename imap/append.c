@@ -298,8 +298,7 @@ static enum imap_step check(struct imap_job *job, const struct append_args *a, u
     if (size > s->host->set->message_size_max || msg->size > s->host->set->message_size_max - size)
         return imap_job_no(job, "TOOBIG", "Message too large");
     account_quota(s->acc, &q);
-    if (job->cmd != &imap_cmd_replace && ((q.bytes_limit != 0 && q.bytes + size > q.bytes_limit) ||
-                                          (q.messages_limit != 0 && q.messages + a->n > q.messages_limit)))
+    if (job->cmd != &imap_cmd_replace && (q.bytes + size > q.limits.bytes || q.messages + a->n > q.limits.messages))
         return imap_job_fail(job, ERR_QUOTA);
     if (a->err != 0)
         return imap_job_fail(job, a->err);

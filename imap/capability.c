@@ -30,6 +30,12 @@ static bool literal_minus(const struct imap_session *s)
     return s->host->set->imap_literal_minus;
 }
 
+/* RFC 9208 3.1.2 leaves it to the server who may. */
+static bool sets_quota(const struct imap_session *s)
+{
+    return s->host->admin;
+}
+
 static bool tells_progress(const struct imap_session *s)
 {
     return s->host->set->imap_progress_interval > 0;
@@ -95,6 +101,7 @@ static const struct {
     {"QUOTA=RES-MESSAGE", NULL},
     {"QUOTA=RES-MAILBOX", NULL},
     {"QUOTA=RES-ANNOTATION-STORAGE", NULL},
+    {"QUOTASET", NULL},
     {"UTF8=ACCEPT", NULL},
     {"APPENDLIMIT", value_appendlimit},
     {"COMPRESS=DEFLATE", NULL},
@@ -111,7 +118,7 @@ static const struct {
     bool (*applies)(const struct imap_session *s);
 } conditions[] = {
     {"COMPRESS=DEFLATE", may_compress}, {"LITERAL+", literal_plus}, {"LITERAL-", literal_minus},
-    {"INPROGRESS", tells_progress},     {"CONTEXT=SORT", sorts_on},
+    {"INPROGRESS", tells_progress},     {"CONTEXT=SORT", sorts_on}, {"QUOTASET", sets_quota},
 };
 
 static bool applies(const struct imap_session *s, const char *name)

@@ -139,7 +139,7 @@ static void take_done(void *arg, const struct request *r, enum take_fail code, c
 
 /* --- TAKE ---------------------------------------------------------------------------------------------------------------- */
 
-static void session_encode(struct request *r, const struct conn *c, const struct msg_take *t, const char *detail)
+static void session_encode(struct request *r, const struct conn *c, const struct msg_take *t, const struct user *user)
 {
     struct msg_session s = {.session_id = c->id,
                             .protocol = c->protocol,
@@ -149,13 +149,15 @@ static void session_encode(struct request *r, const struct conn *c, const struct
                             .tag = t->tag,
                             .input = t->input,
                             .final = t->final,
-                            .detail = view_str(detail)};
+                            .detail = view_str(user->detail),
+                            .admin = user->admin};
 
     msg_session_encode(&r->body, &s);
     r->protocol = c->protocol;
     r->peer = c->peer;
     r->local = c->local;
     r->tls = s.tls;
+    r->admin = s.admin;
 }
 
 /* The grant is consumed; user is ours. Nonzero: malformed. */
@@ -178,7 +180,7 @@ static int take_with(struct link *l, struct ipc_msg *msg, struct user *user)
         take_refuse(l, TAKE_FAIL_LIMIT, limit_text(hit), user->name, limit_text(hit));
     } else {
         r = request_new(REQUEST_SESSION, l->conn->id, msg);
-        session_encode(r, l->conn, &t, user->detail);
+        session_encode(r, l->conn, &t, user);
         r->counted = true;
         r->done = take_done;
         r->arg = l;

@@ -183,6 +183,7 @@ int grants_add(struct grants *g, const struct msg_grant *m, uint64_t now)
     }
     gr->user = user_new(&m->user);
     gr->user->detail = view_dup(m->detail);
+    gr->user->admin = m->admin;
     c->login_granted = c->login_granted || login;
     return 0;
 }

@@ -26,6 +26,7 @@ struct request {
     enum proto_protocol protocol;
     struct net_addr peer, local;
     bool tls;
+    bool admin;   /* a session that a master user opens */
     bool counted; /* the limits hold it */
     /* Called once when the request was passed on (code 0) or given up, before it is freed; never after workers_cancel(). */
     void (*done)(void *arg, const struct request *r, enum take_fail code, const char *text);

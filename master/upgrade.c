@@ -140,6 +140,7 @@ static void thaw_send(struct worker *w, struct session *s)
                          .peer = s->peer,
                          .local = s->local,
                          .tls = s->tls,
+                         .admin = s->admin,
                          .size = f->size,
                          .quiet = f->quiet};
     struct buf body;

@@ -7,6 +7,7 @@
 struct user {
     char *name, *home, *mail_path; /* never NULL */
     char *detail;                  /* of the grant: the folder that is asked for; "": none, NULL: not a grant's */
+    bool admin;                    /* of the grant: a master user acts as this user */
     bool virtual_uid;
     uint32_t uid, gid;
     uint64_t quota_bytes, quota_messages;

@@ -77,6 +77,7 @@ static void session_add(struct worker *w, const struct request *r)
     s->peer = r->peer;
     s->local = r->local;
     s->tls = r->tls;
+    s->admin = r->admin;
     s->since = loop_now(w->m->loop);
     s->next = w->sessions;
     w->sessions = s;
@@ -178,6 +179,7 @@ static bool session_withdraw(struct worker *w, const struct msg_session *m, stru
     r->peer = s->peer;
     r->local = s->local;
     r->tls = s->tls;
+    r->admin = s->admin;
     r->counted = true; /* the count goes with it */
     *link = s->next;
     w->nsessions--;

@@ -12,6 +12,7 @@ struct session {
     struct net_addr peer;
     struct net_addr local;
     bool tls;
+    bool admin; /* a master user has opened it */
     uint64_t since;
     struct frozen *frozen; /* upgrade.c: it is between two workers; NULL: a worker has it */
 };

@@ -233,14 +233,3 @@ int account_spool(struct account *acc, int *fd_out)
 {
     return vfs_spool(acc->vfs, fd_out);
 }
-
-void account_quota(const struct account *acc, struct quota_usage *out)
-{
-    *out = (struct quota_usage){.bytes = acc->bytes,
-                                .messages = acc->messages,
-                                .bytes_limit = acc->params.quota_bytes,
-                                .messages_limit = acc->params.quota_messages,
-                                .mailboxes = acc->nmailboxes,
-                                .mailboxes_limit = acc->params.mailboxes_max,
-                                .annotation_bytes = acc->annotation_bytes};
-}

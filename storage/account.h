@@ -46,7 +46,8 @@ struct maildir;
 struct account_params {
     struct vfs *vfs;                      /* borrowed: vfs_posix of the user's mail path, or a simulation */
     uint64_t flag_sync_ms;                /* 0: flags are durable before their completion */
-    uint64_t quota_bytes, quota_messages; /* 0 = none */
+    uint64_t quota_bytes, quota_messages; /* 0 = none; those that were set on the account hold instead of them (txn_set_limits) */
+    bool quota_ignored;                   /* neither holds: an administrator puts mail in */
     uint64_t mailboxes_max;
     const struct auto_mailbox *autos; /* created and subscribed in a new account, besides INBOX */
     size_t nautos;
@@ -80,9 +81,13 @@ bool account_read_only(const struct account *acc);
  * gives it to txn_append and closes it. ERR_NOSPACE, ERR_IO. */
 MUST_CHECK int account_spool(struct account *acc, int *fd_out);
 
+#define QUOTA_NONE UINT64_MAX /* no limit; 0 is one, that nothing fits in */
+struct quota_limits {
+    uint64_t bytes, messages, mailboxes;
+};
 struct quota_usage {
-    uint64_t bytes, messages, bytes_limit, messages_limit; /* limit 0: none */
-    uint64_t mailboxes, mailboxes_limit;
+    uint64_t bytes, messages, mailboxes;
+    struct quota_limits limits;
     uint64_t annotation_bytes; /* of ANNOTATION_BYTES_MAX */
 };
 void account_quota(const struct account *acc, struct quota_usage *out);

@@ -27,11 +27,16 @@ static size_t lower_bound(const struct annotations *a, struct view entry)
     return lo;
 }
 
-static const struct annotation *find(const struct annotations *a, struct view entry)
+const struct annotation *annotation_find(const struct annotations *a, struct view entry)
 {
     size_t i = lower_bound(a, entry);
 
     return i < a->n && view_eq(view_str(a->v[i].entry), entry) ? &a->v[i] : NULL;
+}
+
+bool annotation_is_hidden(struct view entry)
+{
+    return view_starts(entry, VIEW(ACL_PREFIX)) || view_starts(entry, VIEW(QUOTA_PREFIX));
 }
 
 static uint64_t weight(const struct annotation *n)
@@ -246,7 +251,7 @@ static bool canonical(struct view entry, char out[ANNOTATION_ENTRY_MAX])
 static bool get(const struct annotations *a, struct view entry, struct view *value_out)
 {
     char name[ANNOTATION_ENTRY_MAX];
-    const struct annotation *n = canonical(entry, name) ? find(a, view_make(name, entry.len)) : NULL;
+    const struct annotation *n = canonical(entry, name) ? annotation_find(a, view_make(name, entry.len)) : NULL;
 
     if (n == NULL)
         return false;
@@ -259,7 +264,7 @@ static void each(const struct annotations *a, annotation_fn *fn, void *arg)
     for (size_t i = 0; i < a->n; i++) {
         struct view entry = view_str(a->v[i].entry);
 
-        if (!view_starts(entry, VIEW(ACL_PREFIX)) && !fn(arg, entry, view_make(a->v[i].value, a->v[i].len)))
+        if (!annotation_is_hidden(entry) && !fn(arg, entry, view_make(a->v[i].value, a->v[i].len)))
             return;
     }
 }
@@ -310,20 +315,20 @@ void annotation_stage_end(struct account *acc, const struct stage *s)
         m->annotations.staged -= s->annotation_new;
 }
 
-/* How many there may be, as far as lists of access rights take no part in it. */
+/* How many there may be, as far as hidden ones take no part in it. */
 static size_t annotations_max(const struct annotations *a)
 {
-    size_t n = 0;
+    size_t hidden = 0;
 
-    while (n < a->n && view_starts(view_str(a->v[n].entry), VIEW(ACL_PREFIX)))
-        n++;
-    return ANNOTATIONS_MAX + n;
+    for (size_t i = 0; i < a->n; i++)
+        hidden += annotation_is_hidden(view_str(a->v[i].entry));
+    return ANNOTATIONS_MAX + hidden;
 }
 
 int txn_annotate_raw(struct txn *t, struct mailbox *m, struct view entry, const struct view *value)
 {
     struct annotations *a = m != NULL ? &m->annotations : &t->acc->annotations;
-    bool acl = view_starts(entry, VIEW(ACL_PREFIX));
+    bool hidden = annotation_is_hidden(entry);
     struct stage *s;
     int err = 0;
 
@@ -332,10 +337,12 @@ int txn_annotate_raw(struct txn *t, struct mailbox *m, struct view entry, const 
     s = stage_new(OP_ANNOTATE);
     s->op.mailbox = m != NULL ? m->id : 0;
     s->op.on = value != NULL;
-    if (value != NULL) {
-        err = reserve(t->acc, a, s, entry.len + value->len, find(a, entry) == NULL, acl ? SIZE_MAX : annotations_max(a));
+    /* What a user has filled up is no obstacle to limits. */
+    if (value != NULL && !view_starts(entry, VIEW(QUOTA_PREFIX)))
+        err = reserve(t->acc, a, s, entry.len + value->len, annotation_find(a, entry) == NULL,
+                      hidden ? SIZE_MAX : annotations_max(a));
+    if (value != NULL)
         buf_put_view(&s->names, *value);
-    }
     if (err == 0 && !buf_ok(&s->names))
         err = ERR_NOMEM;
     if (err != 0) {

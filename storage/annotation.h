@@ -18,7 +18,9 @@ struct annotations {
 };
 
 struct account;
-#define ACL_PREFIX "/acl/" /* entries of access control lists (acl.c): not shown as annotations */
+/* Entries that are not shown as annotations, and that no client can name. */
+#define ACL_PREFIX "/acl/"     /* access control lists (acl.c) */
+#define QUOTA_PREFIX "/quota/" /* limits (quota.c) */
 
 /* No value: it goes. Keeps the account's sum of octets. */
 void annotations_set(struct account *acc, struct annotations *a, struct view entry, const struct view *value);
@@ -26,7 +28,11 @@ void annotations_set(struct account *acc, struct annotations *a, struct view ent
 void annotation_note(struct account *acc, uint32_t mailbox, struct view entry);
 void annotation_notes_free(struct account *acc);
 void watches_notify(struct account *acc);
-/* As txn_annotate() for an entry that is checked already, and may be one of an access control list. */
+/* One of those. */
+bool annotation_is_hidden(struct view entry);
+/* NULL when there is none. */
+const struct annotation *annotation_find(const struct annotations *a, struct view entry);
+/* As txn_annotate() for an entry that is checked already, and may be a hidden one. */
 struct txn;
 MUST_CHECK int txn_annotate_raw(struct txn *t, struct mailbox *m, struct view entry, const struct view *value);
 void annotations_free(struct account *acc, struct annotations *a);

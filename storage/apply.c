@@ -435,7 +435,7 @@ static void apply_annotate(const struct apply *a, const struct op *op)
     if (m == NULL && op->mailbox != 0)
         return;
     annotations_set(a->acc, m != NULL ? &m->annotations : &a->acc->annotations, op->name, op->on ? &op->value : NULL);
-    if (a->r == NULL || view_starts(op->name, VIEW(ACL_PREFIX)))
+    if (a->r == NULL || annotation_is_hidden(op->name))
         return;
     annotation_note(a->acc, op->mailbox, op->name);
     a->r->pub.annotation_last = a->acc->nnotes;

@@ -119,15 +119,19 @@ void stage_add(struct txn *t, struct stage *s)
         t->durable = true;
 }
 
+static bool exceeds(uint64_t used, uint64_t freed, uint64_t limit)
+{
+    return used > freed && used - freed > limit;
+}
+
 /* Space for bytes more octets and messages more messages. */
 static int reserve_quota(struct txn *t, uint64_t bytes, uint64_t messages)
 {
     struct account *acc = t->acc;
     uint64_t used = acc->bytes + acc->bytes_staged, count = acc->messages + acc->messages_staged;
+    struct quota_limits limits = account_limits(acc);
 
-    if (acc->params.quota_bytes != 0 && used + bytes > acc->params.quota_bytes + t->bytes_freed)
-        return ERR_QUOTA;
-    if (acc->params.quota_messages != 0 && count + messages > acc->params.quota_messages + t->messages_freed)
+    if (exceeds(used + bytes, t->bytes_freed, limits.bytes) || exceeds(count + messages, t->messages_freed, limits.messages))
         return ERR_QUOTA;
     t->bytes_staged += bytes;
     acc->bytes_staged += bytes;
@@ -516,7 +520,7 @@ static int check_new_name(struct account *acc, struct view name)
         return err;
     if (account_find(acc, name) != NULL)
         return ERR_EXISTS;
-    if (acc->params.mailboxes_max != 0 && acc->nmailboxes + names_missing(acc, name) > acc->params.mailboxes_max)
+    if (acc->nmailboxes + names_missing(acc, name) > account_limits(acc).mailboxes)
         return ERR_LIMIT;
     return account_read_only(acc) ? ERR_IO : 0;
 }

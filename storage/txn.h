@@ -91,6 +91,9 @@ MUST_CHECK int txn_rename(struct txn *t, struct view from, struct view to);
 /* An annotation of a mailbox, or of the account itself (m NULL); value NULL removes it. ERR_SYNTAX: no entry name; ERR_RANGE: the
  * value is longer than ANNOTATION_VALUE_MAX; ERR_LIMIT: too many entries; ERR_QUOTA: ANNOTATION_BYTES_MAX. */
 MUST_CHECK int txn_annotate(struct txn *t, struct mailbox *m, struct view entry, const struct view *value);
+/* Limits that hold from then on instead of those of account_params (but there are never more than mailboxes_max mailboxes); NULL:
+ * those of account_params again. ERR_IO. */
+MUST_CHECK int txn_set_limits(struct txn *t, const struct quota_limits *limits);
 /* A subscription does not need a mailbox. */
 MUST_CHECK int txn_subscribe(struct txn *t, struct view name, bool on);
 

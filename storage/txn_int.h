@@ -33,6 +33,8 @@ void stage_free(struct account *acc, struct stage *s);
 void stage_add(struct txn *t, struct stage *s);
 /* ERR_SYNTAX, ERR_LIMIT. create: slots for new ones are reserved. */
 MUST_CHECK int stage_keywords(struct stage *s, struct mailbox *m, const struct view *keywords, size_t n, bool create);
+/* quota.c: the limits that hold. */
+struct quota_limits account_limits(const struct account *acc);
 /* annotation.c: what was reserved for it. */
 void annotation_stage_end(struct account *acc, const struct stage *s);
 /* Size, content id (NULL: computed) and digest of what s->message holds. */

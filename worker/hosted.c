@@ -310,6 +310,7 @@ static void init_host(struct hosted *h, const struct msg_session *m)
         .id = m->session_id,
         .in = &h->in,
         .tls = m->tls,
+        .admin = m->admin,
         .peer = m->peer,
         .local = m->local,
         .set = h->w->set,

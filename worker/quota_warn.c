@@ -19,7 +19,8 @@
 
 static bool reached(uint64_t used, uint64_t limit, uint64_t percent)
 {
-    return limit > 0 && used >= limit / 100 * percent + limit % 100 * percent / 100;
+    /* Rounded up, so that a small limit is not reached by nothing. */
+    return limit != QUOTA_NONE && used > 0 && used >= limit / 100 * percent + (limit % 100 * percent + 99) / 100;
 }
 
 /* The highest percentage of the setting that is reached; 0: none. */
@@ -34,7 +35,7 @@ static unsigned level(const struct worker *w)
         struct cursor c = cursor_make(view_str(list->items[i]));
         uint64_t percent = cursor_dec(&c, 1, 100);
 
-        if (percent > highest && (reached(q.bytes, q.bytes_limit, percent) || reached(q.messages, q.messages_limit, percent)))
+        if (percent > highest && (reached(q.bytes, q.limits.bytes, percent) || reached(q.messages, q.limits.messages, percent)))
             highest = percent;
     }
     return (unsigned)highest;

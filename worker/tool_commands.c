@@ -199,6 +199,7 @@ static int open_account(const struct tool_job *job, struct account **out)
     const struct account_params params = {.vfs = job->vfs,
                                           .maildir = job->maildir,
                                           .flag_sync_ms = 1000,
+                                          .quota_ignored = true,
                                           .autos = job->autos,
                                           .nautos = job->nautos,
                                           .now_ms = wall_clock};

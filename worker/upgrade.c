@@ -191,8 +191,12 @@ void worker_upgrade_step(struct worker *w)
 
 void upgrade_receive(struct worker *w, const struct msg_thaw *m, int fds[static 3])
 {
-    struct msg_session facts = {
-        .session_id = m->session_id, .protocol = m->protocol, .peer = m->peer, .local = m->local, .tls = m->tls};
+    struct msg_session facts = {.session_id = m->session_id,
+                                .protocol = m->protocol,
+                                .peer = m->peer,
+                                .local = m->local,
+                                .tls = m->tls,
+                                .admin = m->admin};
     struct hosted *h = hosted_make(w, &facts, fds[1]);
 
     fds[1] = -1; /* transferred */

@@ -30,6 +30,7 @@ struct session_host {
     struct outq *out;
     bool eof; /* the client has closed its sending side; in may still hold bytes */
     bool tls;
+    bool admin;      /* a master user has opened it */
     bool compressed; /* what leaves is compressed, by compress() */
     struct net_addr peer, local;
     const struct set_worker *set;

@@ -71,7 +71,7 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_LCONN_RCPT, "lconn.rcpt", LCONN, AUTH, NEW | READY | BUSY, 4 + V(1), 4 + V(PROTO_ADDR_MAX), 0, false),
     ROW(IPC_AUTH_RCPT, "auth.rcpt", AUTH, LCONN, BUSY, 5, 5, 0, false),
 
-    ROW(IPC_AUTH_GRANT, "auth.grant", AUTH, MASTER, READY, 12 + V(0) + USER_MIN, 12 + V(PROTO_DETAIL_MAX) + USER_MAX, 0, false),
+    ROW(IPC_AUTH_GRANT, "auth.grant", AUTH, MASTER, READY, 13 + V(0) + USER_MIN, 13 + V(PROTO_DETAIL_MAX) + USER_MAX, 0, false),
     ROW(IPC_MASTER_LOOKUP, "master.lookup", MASTER, AUTH, READY, 4 + V(1), 4 + V(PROTO_NAME_MAX), 0, false),
     ROW(IPC_AUTH_FOUND, "auth.found", AUTH, MASTER, READY, 5, 5 + USER_MAX, 0, false),
     ROW(IPC_MASTER_CREDENTIAL, "master.credential", MASTER, AUTH, READY, CREDENTIAL_MIN, CREDENTIAL_MAX, 0, true),
@@ -97,13 +97,13 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
         20 + V(PROTO_ADDR_MAX) + V(PROTO_PREFIX_MAX) + V(PROTO_DETAIL_MAX), 2, false),
 
     ROW(IPC_MASTER_USER, "master.user", MASTER, WORKER, NEW, USER_MIN, USER_MAX, 0, false),
-    ROW(IPC_MASTER_SESSION, "master.session", MASTER, WORKER, READY, 10 + 2 * ADDR + 4 * V(0),
-        10 + 2 * ADDR + V(PROTO_TAG_MAX) + V(PROTO_INPUT_MAX) + V(PROTO_TEXT_MAX) + V(PROTO_DETAIL_MAX), 1, true),
+    ROW(IPC_MASTER_SESSION, "master.session", MASTER, WORKER, READY, 11 + 2 * ADDR + 4 * V(0),
+        11 + 2 * ADDR + V(PROTO_TAG_MAX) + V(PROTO_INPUT_MAX) + V(PROTO_TEXT_MAX) + V(PROTO_DETAIL_MAX), 1, true),
     ROW(IPC_MASTER_DELIVER, "master.deliver", MASTER, WORKER, READY, 20 + 3 * V(0),
         20 + V(PROTO_ADDR_MAX) + V(PROTO_PREFIX_MAX) + V(PROTO_DETAIL_MAX), 2, false),
     ROW(IPC_MASTER_KICK, "master.kick", MASTER, WORKER, READY, 8, 8, 0, false),
     ROW(IPC_MASTER_UPGRADE, "master.upgrade", MASTER, WORKER, READY, 0, 0, 0, false),
-    ROW(IPC_MASTER_THAW, "master.thaw", MASTER, WORKER, READY, 19 + 2 * ADDR, 19 + 2 * ADDR, 3, false),
+    ROW(IPC_MASTER_THAW, "master.thaw", MASTER, WORKER, READY, 20 + 2 * ADDR, 20 + 2 * ADDR, 3, false),
     /* A session of a worker that was asked to hand over; what it said before it read that is still on its way. */
     ROW(IPC_WORKER_FROZEN, "worker.frozen", WORKER, MASTER, BUSY, 17, 17, 3, false),
     ROW(IPC_WORKER_THAWED, "worker.thawed", WORKER, MASTER, READY | BUSY, 8, 8, 0, false),

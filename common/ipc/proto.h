@@ -179,6 +179,7 @@ struct msg_grant {
     uint64_t conn_id;
     uint32_t rcpt_id;   /* 0: a log-in; otherwise a recipient of an LMTP connection */
     struct view detail; /* the folder that the name or address asks for; may be empty; <= PROTO_DETAIL_MAX */
+    bool admin;         /* a master user has proved to be one; of a log-in only */
     struct user_record user;
 };
 /* IPC_MASTER_LOOKUP */
@@ -303,6 +304,7 @@ struct msg_session {
     bool tls;
     struct view tag, input, final;
     struct view detail; /* of the grant */
+    bool admin;         /* of the grant */
 };
 /* IPC_WORKER_FROZEN */
 struct msg_frozen {
@@ -315,7 +317,7 @@ struct msg_thaw {
     uint64_t session_id;
     enum proto_protocol protocol;
     struct net_addr peer, local;
-    bool tls;
+    bool tls, admin;
     uint64_t size;
     bool quiet;
 };

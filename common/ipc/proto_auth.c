@@ -107,9 +107,12 @@ int msg_rcpt_result_decode(struct view body, struct msg_rcpt_result *out)
 
 void msg_grant_encode(struct buf *out, const struct msg_grant *m)
 {
+    if (m->admin && m->rcpt_id != 0)
+        out->failed = true;
     field_put_id64(out, m->conn_id);
     buf_put_u32(out, m->rcpt_id);
     field_put_view(out, m->detail, FIELD_TEXT, 0, PROTO_DETAIL_MAX);
+    field_put_bool(out, m->admin);
     field_put_user(out, &m->user);
 }
 
@@ -120,7 +123,10 @@ int msg_grant_decode(struct view body, struct msg_grant *out)
     m.conn_id = field_get_id64(&c);
     m.rcpt_id = cursor_u32(&c);
     m.detail = field_get_view(&c, FIELD_TEXT, 0, PROTO_DETAIL_MAX);
+    m.admin = field_get_bool(&c);
     m.user = field_get_user(&c);
+    if (m.admin && m.rcpt_id != 0)
+        cursor_fail(&c);
     FIELD_END(&c, m, out);
 }
 

@@ -61,6 +61,7 @@ void msg_session_encode(struct buf *out, const struct msg_session *m)
     field_put_view(out, m->input, FIELD_BYTES, 0, PROTO_INPUT_MAX);
     field_put_view(out, m->final, FIELD_BYTES, 0, PROTO_TEXT_MAX);
     field_put_view(out, m->detail, FIELD_TEXT, 0, PROTO_DETAIL_MAX);
+    field_put_bool(out, m->admin);
 }
 
 int msg_session_decode(struct view body, struct msg_session *out)
@@ -76,6 +77,7 @@ int msg_session_decode(struct view body, struct msg_session *out)
     m.input = field_get_view(&c, FIELD_BYTES, 0, PROTO_INPUT_MAX);
     m.final = field_get_view(&c, FIELD_BYTES, 0, PROTO_TEXT_MAX);
     m.detail = field_get_view(&c, FIELD_TEXT, 0, PROTO_DETAIL_MAX);
+    m.admin = field_get_bool(&c);
     FIELD_END(&c, m, out);
 }
 
@@ -114,6 +116,7 @@ void msg_thaw_encode(struct buf *out, const struct msg_thaw *m)
     field_put_addr(out, &m->peer);
     field_put_addr(out, &m->local);
     field_put_bool(out, m->tls);
+    field_put_bool(out, m->admin);
     buf_put_u64(out, m->size);
     field_put_bool(out, m->quiet);
 }
@@ -127,6 +130,7 @@ int msg_thaw_decode(struct view body, struct msg_thaw *out)
     m.peer = field_get_addr(&c);
     m.local = field_get_addr(&c);
     m.tls = field_get_bool(&c);
+    m.admin = field_get_bool(&c);
     m.size = cursor_u64(&c);
     m.quiet = field_get_bool(&c);
     if (!size_allowed(m.size))

@@ -303,6 +303,8 @@ static inline bool sim_digest_good(struct mailbox_view *v, uint32_t seq, struct 
     return good;
 }
 
+#define SIM_LIMIT 1000000 /* messages that nobody has */
+
 struct sim_annotation {
     uint32_t content;
     unsigned n;
@@ -375,11 +377,15 @@ static inline const char *sim_compare(struct sim_run *r, const struct sim_state 
 {
     struct sim_annotation a = {.content = s->annotation};
     struct sim_subs subs = {0, 0};
+    struct quota_usage quota;
     unsigned boxes = 0;
 
     account_annotation_each(r->acc, sim_see_annotation, &a);
     if (a.bad || a.n != (s->annotation != 0))
         return "wrong annotation of the account";
+    account_quota(r->acc, &quota);
+    if (quota.limits.messages != (s->annotation != 0 ? SIM_LIMIT + s->annotation : QUOTA_NONE))
+        return "wrong limit of the account";
     account_each(r->acc, sim_collect, &subs);
     for (int i = 0; i < SIM_BOXES; i++)
         boxes |= s->boxes[i].name >= 0 ? 1u << s->boxes[i].name : 0;
@@ -615,8 +621,13 @@ static inline int sim_stage(struct sim_run *r, struct txn *t, const struct sim_r
         return txn_subscribe(t, name, q->on);
     case SIM_ANNOTATE:
         return txn_annotate(t, m, VIEW("/Private/x"), q->on ? &src.parts[0] : NULL);
-    case SIM_ANNOTATE_ACCOUNT:
-        return txn_annotate(t, NULL, VIEW("/private/x"), q->on ? &src.parts[0] : NULL);
+    case SIM_ANNOTATE_ACCOUNT: {
+        /* Limits of its own come and go with the annotation. */
+        const struct quota_limits limits = {QUOTA_NONE, SIM_LIMIT + q->content, QUOTA_NONE};
+        int err = txn_set_limits(t, q->on ? &limits : NULL);
+
+        return err != 0 ? err : txn_annotate(t, NULL, VIEW("/private/x"), q->on ? &src.parts[0] : NULL);
+    }
     case SIM_KINDS:
         break;
     }

@@ -290,10 +290,16 @@ static void test_masters(void **state)
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(try_plain(BYTES("\0Alice*Admin\0boss")), 0);
         assert_string_equal(w.grant_name, "alice");
+        assert_true(w.grant_admin);
         assert_int_equal(try_plain(BYTES("alice\0admin\0boss")), 0);
         assert_string_equal(w.grant_name, "alice");
+        assert_true(w.grant_admin);
         assert_int_equal(try_plain(BYTES("\0admin\0own")), 0);
         assert_string_equal(w.grant_name, "admin");
+        assert_false(w.grant_admin);
+        assert_int_equal(try_plain(BYTES("alice\0alice\0pw")), 0);
+        assert_string_equal(w.grant_name, "alice");
+        assert_false(w.grant_admin);
     }
     world_free();
     /* Each in a world of its own: failures make an address wait. */

@@ -68,6 +68,7 @@ static struct {
     char asked_user[256], asked_rhost[64], asked_hash[256];
     unsigned grants;
     uint64_t grant_conn;
+    bool grant_admin;
     uint32_t grant_rcpt;
     char grant_name[256], grant_mail[256], grant_home[256];
     struct user_record grant;
@@ -169,6 +170,7 @@ static inline void on_master(void *arg, struct ipc *ch, struct ipc_msg *msg)
         assert_int_equal(msg_grant_decode(msg->body, &grant), 0);
         w.grants++;
         w.grant_conn = grant.conn_id;
+        w.grant_admin = grant.admin;
         w.grant_rcpt = grant.rcpt_id;
         copy(w.grant_name, sizeof(w.grant_name), grant.user.name);
         copy(w.grant_mail, sizeof(w.grant_mail), grant.user.mail_path);

@@ -304,6 +304,7 @@ static void test_encoder_refuses_what_decoder_would(void **state)
     REFUSED_BY_ENCODER(auth_fail, .code = AUTH_FAIL_LIMIT, .text = VIEW("a\nb"));
     REFUSED_BY_ENCODER(rcpt, .rcpt_id = 0, .address = VIEW("a@b"));
     REFUSED_BY_ENCODER(rcpt, .rcpt_id = 1, .address = VIEW("a@\0b"));
+    REFUSED_BY_ENCODER(grant, .conn_id = 1, .rcpt_id = 1, .admin = true, .user = user(false));
     REFUSED_BY_ENCODER(user, .user = {.name = VIEW("a\x01"), .mail_path = VIEW("/m")});
     REFUSED_BY_ENCODER(user, .user = {.name = VIEW("a"), .mail_path = VIEW("m")});
     REFUSED_BY_ENCODER(user, .user = {.name = VIEW("a"), .mail_path = VIEW("/m\0x")});

@@ -65,6 +65,7 @@ static void session_new(struct world *w, struct worker *of, uint64_t id)
 
     s->id = id;
     s->protocol = PROTO_IMAP;
+    s->admin = id % 2 == 0;
     s->peer.family = s->local.family = 4;
     s->next = of->sessions;
     of->sessions = s;
@@ -196,6 +197,7 @@ static uint64_t handed(const struct world *w)
     assert_int_equal(msg.nfds, 3);
     assert_int_equal(msg_thaw_decode(msg.body, &m), 0);
     assert_int_equal(m.protocol, PROTO_IMAP);
+    assert_int_equal(m.admin, m.session_id % 2 == 0);
     ipc_msg_close_fds(&msg);
     return m.session_id;
 }

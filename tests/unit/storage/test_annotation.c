@@ -204,6 +204,109 @@ static void test_rename_inbox(void **state)
     }
 }
 
+/* --- limits on the account, which are kept as one (quota.c) --------------------------------------------------------------- */
+
+static int set_limits(struct box *b, const struct quota_limits *limits)
+{
+    struct txn *t = txn_begin(b->acc);
+
+    return box_end(b, t, txn_set_limits(t, limits));
+}
+
+static void check_limits(struct box *b, uint64_t bytes, uint64_t messages, uint64_t mailboxes)
+{
+    struct quota_usage q;
+
+    account_quota(b->acc, &q);
+    assert_true(q.limits.bytes == bytes);
+    assert_true(q.limits.messages == messages);
+    assert_true(q.limits.mailboxes == mailboxes);
+}
+
+static void test_own_limits(void **state)
+{
+    struct box *b = *state;
+    struct seen s = {.stop = 10};
+    uint64_t changes = account_annotation_changes(b->acc);
+
+    check_limits(b, QUOTA_NONE, QUOTA_NONE, 100);
+    b->params.quota_bytes = 1000;
+    b->params.quota_messages = 2;
+    box_reopen(b);
+    check_limits(b, 1000, 2, 100);
+    assert_int_equal(set_limits(b, &(struct quota_limits){QUOTA_NONE, 3, 1000}), 0);
+    for (int round = 0; round < 4; round++) {
+        check_limits(b, QUOTA_NONE, 3, 100);
+        if (round == 1)
+            assert_int_equal(snapshot_write(b->acc), 0);
+        if (round == 2) {
+            account_close(&b->acc);
+            box_rm_snapshots(b);
+            assert_int_equal(box_open(b), 0);
+        } else {
+            box_reopen(b);
+        }
+    }
+    /* Nobody is shown it, or told of it. */
+    account_annotation_each(b->acc, see, &s);
+    assert_string_equal(s.text, "");
+    assert_int_equal(account_annotation_changes(b->acc), changes);
+    check(b, NULL, "/quota/limits", NULL);
+    assert_int_equal(annotate(b, NULL, "/quota/limits", NULL), ERR_SYNTAX);
+    assert_int_equal(annotate(b, NULL, "/Quota/limits", "x"), ERR_SYNTAX);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(box_append(b, "INBOX", "Subject: x\r\n\r\n", 0), 0);
+    assert_int_equal(box_append(b, "INBOX", "Subject: x\r\n\r\n", 0), ERR_QUOTA);
+    b->params.quota_ignored = true;
+    box_reopen(b);
+    check_limits(b, QUOTA_NONE, QUOTA_NONE, 100);
+    b->params.quota_ignored = false;
+    box_reopen(b);
+    assert_int_equal(set_limits(b, NULL), 0);
+    check_limits(b, 1000, 2, 100);
+    assert_int_equal(set_limits(b, NULL), 0);
+    box_reopen(b);
+    check_limits(b, 1000, 2, 100);
+}
+
+static void test_own_limits_need_no_room(void **state)
+{
+    struct box *b = *state;
+    struct view half = view_make(calloc(1, ANNOTATION_VALUE_MAX), ANNOTATION_VALUE_MAX);
+    char entry[40];
+    int err = 0;
+
+    for (int i = 0; i <= ANNOTATIONS_MAX && err == 0; i++) {
+        struct txn *t = txn_begin(b->acc);
+
+        snprintf(entry, sizeof(entry), "/private/%d", i);
+        err = box_end(b, t, txn_annotate(t, NULL, view_str(entry), &half));
+    }
+    assert_true(err == ERR_LIMIT || err == ERR_QUOTA);
+    assert_int_equal(set_limits(b, &(struct quota_limits){1, 2, 3}), 0);
+    check_limits(b, 1, 2, 3);
+    /* And they take no place of what the user may have. */
+    assert_int_equal(annotate(b, NULL, "/private/0", NULL), 0);
+    assert_int_equal(annotate(b, NULL, "/private/0", "x"), 0);
+    free((void *)(uintptr_t)half.ptr);
+}
+
+/* In the hands of its user a log may say anything. */
+static void test_own_limits_strange(void **state)
+{
+    static const uint8_t newer[28] = {1, [8] = 2, [16] = 3, [24] = 9};
+    struct box *b = *state;
+    struct view v = VIEW("short");
+    struct txn *t = txn_begin(b->acc);
+
+    assert_int_equal(box_end(b, t, txn_annotate_raw(t, NULL, VIEW("/quota/limits"), &v)), 0);
+    check_limits(b, QUOTA_NONE, QUOTA_NONE, 100);
+    v = view_make(newer, sizeof(newer));
+    t = txn_begin(b->acc);
+    assert_int_equal(box_end(b, t, txn_annotate_raw(t, NULL, VIEW("/quota/limits"), &v)), 0);
+    check_limits(b, 1, 2, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +315,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rename_inbox, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_own_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_own_limits_need_no_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_own_limits_strange, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
