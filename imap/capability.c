@@ -72,6 +72,7 @@ static const struct {
     {"THREAD=ORDEREDSUBJECT", NULL},
     {"THREAD=REFERENCES", NULL},
     {"I18NLEVEL=1", NULL},
+    {"I18NLEVEL=2", NULL},
     {"THREAD=REFS", NULL},
     {"WITHIN", NULL},
     {"LIST-EXTENDED", NULL},

@@ -108,6 +108,7 @@ static void parse(struct imap_parse *p, struct imap_job *job)
     if (((a->sources & SOURCE_SELECTED) != 0 || a->scan.ret.update) && job->s->view == NULL)
         imap_parse_fail(p, "No mailbox is selected");
     a->scan.program.acc = job->s->acc;
+    a->scan.program.collation = job->s->comparator.collation;
     imap_search_parse(p, &a->scan.program, (job->s->enabled & IMAP_ENABLED_UTF8) != 0);
 }
 

@@ -26,6 +26,7 @@ static void parse(struct imap_parse *p, struct imap_job *job)
         a->scan.ret.options = IMAP_RETURN_ALL;
     }
     a->scan.program.acc = job->s->acc;
+    a->scan.program.collation = job->s->comparator.collation;
     imap_search_parse(p, &a->scan.program, (job->s->enabled & IMAP_ENABLED_UTF8) != 0);
 }
 

@@ -32,7 +32,9 @@ static void parse(struct imap_parse *p, struct imap_job *job)
         imap_parse_fail(p, "SAVE is for SEARCH");
     imap_parse_space(p);
     imap_sort_parse(p, &a->sorter);
+    a->sorter.comparator = job->s->comparator;
     a->program.acc = job->s->acc;
+    a->program.collation = job->s->comparator.collation;
     imap_search_parse_sorted(p, &a->program);
 }
 

@@ -29,7 +29,9 @@ static void parse(struct imap_parse *p, struct imap_job *job)
         a->by++;
     if (a->by == ARRAY_LEN(names))
         imap_parse_fail(p, "Unknown threading algorithm");
+    a->thread.collation = job->s->comparator.collation;
     a->program.acc = job->s->acc;
+    a->program.collation = job->s->comparator.collation;
     imap_search_parse_sorted(p, &a->program);
 }
 

@@ -38,9 +38,11 @@ static bool parse_again(struct imap_context *c, struct account *acc)
     if (imap_parse_try_word(&p, " RETURN "))
         imap_return_parse(&p, &ret);
     c->program.acc = acc;
+    c->program.collation = c->comparator.collation;
     if (c->sorted) {
         imap_parse_space(&p);
         imap_sort_parse(&p, &c->order.by);
+        c->order.by.comparator = c->comparator;
         imap_search_parse_sorted(&p, &c->program);
     } else
         imap_search_parse(&p, &c->program, (c->enabled & IMAP_ENABLED_UTF8) != 0);
@@ -102,6 +104,7 @@ static struct imap_context *context_new(struct imap_job *job, bool *reused_out)
     if (*reused_out || n >= IMAP_CONTEXTS_MAX || job->text.len > IMAP_CONTEXT_TEXT)
         return NULL;
     c = context_make(job->text, s->enabled);
+    c->comparator = s->comparator;
     if (parse_again(c, s->acc) && filters_size(c) <= IMAP_CONTEXT_FILTERS)
         numbers_to_uids(s, c);
     else
@@ -265,6 +268,7 @@ void imap_contexts_freeze(const struct imap_session *s, struct buf *out)
     for (const struct imap_context *c = s->contexts; c != NULL; c = c->next) {
         buf_put_view16(out, c->text);
         buf_put_u32(out, c->enabled);
+        buf_put_u8(out, comparator_encode(c->comparator));
         freeze_filters(c, out);
         for (const struct imap_search_node *node = c->program.all; node != NULL; node = node->all)
             if (node->op == SEARCH_UID)
@@ -280,11 +284,13 @@ static struct imap_context *thaw(struct cursor *cur)
 {
     struct view text = cursor_view16(cur, IMAP_CONTEXT_TEXT);
     unsigned enabled = cursor_u32(cur);
+    struct comparator comparator = {.descends = false};
     struct imap_context *c;
 
-    if (cur->failed || (enabled & ~(unsigned)IMAP_ENABLED_ALL) != 0)
+    if (!comparator_decode(cursor_u8(cur), &comparator) || cur->failed || (enabled & ~(unsigned)IMAP_ENABLED_ALL) != 0)
         return NULL;
     c = context_make(text, enabled);
+    c->comparator = comparator;
     thaw_filters(c, cur);
     if (cur->failed || !parse_again(c, NULL)) {
         imap_context_free(&c);

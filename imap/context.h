@@ -34,9 +34,10 @@ struct imap_context {
     struct imap_pool pool; /* of what follows */
     struct view text, tag;
     unsigned enabled; /* as it was read */
-    bool uid;         /* results are told as UIDs */
-    bool sorted;      /* of a SORT */
-    bool over;        /* it has more results than can be kept in order */
+    struct comparator comparator;
+    bool uid;    /* results are told as UIDs */
+    bool sorted; /* of a SORT */
+    bool over;   /* it has more results than can be kept in order */
     struct imap_search_program program;
     struct uidset results; /* UIDs */
     struct uidset gone;    /* as they are told: expunged from the result of a SEARCH */

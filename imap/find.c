@@ -7,12 +7,13 @@
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/text/text.h"
 
 /* How often an octet occurs in mapped mail, roughly: the letters by their frequency in many languages. */
 static uint8_t commonness(uint8_t c)
 {
     static const char common[] = "ZQXJKVWYGBFPUMCDLHRSNIAOTE ";
-    const char *at = c == 0 ? NULL : strchr(common, c);
+    const char *at = c == 0 ? NULL : strchr(common, ascii_upper(c));
 
     if (at != NULL)
         return (uint8_t)(100 + 5 * (at - common));
@@ -23,14 +24,15 @@ static uint8_t commonness(uint8_t c)
     return c < ' ' || (c >= '0' && c <= '9') || strchr(".,-=/<>\"", c) != NULL ? 120 : 50;
 }
 
-bool imap_find_init(struct imap_find *f, struct imap_pool *pool, struct imap_find_work *work, struct view needle)
+bool imap_find_init(struct imap_find *f, struct imap_pool *pool, struct imap_find_work *work, enum collation collation,
+                    struct view needle)
 {
     struct buf mapped;
     struct view v;
 
-    *f = (struct imap_find){.work = work};
+    *f = (struct imap_find){.work = work, .collation = collation};
     buf_init(&mapped, 64 * needle.len + 64);
-    casemap_put(&mapped, needle);
+    collation_put(collation, &mapped, needle);
     v = imap_pool_copy(pool, buf_view(&mapped));
     buf_free(&mapped);
     f->fallback = imap_pool_alloc(pool, (v.len + 1) * sizeof(*f->fallback));
@@ -119,7 +121,7 @@ static bool feed_carry(struct imap_find *f, struct view *piece)
         f->carry[f->ncarry++] = piece->ptr[0];
         *piece = view_sub(*piece, 1, piece->len);
         rest = view_make(f->carry, f->ncarry);
-        while ((n = casemap_some(&f->work->cache, &rest, mapped, sizeof(f->work->chunk))) > 0)
+        while ((n = collation_some(f->collation, &f->work->cache, &rest, mapped, sizeof(f->work->chunk))) > 0)
             if (search_chunk(f, mapped, n))
                 return true;
         if (rest.len > 0)
@@ -136,7 +138,7 @@ bool imap_find_feed(struct imap_find *f, struct view piece)
 
     if (f->len == 0 || feed_carry(f, &piece))
         return true;
-    while ((n = casemap_some(&f->work->cache, &piece, mapped, sizeof(f->work->chunk))) > 0)
+    while ((n = collation_some(f->collation, &f->work->cache, &piece, mapped, sizeof(f->work->chunk))) > 0)
         if (search_chunk(f, mapped, n))
             return true;
     if (piece.len > 0)

@@ -138,6 +138,7 @@ int imap_session_freeze(struct imap_session *s, struct buf *out, int *spool_out)
     buf_put_view16(out, buf_view(&s->final_tag));
     uidset_encode(out, &s->saved);
     buf_put_u32(out, s->rights_told);
+    buf_put_u8(out, comparator_encode(s->comparator));
     if (s->view != NULL)
         err = mailbox_view_freeze(s->view, out);
     if (s->view != NULL)
@@ -182,7 +183,7 @@ static int thaw(struct imap_session *s, struct cursor *c, int *spool)
     tag = cursor_view16(c, PROTO_TAG_MAX);
     uidset_decode(c, SAVED_RANGES_MAX, &s->saved);
     rights_told = cursor_u32(c);
-    if ((s->enabled & ~(unsigned)IMAP_ENABLED_ALL) != 0)
+    if (!comparator_decode(cursor_u8(c), &s->comparator) || (s->enabled & ~(unsigned)IMAP_ENABLED_ALL) != 0)
         cursor_fail(c);
     err = get_view(c, s, flags);
     if (err != 0)

@@ -1,5 +1,7 @@
 #include "imap/message.h"
 
+#define BASE_SUBJECT_MAX (64 * 1024)
+
 void imap_message_open_in(struct imap_session *s, struct mailbox_view *view, struct imap_message *m, uint32_t seq)
 {
     m->view = view;
@@ -94,6 +96,21 @@ int imap_message_digest_bytes(struct imap_session *s, struct imap_message *m, st
     if (err == 0)
         *out = buf_view(&m->digest_bytes);
     return err;
+}
+
+struct view imap_message_subject(const struct digest *summary, enum collation collation, struct buf *text)
+{
+    struct buf plain;
+    bool reply;
+
+    if (collation == COLLATION_UNICODE_CASEMAP)
+        return summary->base_subject;
+    buf_init(&plain, BASE_SUBJECT_MAX);
+    buf_init(text, BASE_SUBJECT_MAX);
+    subject_base_text(&plain, summary->envelope.subject, &reply);
+    collation_put(collation, text, buf_view(&plain));
+    buf_free(&plain);
+    return buf_view(text);
 }
 
 struct view imap_message_range(const struct imap_message *m, uint64_t off, uint64_t len)

@@ -31,4 +31,7 @@ MUST_CHECK int imap_message_digest_bytes(struct imap_session *s, struct imap_mes
  * account or m is closed. */
 MUST_CHECK int imap_message_summary(struct imap_session *s, struct imap_message *m, struct digest *out);
 
+/* The base subject (RFC 5256 2.1) as the collation compares it. text: zeroed, room for it, for buf_free(). */
+struct view imap_message_subject(const struct digest *summary, enum collation collation, struct buf *text);
+
 #endif

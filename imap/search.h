@@ -68,6 +68,7 @@ struct imap_search_program {
     unsigned keys;
     struct account *acc; /* whose filters may be used besides those in filters; NULL: no others */
     struct imap_search_filter *filters;
+    enum collation collation; /* that texts are looked for under */
     bool uses_modseq, bad_charset, uses_filter;
     unsigned filter_depth;
     struct view undefined_filter; /* ptr NULL: all could be had */

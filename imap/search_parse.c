@@ -125,7 +125,7 @@ static void take_find(struct imap_parse *p, struct imap_search_program *prog, st
 
     if (prog->find_work == NULL)
         prog->find_work = imap_pool_alloc(p->pool, sizeof(*prog->find_work));
-    if (imap_parse_ok(p) && (prog->find_work == NULL || !imap_find_init(&n->find, p->pool, prog->find_work, v)))
+    if (imap_parse_ok(p) && (prog->find_work == NULL || !imap_find_init(&n->find, p->pool, prog->find_work, prog->collation, v)))
         imap_parse_fail(p, "Search too large");
 }
 

@@ -12,6 +12,7 @@
 #ifndef CULVER_IMAP_SESSION_INT_H
 #define CULVER_IMAP_SESSION_INT_H
 
+#include "imap/collation.h"
 #include "imap/input.h"
 #include "imap/parse.h"
 #include "imap/session.h"
@@ -124,6 +125,7 @@ struct imap_session {
     bool examine;              /* selected read-only */
     unsigned rights_told;      /* in it (enum acl_right), as of the last PERMANENTFLAGS */
     unsigned enabled;          /* mask of enum imap_enabled */
+    struct comparator comparator;
     struct imap_input input;
     struct buf final_tag; /* not empty: waits for the client's empty answer to the last SASL message */
     struct imap_job *head, *tail;

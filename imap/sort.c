@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "storage/message/casemap.h"
 
 #define STRINGS_MAX (128 * 1024 * 1024)
 #define STRING_MAX 256 /* octets of a string that count */
@@ -70,12 +69,21 @@ static int64_t put_string(struct imap_sorter *sorter, struct view v)
     return string_key(sorter, from);
 }
 
-static int64_t put_folded(struct imap_sorter *sorter, struct view v)
+static int64_t put_mapped(struct imap_sorter *sorter, struct view v)
 {
     size_t from = buf_len(&sorter->strings);
 
-    casemap_put(&sorter->strings, view_sub(v, 0, STRING_MAX));
+    collation_put(sorter->comparator.collation, &sorter->strings, view_sub(v, 0, STRING_MAX));
     return string_key(sorter, from);
+}
+
+static int64_t put_subject(struct imap_sorter *sorter, const struct digest *summary)
+{
+    struct buf text = {.max = 0};
+    int64_t key = put_string(sorter, imap_message_subject(summary, sorter->comparator.collation, &text));
+
+    buf_free(&text);
+    return key;
 }
 
 /* RFC 5957 3: the display name, or else the whole address. */
@@ -94,7 +102,7 @@ static int64_t put_display(struct imap_sorter *sorter, const struct address *a)
             buf_put_view(&text, a->host);
         }
     }
-    key = put_folded(sorter, buf_view(&text));
+    key = put_mapped(sorter, buf_view(&text));
     buf_free(&text);
     return key;
 }
@@ -106,7 +114,7 @@ static int64_t address_key(struct imap_sorter *sorter, const struct envelope *e,
 
     if (list->n == 0)
         return put_string(sorter, VIEW(""));
-    return display ? put_display(sorter, &list->items[0]) : put_folded(sorter, list->items[0].mailbox);
+    return display ? put_display(sorter, &list->items[0]) : put_mapped(sorter, list->items[0].mailbox);
 }
 
 /* What cannot be read sorts as if it had no header. */
@@ -122,7 +130,7 @@ static int64_t make_key(struct imap_session *s, struct imap_sorter *sorter, stru
     case SORT_DATE:
         return imap_message_summary(s, m, &summary) != 0 ? m->info.date : imap_sent_date(m, &summary);
     case SORT_SUBJECT:
-        return put_string(sorter, imap_message_summary(s, m, &summary) != 0 ? VIEW("") : summary.base_subject);
+        return imap_message_summary(s, m, &summary) != 0 ? put_string(sorter, VIEW("")) : put_subject(sorter, &summary);
     case SORT_CC:
     case SORT_FROM:
     case SORT_TO:
@@ -164,8 +172,10 @@ static int compare(const struct imap_sorter *sorter, uint32_t x, uint32_t y)
         int64_t a = sorter->keys[x * sorter->ncriteria + i], b = sorter->keys[y * sorter->ncriteria + i];
         int order = a < b ? -1 : a > b;
 
-        if (by != SORT_ARRIVAL && by != SORT_DATE && by != SORT_SIZE)
+        if (by != SORT_ARRIVAL && by != SORT_DATE && by != SORT_SIZE) {
             order = view_cmp(get_string(sorter, a), get_string(sorter, b));
+            order = sorter->comparator.descends ? -order : order;
+        }
         if (order != 0)
             return sorter->criteria[i].reverse ? -order : order;
     }
@@ -237,7 +247,7 @@ int imap_sort_compare(struct imap_session *s, struct imap_sorter *sorter, size_t
 
 void imap_sort_again(struct imap_sorter *sorter, const struct imap_sorter *from)
 {
-    *sorter = (struct imap_sorter){.ncriteria = from->ncriteria};
+    *sorter = (struct imap_sorter){.ncriteria = from->ncriteria, .comparator = from->comparator};
     memcpy(sorter->criteria, from->criteria, sizeof(sorter->criteria));
 }
 

@@ -27,8 +27,9 @@ struct imap_sorter {
         bool reverse;
     } criteria[IMAP_SORT_CRITERIA_MAX];
     size_t ncriteria;
-    uint32_t *numbers; /* of the messages, in the order of the mailbox */
-    int64_t *keys;     /* [n][ncriteria]: a number, or where a string is */
+    struct comparator comparator; /* of texts */
+    uint32_t *numbers;            /* of the messages, in the order of the mailbox */
+    int64_t *keys;                /* [n][ncriteria]: a number, or where a string is */
     size_t n, cap;
     struct buf strings;
     uint32_t *order, *other; /* indexes into numbers; what is being merged goes from one to the other */

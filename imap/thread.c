@@ -115,6 +115,7 @@ int imap_thread_add(struct imap_session *s, struct imap_thread *t, struct imap_m
                     enum imap_thread_by by)
 {
     struct digest d = {.sent_date = INT64_MIN};
+    struct buf subject = {.max = 0};
     struct imap_thread_node *node;
     uint32_t index = 0;
 
@@ -130,7 +131,8 @@ int imap_thread_add(struct imap_session *s, struct imap_thread *t, struct imap_m
     node->number = number;
     node->date = by == THREAD_REFS ? m->info.date : imap_sent_date(m, &d);
     node->reply = d.subject_is_reply;
-    node->subject = put_string(t, d.base_subject, &node->subject_len);
+    node->subject = put_string(t, imap_message_subject(&d, t->collation, &subject), &node->subject_len);
+    buf_free(&subject);
     return buf_ok(&t->strings) && t->n < NODES_MAX ? 0 : ERR_LIMIT;
 }
 

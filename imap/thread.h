@@ -20,6 +20,7 @@ struct imap_thread_node {
 struct imap_thread {
     struct imap_thread_node *nodes;
     uint32_t n, cap;
+    enum collation collation; /* that subjects are equal under */
     struct buf strings;
     uint32_t *table; /* hash of ids or of subjects: indexes of nodes, 0: free */
     size_t slots, used;

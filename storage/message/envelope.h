@@ -29,6 +29,8 @@ MUST_CHECK int date_parse_header(struct view raw, int64_t *t_out, int *zone_out)
 /* RFC 5256 2.1 base subject of a raw Subject value (its first 4 KiB), in UTF-8, folded by casemap.h for comparison; *reply_out:
  * it was a reply or forward. */
 void subject_base(struct buf *out, struct view raw, bool *reply_out);
+/* The same, not folded. */
+void subject_base_text(struct buf *out, struct view raw, bool *reply_out);
 
 /* Takes the next message identifier of a Message-ID, In-Reply-To or References value off the front of rest and appends it to out
  * as "<id>", without the quoting that RFC 5256 (THREAD=REFERENCES) ignores. False when there is none left. */

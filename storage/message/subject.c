@@ -111,22 +111,38 @@ static bool drop_forward(struct subject *s)
     return true;
 }
 
-void subject_base(struct buf *out, struct view raw, bool *reply_out)
+/* In text, which is for buf_free(). */
+static struct view find_base(struct buf *text, struct view raw, bool *reply_out)
 {
     struct subject s = {.reply = false};
-    struct buf text;
+
     raw = view_sub(raw, 0, SUBJECT_MAX);
-    buf_init(&text, SUBJECT_MAX * 4 + 64);
-    header_decode(&text, raw);
-    if (buf_len(&text) > 0)
-        s.v = squeeze(&text);
+    buf_init(text, SUBJECT_MAX * 4 + 64);
+    header_decode(text, raw);
+    if (buf_len(text) > 0)
+        s.v = squeeze(text);
     do {
         drop_trailers(&s);
         drop_leaders(&s);
     } while (drop_forward(&s));
-    casemap_put(out, s.v);
-    buf_free(&text);
     *reply_out = s.reply;
+    return s.v;
+}
+
+void subject_base(struct buf *out, struct view raw, bool *reply_out)
+{
+    struct buf text;
+
+    casemap_put(out, find_base(&text, raw, reply_out));
+    buf_free(&text);
+}
+
+void subject_base_text(struct buf *out, struct view raw, bool *reply_out)
+{
+    struct buf text;
+
+    buf_put_view(out, find_base(&text, raw, reply_out));
+    buf_free(&text);
 }
 
 /* --- message identifiers (RFC 5322 3.6.4) --- */

@@ -146,6 +146,9 @@ static const char *const commands[] = {
     "UID SEARCH RETURN (UPDATE) OR $ (%u:%u UNSEEN)",
     "SORT RETURN (UPDATE COUNT) (REVERSE ARRIVAL) UTF-8 UNDELETED",
     "UID SORT RETURN (UPDATE) (SUBJECT SIZE) UTF-8 OR %u:* UNSEEN",
+    "COMPARATOR -i;octet",
+    "COMPARATOR \"*casemap\" default",
+    "SORT (SUBJECT) UTF-8 TEXT h",
     "CANCELUPDATE \"t%u\"",
     ("NOTIFY SET (SELECTED (MessageNew (UID FLAGS) MessageExpunge FlagChange)) (PERSONAL (MessageNew MessageExpunge FlagChange "
      "MailboxName SubscriptionChange))"),

@@ -304,7 +304,7 @@ static bool find_in(const char *needle, const char *text, size_t piece)
     bool found = v.len == 0 && needle[0] == '\0';
 
     begin("");
-    assert_true(imap_find_init(&f, &pool, &work, view_str(needle)));
+    assert_true(imap_find_init(&f, &pool, &work, COLLATION_UNICODE_CASEMAP, view_str(needle)));
     imap_find_reset(&f);
     while (v.len > 0 && !found) {
         struct view part = view_sub(v, 0, piece);
