@@ -209,8 +209,8 @@ static void open_spool(struct append_args *a, int dir)
 void imap_append_spool(struct imap_session *s, struct append_args *a, struct view v)
 {
     open_spool(a, s->host->spool_dir);
-    if (a->hash != NULL)
-        content_id_add(a->hash, v);
+    if (a->intake != NULL)
+        intake_add(a->intake, v);
     while (a->err == 0 && v.len > 0) {
         ssize_t n = pwrite(a->spool, v.ptr, v.len, (off_t)a->spool_size);
 
@@ -271,7 +271,7 @@ static void prepare(struct imap_session *s, struct imap_job *job, uint64_t size)
         return;
     }
     l->index = a->n - 1;
-    a->hash = content_id_begin();
+    imap_append_intake(a, size);
     m->spooled = spooled;
     m->offset = spooled ? a->spool_size : buf_len(&a->memory);
 }
@@ -374,10 +374,22 @@ void imap_append_literal(struct imap_session *s, struct view text, const struct 
     imap_input_refuse(s, literal);
 }
 
-void imap_append_hashed(struct append_args *a, struct append_message *m)
+void imap_append_intake(struct append_args *a, uint64_t size)
 {
-    content_id_end(&a->hash, m->content_id);
+    intake_free(&a->intake);
+    a->intake = intake_begin(a->structure.parts == NULL && size >= INTAKE_STRUCTURE_MIN);
+}
+
+void imap_append_known(struct append_args *a, struct append_message *m)
+{
+    struct mime_msg structure;
+
+    intake_end(&a->intake, m->content_id, &structure);
     m->hashed = true;
+    if (structure.parts == NULL)
+        return;
+    a->structure = structure; /* transferred */
+    a->structured = (size_t)(m - a->messages);
 }
 
 static void put_piece(struct imap_session *s, struct append_args *a, struct view v)
@@ -394,8 +406,8 @@ static void put_piece(struct imap_session *s, struct append_args *a, struct view
         imap_append_spool(s, a, v);
         return;
     }
-    if (a->hash != NULL)
-        content_id_add(a->hash, v);
+    if (a->intake != NULL)
+        intake_add(a->intake, v);
     buf_put_view(&a->memory, v);
     if (!buf_ok(&a->memory))
         a->err = ERR_LIMIT;
@@ -445,8 +457,8 @@ void imap_append_bytes(struct imap_session *s, struct view bytes)
     put_piece(s, a, view_sub(bytes, from, bytes.len - from));
     a->last = bytes.ptr[bytes.len - 1];
     imap_input_taken(s);
-    if (a->hash != NULL && imap_input_message_done(s))
-        imap_append_hashed(a, &a->messages[a->n - 1]);
+    if (a->intake != NULL && imap_input_message_done(s))
+        imap_append_known(a, &a->messages[a->n - 1]);
 }
 
 void imap_append_end(struct imap_session *s, struct view text)
@@ -475,6 +487,8 @@ static int stage_messages(struct append_args *a, struct txn *t, struct mailbox *
         struct append_options options = msg->options;
         struct message_source src = {.fd = -1, .content_id = msg->hashed ? msg->content_id : NULL};
 
+        if (a->structure.parts != NULL && a->structured == i)
+            src.structure = &a->structure;
         if (msg->spooled) {
             src.fd = a->spool;
             src.fd_offset = msg->offset;
@@ -495,6 +509,7 @@ static void release(struct append_args *a)
         close(a->spool);
     a->has_spool = false;
     buf_free(&a->memory);
+    mime_msg_free(&a->structure);
 }
 
 enum imap_step imap_append_stage(struct imap_job *job, struct append_args *a, struct txn *(*begin)(struct imap_job *job))
@@ -546,7 +561,7 @@ void imap_append_drop(struct imap_job *job)
     mailbox_view_close(&a->view);
     buf_free(&a->made);
     buf_free(&a->url);
-    content_id_free(&a->hash);
+    intake_free(&a->intake);
     release(a);
 }
 

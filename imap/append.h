@@ -7,7 +7,7 @@
 
 #include "imap/input.h"
 #include "imap/url.h"
-#include "storage/content_id.h"
+#include "storage/intake.h"
 
 /* A part of a message that is put together: bytes that came as a literal, or what a URL names. */
 struct append_part {
@@ -50,9 +50,11 @@ struct append_args {
     bool catenating;  /* it is in CATENATE (…) */
     bool url_literal; /* the literal that comes is a URL */
     bool literal8;
-    uint8_t last;            /* byte before, for CRLF */
-    struct content_id *hash; /* of the message that comes, or is put together; NULL: a part comes */
-    int err;                 /* why the command will fail, though its input is still read */
+    uint8_t last;              /* byte before, for CRLF */
+    struct intake *intake;     /* of the message that comes, or is put together; NULL: a part comes */
+    struct mime_msg structure; /* of messages[structured], when it has parts. One is enough: large ones come alone */
+    size_t structured;
+    int err; /* why the command will fail, though its input is still read */
     const char *refused;
     struct view bad_url;
     struct buf url; /* of url_literal */
@@ -95,8 +97,9 @@ enum imap_step imap_catenate(struct imap_job *job, struct append_args *a);
 enum imap_step imap_bad_url(struct imap_job *job, struct view url);
 /* Appends bytes to the spool; a failure is noted in a->err. */
 void imap_append_spool(struct imap_session *s, struct append_args *a, struct view v);
-/* The message is complete: a->hash becomes its content id. */
-void imap_append_hashed(struct append_args *a, struct append_message *m);
+/* A message begins that goes into the spool or (size) is this large; it is complete: what a->intake has found out is kept. */
+void imap_append_intake(struct append_args *a, uint64_t size);
+void imap_append_known(struct append_args *a, struct append_message *m);
 
 /* cmd_replace.c: the message's number, before the mailbox. */
 void imap_replace_parse(struct imap_parse *p, struct imap_job *job);

@@ -114,8 +114,7 @@ static void copy_piece(struct imap_session *s, struct append_args *a, const stru
 static enum imap_step assemble(struct imap_job *job, struct append_args *a, struct append_message *m)
 {
     if (a->part == 0 && a->part_done == 0 && a->view == NULL) {
-        content_id_free(&a->hash);
-        a->hash = content_id_begin();
+        imap_append_intake(a, UINT64_MAX); /* nobody knows yet how large it gets */
         m->spooled = true;
         m->offset = a->spool_size;
     }
@@ -141,7 +140,7 @@ static enum imap_step assemble(struct imap_job *job, struct append_args *a, stru
     }
     if (m->size == 0)
         return imap_job_no(job, NULL, "Empty message");
-    imap_append_hashed(a, m);
+    imap_append_known(a, m);
     return IMAP_STEP_COMMIT;
 }
 

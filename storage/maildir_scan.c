@@ -426,7 +426,7 @@ static int read_message(struct scan *s, struct stage *st, const struct md_file *
     if (fd >= 0)
         (void)md_close(s->md->disk, fd);
     st->message.mem = mem; /* transferred */
-    stage_message(st, NULL);
+    stage_message(st, NULL, NULL);
     return 0;
 }
 

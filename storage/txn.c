@@ -249,8 +249,9 @@ static int load_message(struct stage *s, const struct message_source *src)
     return src->fd >= 0 ? read_fd(src, p + in_memory) : 0;
 }
 
-static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m, const struct append_options *opt,
-                        const uint8_t *content_id)
+/* changed: its octets are not those of src. */
+static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m, const struct message_source *src, bool changed,
+                        const struct append_options *opt)
 {
     int64_t now = (int64_t)(account_now_ms(t->acc) / 1000);
 
@@ -262,12 +263,12 @@ static void fill_append(struct txn *t, struct stage *s, const struct mailbox *m,
     s->op.zone = opt->has_date ? opt->zone_minutes : 0;
     s->op.savedate = now;
     s->name = opt->uidl.len > 0 ? view_dup(opt->uidl) : NULL;
-    stage_message(s, content_id);
+    stage_message(s, changed ? NULL : src->content_id, changed ? NULL : src->structure);
     if (t->acc->md == NULL)
         blob_head_make(BLOB_MESSAGE, s->op.emailid, s->message.bytes, s->message_head);
 }
 
-void stage_message(struct stage *s, const uint8_t *content_id)
+void stage_message(struct stage *s, const uint8_t *content_id, const struct mime_msg *structure)
 {
     s->op.size = s->message.bytes.len;
     if (s->op.size > 0 && s->message.bytes.ptr[s->op.size - 1] != '\n')
@@ -276,7 +277,7 @@ void stage_message(struct stage *s, const uint8_t *content_id)
         memcpy(s->op.emailid, content_id, CONTENT_ID_SIZE);
     else
         content_id_of(s->message.bytes, s->op.emailid);
-    digest_build(s->message.bytes, &message_limits_default, &s->digest);
+    digest_build_from(s->message.bytes, structure, &message_limits_default, &s->digest);
     /* A digest that is too large is left out: it can be made again from the message. */
     if (!buf_ok(&s->digest))
         buf_reset(&s->digest);
@@ -304,7 +305,7 @@ int txn_append(struct txn *t, struct mailbox *m, const struct message_source *sr
     if (err == 0)
         err = reserve_quota(t, s->message.bytes.len, 1);
     if (err == 0)
-        fill_append(t, s, m, opt, size == s->message.bytes.len ? src->content_id : NULL);
+        fill_append(t, s, m, src, size != s->message.bytes.len, opt);
     if (err == 0 && guard_failed(&s->message.guard))
         err = ERR_IO;
     if (err == 0 && t->acc->md != NULL)

@@ -21,7 +21,8 @@ struct message_source {
     struct view parts[3]; /* in memory; unused ones empty */
     int fd; /* then fd_size bytes of this descriptor from fd_offset on; -1: none. Many of them are mapped, not copied */
     uint64_t fd_offset, fd_size;
-    const uint8_t *content_id; /* of all of it, where it is known (content_id.h); NULL: computed */
+    const uint8_t *content_id; /* of all of it, where they are known (intake.h); NULL: found out */
+    const struct mime_msg *structure;
 };
 
 struct append_options {

@@ -38,7 +38,7 @@ struct quota_limits account_limits(const struct account *acc);
 /* annotation.c: what was reserved for it. */
 void annotation_stage_end(struct account *acc, const struct stage *s);
 /* Size, content id (NULL: computed) and digest of what s->message holds. */
-void stage_message(struct stage *s, const uint8_t *content_id);
+void stage_message(struct stage *s, const uint8_t *content_id, const struct mime_msg *structure);
 
 struct stage {
     struct stage *next;

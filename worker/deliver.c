@@ -61,7 +61,8 @@ static void answer(struct delivery *d, struct reply r)
                  F_STR("reason", r.text));
     close(d->reply_fd);
     close(d->memfd);
-    content_id_free(&d->hash);
+    intake_free(&d->intake);
+    mime_msg_free(&d->structure);
     free(d);
     w->ndeliveries--;
     worker_life_update(w);
@@ -136,37 +137,37 @@ static int check_memfd(const struct delivery *d)
     return d->size > d->w->set->message_size_max ? ERR_LIMIT : 0;
 }
 
-#define HASH_SLICE ((uint64_t)4 << 20) /* of a turn, some milliseconds */
-#define HASH_PIECE 65536
+#define INTAKE_SLICE ((uint64_t)4 << 20) /* of a turn, some milliseconds */
+#define INTAKE_PIECE 65536
 
-/* The content id of what will be stored. ERR_AGAIN: it goes on in the next turn. */
-static int hash_message(struct delivery *d)
+/* Content id and structure of what will be stored. ERR_AGAIN: it goes on in the next turn. */
+static int read_message(struct delivery *d)
 {
-    uint64_t end = d->hashed + MIN_OF(d->size - d->hashed, HASH_SLICE);
-    uint8_t piece[HASH_PIECE];
+    uint64_t end = d->read + MIN_OF(d->size - d->read, INTAKE_SLICE);
+    uint8_t piece[INTAKE_PIECE];
 
-    if (d->has_content_id)
+    if (d->known)
         return 0;
-    if (d->hash == NULL) {
-        d->hash = content_id_begin();
-        content_id_add(d->hash, d->prefix);
+    if (d->intake == NULL) {
+        d->intake = intake_begin(d->size >= INTAKE_STRUCTURE_MIN);
+        intake_add(d->intake, d->prefix);
     }
-    while (d->hashed < end) {
-        ssize_t n = pread(d->memfd, piece, (size_t)MIN_OF(end - d->hashed, (uint64_t)sizeof(piece)), (off_t)d->hashed);
+    while (d->read < end) {
+        ssize_t n = pread(d->memfd, piece, (size_t)MIN_OF(end - d->read, (uint64_t)sizeof(piece)), (off_t)d->read);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return ERR_IO;
-        content_id_add(d->hash, view_make(piece, (size_t)n));
-        d->hashed += (uint64_t)n;
+        intake_add(d->intake, view_make(piece, (size_t)n));
+        d->read += (uint64_t)n;
     }
-    if (d->hashed < d->size) {
+    if (d->read < d->size) {
         loop_again(d->w->proc.loop);
         return ERR_AGAIN;
     }
-    content_id_end(&d->hash, d->content_id);
-    d->has_content_id = true;
+    intake_end(&d->intake, d->content_id, &d->structure);
+    d->known = true;
     return 0;
 }
 
@@ -189,8 +190,12 @@ static void append(struct delivery *d, struct mailbox *m)
     struct message_source src = {.parts = {d->prefix}, .fd = d->memfd, .fd_size = d->size, .content_id = d->content_id};
     struct append_options opt = {0};
     struct txn *t = txn_begin(d->w->acc);
-    int err = txn_append(t, m, &src, &opt);
+    int err;
 
+    if (d->structure.parts != NULL)
+        src.structure = &d->structure;
+    err = txn_append(t, m, &src, &opt);
+    mime_msg_free(&d->structure);
     if (err != 0) {
         txn_abort(&t);
         finish(d, err);
@@ -218,7 +223,7 @@ static bool stage(struct delivery *d)
     int err = d->w->acc == NULL || account_find(d->w->acc, VIEW("INBOX")) == NULL ? ERR_IO : check_memfd(d);
 
     if (err == 0)
-        err = hash_message(d);
+        err = read_message(d);
     if (err == ERR_AGAIN)
         return false;
     if (err == 0)

@@ -5,7 +5,7 @@
 #ifndef CULVER_WORKER_DELIVER_H
 #define CULVER_WORKER_DELIVER_H
 
-#include "storage/content_id.h"
+#include "storage/intake.h"
 #include "worker/worker_int.h"
 
 #define DELIVERY_ID_SIZE 16
@@ -20,10 +20,11 @@ struct delivery {
     uint8_t prefix_bytes[PROTO_PREFIX_MAX];
     char sender[PROTO_ADDR_MAX + 1];
     char detail[PROTO_DETAIL_MAX + 1];
-    struct content_id *hash; /* of the first hashed octets, while content_id is being made */
-    uint64_t hashed;
-    bool has_content_id;
+    struct intake *intake; /* of the first `read` octets, while what follows is being found out */
+    uint64_t read;
+    bool known;
     uint8_t content_id[CONTENT_ID_SIZE];
+    struct mime_msg structure;
     uint32_t mailbox_id; /* where it goes, while it is staged */
     bool create_tried;   /* the mailbox of its detail was to be created: not again */
     bool has_id;         /* id is a hash of its Message-ID */

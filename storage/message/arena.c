@@ -115,6 +115,11 @@ struct view arena_copy(struct arena *a, struct view v)
     return view_make(p, v.len);
 }
 
+size_t arena_taken(const struct arena *a)
+{
+    return a->taken;
+}
+
 bool arena_full(const struct arena *a)
 {
     return a->full;

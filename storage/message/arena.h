@@ -20,6 +20,8 @@ uint8_t *arena_bytes(struct arena *a, size_t n);
 void arena_trim(struct arena *a, const uint8_t *bytes, size_t n, size_t used);
 /* A copy of v; ptr NULL when the cap is reached. */
 struct view arena_copy(struct arena *a, struct view v);
+/* What it has of the heap. */
+size_t arena_taken(const struct arena *a);
 /* An allocation has failed. */
 bool arena_full(const struct arena *a);
 

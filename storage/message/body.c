@@ -5,7 +5,8 @@
 #include "storage/message/transfer.h"
 
 #define FEED_MAX 4096u
-#define PASS_MIN 256u /* shorter runs are not worth a call of the sink */
+#define PASS_MIN 256u         /* shorter runs are not worth a call of the sink */
+#define PASS_MAX (64u * 1024) /* who wants the beginning only does not pay for all, and what was looked at is in the cache */
 
 bool body_decode(struct view message, const struct mime_part *part, bool (*sink)(void *arg, struct view piece), void *arg)
 {
@@ -31,6 +32,7 @@ static size_t as_it_is(const struct text_sink *t, struct view piece)
 {
     if (t->conv.ncarry > 0 || t->conv.kind == CHARSET_ICONV)
         return 0;
+    piece = view_sub(piece, 0, PASS_MAX);
     return t->conv.kind == CHARSET_UTF8 ? charset_utf8_run(piece) : charset_ascii_run(piece);
 }
 

@@ -15,6 +15,10 @@
 
 /* Appends the digest of message to out (whose max should allow 2 MiB). */
 void digest_build(struct view message, const struct message_limits *limits, struct buf *out);
+/* The same, of a message whose structure mime_parser has found with the same limits already: then only what is shown of it is
+ * looked at. NULL: as digest_build. */
+void digest_build_from(struct view message, const struct mime_msg *structure, const struct message_limits *limits,
+                       struct buf *out);
 
 struct digest {
     struct mime_msg mime;     /* parts; all views point into the digest's bytes or the arena */

@@ -89,7 +89,8 @@ static void put_nested(struct view message, struct message_limits left, const st
     }
 }
 
-static bool build(struct view message, const struct message_limits *limits, bool reduced, struct buf *out)
+static bool build(struct view message, const struct mime_msg *structure, const struct message_limits *limits, bool reduced,
+                  struct buf *out)
 {
     struct digest d = {.sent_date = INT64_MIN};
     struct message_limits left = *limits;
@@ -98,7 +99,10 @@ static bool build(struct view message, const struct message_limits *limits, bool
     buf_init(&subject, SUBJECT_MAX);
     buf_init(&references, REFERENCES_MAX * 2);
     buf_init(&preview, PREVIEW_CHARS * 4);
-    mime_parse(message, limits, &d.mime);
+    if (structure != NULL)
+        d.mime = *structure; /* borrowed */
+    else
+        mime_parse(message, limits, &d.mime);
     struct view header = header_of(message, &d.mime.parts[0], limits);
     envelope_parse(header, limits, &d.envelope);
     note_header(header, limits, &d, &names);
@@ -116,7 +120,8 @@ static bool build(struct view message, const struct message_limits *limits, bool
     digest_put_head(out, &d);
     put_nested(message, left, &d.mime, out);
     envelope_free(&d.envelope);
-    mime_msg_free(&d.mime);
+    if (structure == NULL)
+        mime_msg_free(&d.mime);
     buf_free(&subject);
     buf_free(&names);
     buf_free(&references);
@@ -126,16 +131,22 @@ static bool build(struct view message, const struct message_limits *limits, bool
 
 void digest_build(struct view message, const struct message_limits *limits, struct buf *out)
 {
+    digest_build_from(message, NULL, limits, out);
+}
+
+void digest_build_from(struct view message, const struct mime_msg *structure, const struct message_limits *limits,
+                       struct buf *out)
+{
     static const struct message_limits tighter[] = {
         {.depth = 20, .parts = 200, .params = 16, .addresses = 200, .header_kept = 32 * 1024, .boundary = 200},
         {.depth = 1, .parts = 1, .params = 4, .addresses = 4, .header_kept = 4096, .boundary = 70},
     };
     struct buf b;
     buf_init(&b, DIGEST_MAX);
-    bool ok = build(message, limits, false, &b);
+    bool ok = build(message, structure, limits, false, &b);
     for (size_t i = 0; !ok && i < ARRAY_LEN(tighter); i++) {
         buf_reset(&b);
-        ok = build(message, &tighter[i], true, &b);
+        ok = build(message, NULL, &tighter[i], true, &b);
     }
     buf_put_view(out, buf_view(&b));
     if (!ok)

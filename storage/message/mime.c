@@ -187,6 +187,11 @@ struct mime_parser *mime_parser_new(const struct message_limits *limits)
     return p;
 }
 
+size_t mime_parser_memory(const struct mime_parser *p)
+{
+    return sizeof(*p) + mime_tree_memory(&p->tree);
+}
+
 void mime_parser_finish(struct mime_parser **parser, struct mime_msg *out)
 {
     struct mime_parser *p = *parser;

@@ -54,6 +54,8 @@ void mime_parse(struct view message, const struct message_limits *limits, struct
 struct mime_parser;
 struct mime_parser *mime_parser_new(const struct message_limits *limits);
 void mime_parser_feed(struct mime_parser *p, struct view piece);
+/* Octets of memory that it has, nearly. */
+size_t mime_parser_memory(const struct mime_parser *p);
 /* The message is complete. Frees p. */
 void mime_parser_finish(struct mime_parser **p, struct mime_msg *out);
 void mime_parser_free(struct mime_parser **p);

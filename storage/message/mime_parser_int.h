@@ -74,6 +74,7 @@ struct mime_tree {
 };
 void mime_tree_init(struct mime_tree *t, const struct message_limits *limits);
 void mime_tree_free(struct mime_tree *t);
+size_t mime_tree_memory(const struct mime_tree *t);
 /* The header ends, with its blank line. */
 void mime_tree_header_end(struct mime_tree *t);
 /* A delimiter line of frame's multipart begins. */

@@ -223,6 +223,12 @@ void mime_tree_finish(struct mime_tree *t, bool at_line, struct mime_msg *out)
     t->msg.parts = NULL; /* transferred */
 }
 
+size_t mime_tree_memory(const struct mime_tree *t)
+{
+    return arena_taken(t->arena) + t->parts_cap * sizeof(*t->msg.parts) + t->frames_cap * sizeof(*t->frames) +
+           t->header.value.cap;
+}
+
 void mime_tree_free(struct mime_tree *t)
 {
     mime_header_free(&t->header);

@@ -377,6 +377,48 @@ static void test_multiappend_pipelined(void **state)
     client_close(&c);
 }
 
+/* Of large messages the structure is found while they come, of one of a command. */
+static void test_append_structure(void **state)
+{
+    static const char mail[] =
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n%s\r\n--b\r\nContent-Type: %s/y\r\n\r\n"
+        "%s\r\n--b--\r\n";
+    struct buf text, cmd, filler;
+    struct client c;
+
+    client_open(&c, *state);
+    client_received(&c);
+    buf_init(&filler, 1 << 20);
+    while (buf_len(&filler) < 300000)
+        buf_put_str(&filler, "--c 012345678901234567890123456789\r\n");
+    buf_put_byte(&filler, '\0');
+    buf_init(&cmd, 8 << 20);
+    buf_init(&text, 2 << 20);
+    buf_put_str(&cmd, "a APPEND INBOX");
+    for (unsigned i = 0; i < 3; i++) {
+        buf_reset(&text);
+        buf_put_fmt(&text, mail, i == 1 ? "small" : (const char *)filler.data, i == 2 ? "image" : "audio", "z");
+        buf_put_fmt(&cmd, " {%zu+}\r\n", buf_len(&text));
+        buf_put_view(&cmd, buf_view(&text));
+    }
+    buf_put_str(&cmd, "\r\n");
+    client_send_view(&c, buf_view(&cmd), 1013);
+    expect_has_at(&c, "a OK [APPENDUID ", __FILE__, __LINE__);
+    client_send(&c, "s SELECT INBOX\r\n");
+    client_received(&c);
+    EXPECT(&c, "f FETCH 1:* BODY",
+           "* 1 FETCH (BODY ((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 300024 8334)"
+           "(\"audio\" \"y\" NIL NIL NIL \"7bit\" 1) \"mixed\"))\r\n"
+           "* 2 FETCH (BODY ((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 5 1)"
+           "(\"audio\" \"y\" NIL NIL NIL \"7bit\" 1) \"mixed\"))\r\n"
+           "* 3 FETCH (BODY ((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 300024 8334)"
+           "(\"image\" \"y\" NIL NIL NIL \"7bit\" 1) \"mixed\"))\r\nf OK FETCH completed\r\n");
+    buf_free(&cmd);
+    buf_free(&text);
+    buf_free(&filler);
+    client_close(&c);
+}
+
 static void test_append_large(void **state)
 {
     size_t size = 700 * 1024;
@@ -679,6 +721,7 @@ int main(void)
         T(test_idle_two_sessions),
         T(test_search),
         T(test_multiappend_pipelined),
+        T(test_append_structure),
         T(test_append_large),
         T(test_limits),
         T(test_bad_commands),

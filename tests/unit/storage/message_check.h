@@ -261,6 +261,20 @@ static inline const char *check_pieces(struct view message, const struct message
     return why;
 }
 
+/* The digest is the same with the structure that was found in pieces. */
+static inline const char *check_digest_from(struct view message, const struct message_limits *limits, struct view digest)
+{
+    struct mime_msg m;
+    struct buf b;
+    check_feed(message, limits, 1000, 1, &m);
+    buf_init(&b, 2 * 1024 * 1024);
+    digest_build_from(message, &m, limits, &b);
+    bool same = view_eq(buf_view(&b), digest);
+    buf_free(&b);
+    mime_msg_free(&m);
+    return same ? NULL : "the digest differs with a structure from pieces";
+}
+
 /* Parse, build, decode, compare. The message must be small enough that its digest is a full one. */
 static inline const char *check_message(struct view message, const struct message_limits *limits, size_t *digest_len_out)
 {
@@ -282,6 +296,8 @@ static inline const char *check_message(struct view message, const struct messag
     }
     if (why == NULL)
         why = check_pieces(message, limits, (uint32_t)message.len);
+    if (why == NULL)
+        why = check_digest_from(message, limits, buf_view(&b));
     if (digest_len_out != NULL)
         *digest_len_out = buf_len(&b);
     buf_free(&b);

@@ -2,6 +2,8 @@
 #include "storage_helper.h"
 
 #include "common/base/mem.h"
+#include "storage/intake.h"
+#include "storage/message/digest.h"
 #include "storage/txlog.h"
 
 static int setup(void **state)
@@ -106,14 +108,17 @@ static void test_append_fd(void **state)
     free(text);
 }
 
-/* size octets from offset on in a spool file, behind a part in memory, with the content id that the caller knows. */
+/* size octets from offset on in a spool file, behind a part in memory, with what the caller knows of them: it has the same mail
+ * for effect as what the transaction finds out. */
 static void append_piece(struct box *b, const char *before, uint64_t offset, uint64_t size, bool known)
 {
     struct message_source src = {.parts = {VIEW(""), view_str(before)}, .fd_offset = offset, .fd_size = size};
     struct append_options opt = {0};
     uint8_t id[CONTENT_ID_SIZE];
-    struct content_id *c = content_id_begin();
-    struct buf file, whole;
+    struct intake *in = intake_begin(true);
+    struct mime_msg structure;
+    struct buf file, whole, digest;
+    struct view bytes;
     struct mailbox_view *v;
     struct msg_info info;
     struct txn *t;
@@ -121,20 +126,29 @@ static void append_piece(struct box *b, const char *before, uint64_t offset, uin
     buf_init(&file, 1 << 22);
     buf_init(&whole, 1 << 22);
     while (buf_len(&file) < offset + size)
-        buf_put_fmt(&file, "%06zu\r\n", buf_len(&file) / 8);
+        buf_put_fmt(&file, buf_len(&file) % 1000 == 0 ? "--b   \r\n" : "%06zu\r\n", buf_len(&file) / 8);
     buf_put_str(&whole, before);
     buf_put_view(&whole, view_sub(buf_view(&file), (size_t)offset, (size_t)size));
     assert_int_equal(account_spool(b->acc, &src.fd), 0);
     assert_int_equal(write(src.fd, buf_view(&file).ptr, buf_len(&file)), (ssize_t)buf_len(&file));
     for (size_t i = 0; i < buf_len(&whole); i += 1000)
-        content_id_add(c, view_sub(buf_view(&whole), i, 1000));
-    content_id_end(&c, id);
-    src.content_id = known ? id : NULL;
+        intake_add(in, view_sub(buf_view(&whole), i, 1000));
+    intake_end(&in, id, &structure);
+    if (known) {
+        src.content_id = id;
+        src.structure = &structure;
+    }
     t = txn_begin(b->acc);
     assert_int_equal(txn_append(t, box_find(b, "INBOX"), &src, &opt), 0);
     close(src.fd);
+    mime_msg_free(&structure);
     assert_int_equal(box_run(b, t), 0);
     v = mailbox_view_open(b->acc, box_find(b, "INBOX"), false);
+    buf_init(&digest, 1 << 22);
+    digest_build(buf_view(&whole), &message_limits_default, &digest);
+    assert_int_equal(mailbox_view_digest(v, mailbox_view_count(v), &bytes), 0);
+    assert_true(view_eq(bytes, buf_view(&digest)));
+    buf_free(&digest);
     buf_put_byte(&whole, 0);
     check_bytes(v, mailbox_view_count(v), (const char *)buf_view(&whole).ptr);
     mailbox_view_info(v, mailbox_view_count(v), &info);
@@ -146,7 +160,7 @@ static void append_piece(struct box *b, const char *before, uint64_t offset, uin
 
 static void test_append_fd_at_offset(void **state)
 {
-    static const char *const before[] = {"", "Return-Path: <a@b>\r\n"};
+    static const char *const before[] = {"", "Content-Type: multipart/mixed; boundary=b\r\n\r\n"};
     static const uint64_t offsets[] = {0, 8, 4096, 4104, 1 << 20}, sizes[] = {8, 4096, 256 << 10, 300000};
 
     for (size_t i = 0; i < ARRAY_LEN(before) * ARRAY_LEN(offsets) * ARRAY_LEN(sizes) * 2; i++)

@@ -520,6 +520,32 @@ static void test_limits(void **state)
     mime_msg_free(&m);
 }
 
+/* What is kept between two pieces is bounded, whatever comes. */
+static void test_memory(void **state)
+{
+    (void)state;
+    static const char *const fills[] = {"Content-Type: x", "X-Y: z\r\n", "Content-Type: a/b\r\n c\r\n", "-", "--\r", "C"};
+    struct message_limits limits = message_limits_default;
+    for (size_t i = 0; i < ARRAY_LEN(fills); i++) {
+        struct mime_parser *p = mime_parser_new(&limits);
+        struct buf b;
+        struct mime_msg m;
+        buf_init(&b, 2 << 20);
+        put_many(&b, fills[i], (1 << 20) / strlen(fills[i]));
+        mime_parser_feed(p, VIEW("Content-Type: multipart/mixed; boundary=b\r\n"));
+        if (fills[i][0] == '-')
+            mime_parser_feed(p, VIEW("\r\n"));
+        for (unsigned n = 0; n < 64; n++) {
+            mime_parser_feed(p, buf_view(&b));
+            assert_true(mime_parser_memory(p) < 16384 + limits.header_kept / 4 * 2);
+        }
+        mime_parser_finish(&p, &m);
+        assert_int_equal(m.nparts, 1);
+        mime_msg_free(&m);
+        buf_free(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -527,7 +553,7 @@ int main(void)
         cmocka_unit_test(test_fields),         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_header_each),    cmocka_unit_test(test_limits),
         cmocka_unit_test(test_hostile),        cmocka_unit_test(test_hostile_boundaries),
-        cmocka_unit_test(test_hostile_params),
+        cmocka_unit_test(test_hostile_params), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
