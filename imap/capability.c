@@ -59,6 +59,7 @@ static const struct {
     {"ENABLE", NULL},
     {"IDLE", NULL},
     {"NAMESPACE", NULL},
+    {"LANGUAGE", NULL},
     {"CHILDREN", NULL},
     {"UNSELECT", NULL},
     {"UIDPLUS", NULL},

@@ -13,6 +13,7 @@ static const struct imap_command *const commands[] = {
     &imap_cmd_sort,        &imap_cmd_unselect,  &imap_cmd_unsubscribe,  &imap_cmd_compress,     &imap_cmd_getmetadata,
     &imap_cmd_setmetadata, &imap_cmd_getquota,  &imap_cmd_getquotaroot, &imap_cmd_setquota,     &imap_cmd_getacl,
     &imap_cmd_setacl,      &imap_cmd_deleteacl, &imap_cmd_listrights,   &imap_cmd_myrights,     &imap_cmd_comparator,
+    &imap_cmd_language,
 };
 
 const struct imap_command *imap_command_find(const struct imap_session *s, struct view name)

@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/login/capabilities.h"
 #include "common/text/text.h"
+#include "imap/login_language.h"
 #include "imap/login_parse.h"
 
 #define ID_FIELDS_MAX 30
@@ -32,7 +33,7 @@ static void put_tagged(struct login_conn *c, struct view tag, const char *text)
 }
 
 /* What the session after log-in speaks too. */
-static const char *const announced[] = {"IMAP4rev2", "LITERAL+", "LITERAL-", "ID", "ENABLE", "IDLE"};
+static const char *const announced[] = {"IMAP4rev2", "LITERAL+", "LITERAL-", "ID", "ENABLE", "IDLE", "LANGUAGE"};
 
 static bool is_disabled(struct login_conn *c, const char *name)
 {
@@ -222,6 +223,37 @@ static void cmd_id(struct login_conn *c, struct imap_login *s, struct view tag, 
     put_tagged(c, tag, "OK ID completed.");
 }
 
+/* RFC 5255 3.2; NAMESPACE is not there yet. */
+static void cmd_language(struct login_conn *c, struct imap_login *s, struct view tag, struct cursor *args)
+{
+    const char *language = NULL;
+    unsigned n = 0;
+
+    while (cursor_take(args, ' ') && !args->failed) {
+        struct buf range;
+
+        buf_init(&range, cursor_left(args) + 1);
+        login_take_astring(args, &range);
+        if (++n > IMAP_LANGUAGE_RANGES_MAX || !imap_language_valid(buf_view(&range)))
+            cursor_fail(args);
+        else if (language == NULL)
+            language = imap_language_find(buf_view(&range));
+        buf_free(&range);
+    }
+    if (!cursor_done(args)) {
+        bad(c, s, tag, "BAD LANGUAGE takes languages.");
+        return;
+    }
+    if (n > 0 && language == NULL) {
+        put_tagged(c, tag, "NO This language is not spoken here.");
+        return;
+    }
+    buf_put_str(login_conn_out(c), "* LANGUAGE (");
+    buf_put_str(login_conn_out(c), n == 0 ? IMAP_LANGUAGES : language);
+    buf_put_str(login_conn_out(c), ")\r\n");
+    put_tagged(c, tag, "OK LANGUAGE completed.");
+}
+
 static void cmd_starttls(struct login_conn *c, struct imap_login *s, struct view tag, struct cursor *args)
 {
     if (!cursor_done(args)) {
@@ -323,6 +355,7 @@ static const struct command commands[] = {
     {"NOOP", cmd_noop, false},
     {"LOGOUT", cmd_logout, false},
     {"ID", cmd_id, false},
+    {"LANGUAGE", cmd_language, false},
     {"STARTTLS", cmd_starttls, false},
     {"LOGIN", cmd_login, true},
     {"AUTHENTICATE", cmd_authenticate, true},

@@ -40,4 +40,7 @@ void imap_put_item(struct buf *out, bool *first, const char *item);
 /* '"23-Nov-2026 05:11:34 +0000"' */
 void imap_put_date_time(struct buf *out, int64_t t, int zone_minutes);
 
+/* "* NAMESPACE …" (cmd_namespace.c) */
+void imap_put_namespace(struct imap_session *s);
+
 #endif

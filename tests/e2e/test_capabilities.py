@@ -60,3 +60,20 @@ def test_user():
                 raw.ask(b"SELECT INBOX")
                 assert answer(raw, b"MOVE 1 Trash") == b"BAD"  # there is no message
                 assert (b"Unknown command" in ask(raw, b"MOVE 1 Trash")) != has
+
+
+def test_language_before_login():
+    """RFC 5255 3.1: LANGUAGE is valid in all states, and announced in the greeting."""
+    with Server(users=["alice"]) as server, server.raw("imap") as raw:
+        assert b" LANGUAGE" in raw.line() and "LANGUAGE" in capabilities(raw)
+        assert raw.ask(b"LANGUAGE")[0] == b"* LANGUAGE (en i-default)\r\n"
+        assert raw.ask(b"LANGUAGE fr {5+}\r\nen-CA")[0] == b"* LANGUAGE (en)\r\n"
+        assert raw.ask(b'LANGUAGE "i-default"')[0] == b"* LANGUAGE (i-default)\r\n"
+        assert answer(raw, b"LANGUAGE mul") == b"NO"
+        assert answer(raw, b"LANGUAGE e:n") == b"BAD"
+        login(server, raw, "alice")
+        assert raw.ask(b"LANGUAGE default")[:2] == [b"* LANGUAGE (en)\r\n", b'* NAMESPACE (("" "/")) NIL NIL\r\n']
+    with Server(users=["alice"], extra="capability_disable = LANGUAGE\n") as server, server.raw("imap") as raw:
+        assert b"LANGUAGE" not in raw.line() and answer(raw, b"LANGUAGE") == b"BAD"
+        login(server, raw, "alice")
+        assert "LANGUAGE" not in capabilities(raw) and answer(raw, b"LANGUAGE") == b"BAD"

@@ -1,6 +1,59 @@
-"""Internationalization: comparators (RFC 5255 section 4)."""
+"""Internationalization: LANGUAGE and comparators (RFC 5255 sections 3 and 4)."""
 
 from dialogue import case
+
+LANGUAGE = [
+    case("RFC 5255 3.2", "the languages, and choosing one; NAMESPACE follows", r"""
+        C: CAPABILITY
+        S: * CAPABILITY .*\bLANGUAGE\b.*
+        S: OK .*
+        C: LANGUAGE
+        L: * LANGUAGE (en i-default)
+        S: OK .*
+        N: * NAMESPACE .*
+        C: LANGUAGE EN
+        L: * LANGUAGE (en)
+        S: * NAMESPACE \(\(.*
+        S: OK .*
+        C: LANGUAGE "I-Default"
+        L: * LANGUAGE (i-default)
+        S: OK .*
+        C: LANGUAGE fr-CA {lit en-CA}
+        L: * LANGUAGE (en)
+        S: OK .*
+        C: LANGUAGE "default"
+        L: * LANGUAGE (en)
+        S: OK .*
+        C: LANGUAGE "*"
+        L: * LANGUAGE (en)
+        S: OK .*
+        I:
+        C: LANGUAGE en
+        L: * LANGUAGE (en)
+        S: OK .*
+    """),
+    case("RFC 5255 3.2", "a language that is not spoken, and what is none", r"""
+        C: LANGUAGE MUL
+        S: NO .*
+        N: * LANGUAGE .*
+        C: LANGUAGE de-CH fr
+        S: NO .*
+        C: LANGUAGE eng
+        S: NO .*
+        C: LANGUAGE en_GB
+        S: BAD .*
+        C: LANGUAGE en-
+        S: BAD .*
+        C: LANGUAGE ""
+        S: BAD .*
+        C: LANGUAGE 1en
+        S: BAD .*
+        C: LANGUAGE en-toolonganame
+        S: BAD .*
+        C: LANGUAGE (en)
+        S: BAD .*
+    """),
+]
 
 COMPARATOR = [
     case("RFC 5255 4.7", "the active comparator, changed and asked for", r"""

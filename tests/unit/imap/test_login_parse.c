@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
+#include "imap/login_language.h"
 #include "imap/login_parse.h"
 
 static void test_frames(void **state)
@@ -115,11 +116,55 @@ static void test_tags(void **state)
     assert_true(c.failed);
 }
 
+static void test_language(void **state)
+{
+    static const struct {
+        const char *range;
+        bool valid;
+        const char *found;
+    } cases[] = {
+        {"en", true, "en"},
+        {"EN-gb", true, "en"},
+        {"*", true, "en"},
+        {"Default", true, "en"},
+        {"i-default", true, "i-default"},
+        {"I-DEFAULT", true, "i-default"},
+        {"i", true, NULL},
+        {"i-default-x", true, NULL},
+        {"de-CH-1996", true, NULL},
+        {"eng", true, NULL},
+        {"abcdefgh", true, NULL},
+        {"abcdefghi", false, NULL},
+        {"en-abcdefghi", false, NULL},
+        {"", false, NULL},
+        {"-en", false, NULL},
+        {"en-", false, NULL},
+        {"en--us", false, NULL},
+        {"1n", false, NULL},
+        {"en_us", false, NULL},
+        {"**", false, NULL},
+        {"en-*", false, NULL},
+        {"\xc3\xa4", false, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct view range = view_str(cases[i].range);
+        const char *found = imap_language_find(range);
+
+        if (imap_language_valid(range) != cases[i].valid)
+            fail_msg("%s", cases[i].range);
+        if (cases[i].valid &&
+            (found == NULL ? cases[i].found != NULL : cases[i].found == NULL || strcmp(found, cases[i].found) != 0))
+            fail_msg("%s: %s", cases[i].range, found);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames),   cmocka_unit_test(test_literal_minus), cmocka_unit_test(test_nul_is_refused),
-        cmocka_unit_test(test_astrings), cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_language),       cmocka_unit_test(test_frames),   cmocka_unit_test(test_literal_minus),
+        cmocka_unit_test(test_nul_is_refused), cmocka_unit_test(test_astrings), cmocka_unit_test(test_tags),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
