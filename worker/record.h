@@ -10,7 +10,7 @@
 #include "common/base/buf.h"
 #include "common/base/cursor.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 #define RECORD_HEADER_SIZE 32
 #define RECORD_BODY_MAX ((size_t)64 << 20)
 
