@@ -1,46 +1,31 @@
 /* Whole POP3 sessions over a small maildrop in memory. Properties: the same octets get the same answers however they are cut into
- * pieces, and the session ends when the client does. */
-#include <stdlib.h>
+ * pieces, the session ends when the client does, and the account opens again as it was. Then once more with a disk that fails at
+ * some operation. The first octet chooses settings and pieces, the second the operation. */
+#include "tests/fuzz/hosts.h"
 
-#include "common/base/mem.h"
-#include "common/log/log.h"
 #include "pop3/session_int.h"
-#include "storage/vfs_sim.h"
-#include "tests/unit/support/still_host.h"
 
 #define ANSWERS_MAX ((size_t)16 * 1024 * 1024)
 #define INPUT_MAX 8192
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void fill(struct account *acc)
-{
-    static const char *const messages[] = {"Subject: a\r\n\r\none\r\n.two\r\n", "Subject: b\n\n..\r.\nno end", "\r\n", ".",
-                                           "a: b\xc3\xb6\r\n\r\n"};
+static const char *const mails[] = {"Subject: a\r\n\r\none\r\n.two\r\n", "Subject: b\n\n..\r.\nno end", "\r\n", ".",
+                                    "a: b\xc3\xb6\r\n\r\n"};
 
-    for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
-        struct message_source src = {.parts = {view_str(messages[i])}, .fd = -1};
-        struct append_options opt = {0};
-        struct txn *t = txn_begin(acc);
-
-        ASSERT(txn_append(t, account_find(acc, VIEW("INBOX")), &src, &opt) == 0);
-        txn_commit(&t, NULL, NULL);
-        ASSERT(account_commit(acc) == 0);
-    }
-}
-
-static bool runs_on(struct pop3_session *s, struct account *acc)
+static bool runs_on(struct pop3_session *s, struct account *acc, bool fails)
 {
     enum session_run r = pop3_session_run(s);
 
     if (account_has_pending(acc)) {
-        ASSERT(account_commit(acc) == 0);
+        ASSERT(account_commit(acc) == 0 || fails);
         return true;
     }
     return r == SESSION_AGAIN;
 }
 
-static void feed(struct session_host *host, struct pop3_session *s, struct account *acc, struct view in, size_t piece,
+static void feed(struct session_host *host, struct pop3_session *s, struct account *acc, struct view in, size_t piece, bool fails,
                  struct buf *out)
 {
     while (true) {
@@ -49,7 +34,7 @@ static void feed(struct session_host *host, struct pop3_session *s, struct accou
         buf_put_view(host->in, v);
         in = view_sub(in, v.len, in.len);
         host->eof = in.len == 0;
-        while (runs_on(s, acc))
+        while (runs_on(s, acc, fails))
             ASSERT(outq_drain(host->out, out) == 0);
         ASSERT(outq_drain(host->out, out) == 0);
         if (s->state == POP3_CLOSING || (in.len == 0 && v.len == 0))
@@ -58,51 +43,70 @@ static void feed(struct session_host *host, struct pop3_session *s, struct accou
     ASSERT(s->state == POP3_CLOSING && outq_ok(host->out));
 }
 
-static void session(struct view in, bool hide, size_t piece, struct buf *out)
+/* fail: the operation of the disk that fails; 0: none. */
+static void session(struct view in, bool hide, size_t piece, unsigned fail, struct buf *out)
 {
+    static const struct account_params params = {.mailboxes_max = 100};
     const struct set_worker set = {.pop3_idle_timeout = 600000,
                                    .imap_bad_commands = 20,
                                    .pop3_uidl_format = "%v-%u",
                                    .pop3_delete = hide ? SET_POP3_HIDE : SET_POP3_EXPUNGE,
                                    .pop3_hidden_keyword = "$POP3Deleted",
                                    .pop3_mark_seen = true};
-    struct account_params params = {.now_ms = still_clock, .mailboxes_max = 100, .vfs = vfs_sim_new(1)};
-    struct account *acc;
-    struct buf input;
-    struct session_host host = {.in = &input,
-                                .out = outq_new(ANSWERS_MAX),
-                                .set = &set,
-                                .user = "u",
-                                .now_ms = still_now,
-                                .wake = still_wake,
-                                .set_timeout = still_timeout};
+    struct fuzz_account a = {0};
+    struct fuzz_side side;
     struct pop3_session *s;
 
-    ASSERT(account_open(&params, &acc) == 0);
-    fill(acc);
-    buf_init(&input, INPUT_MAX);
-    s = pop3_session_new(&host, acc, view_make(NULL, 0), view_make(NULL, 0));
-    feed(&host, s, acc, in, piece, out);
+    fuzz_account_make(&a, &params, mails, ARRAY_LEN(mails));
+    if (fail > 0)
+        vfs_sim_fail_at(a.vfs, a.fresh + fail, fail % 2 == 0 ? ERR_IO : ERR_NOSPACE, 1);
+    fuzz_side_init(&side, &set, -1);
+    s = pop3_session_new(&side.host, a.acc, view_make(NULL, 0), view_make(NULL, 0));
+    feed(&side.host, s, a.acc, in, piece, fail > 0, out);
     pop3_session_free(&s);
-    outq_free(&host.out);
-    buf_free(&input);
-    account_close(&acc);
-    vfs_free(&params.vfs);
+    fuzz_side_free(&side);
+    vfs_sim_fail_at(a.vfs, 0, 0, 0);
+    fuzz_account_end(&a, piece % 2 == 0, fail > 0);
+}
+
+/* From the log-in's to a whole last line. */
+static void check_answers(struct view v)
+{
+    ASSERT(view_starts(v, VIEW("+OK Logged in.\r\n")));
+    ASSERT(v.len >= 2 && v.ptr[v.len - 2] == '\r' && v.ptr[v.len - 1] == '\n');
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    log_init("fuzz", STDERR_FILENO, LOG_SINK_STREAM, LOG_LVL_FATAL);
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct view in = view_make(data, size);
-    bool hide = size > 0 && data[0] % 2 == 0;
-    struct buf whole, pieces;
+    struct buf whole, pieces, failed;
+    bool hide;
 
+    if (size < 2)
+        return 0;
+    in = view_sub(in, 2, size);
+    hide = data[0] % 2 == 0;
     buf_init(&whole, ANSWERS_MAX);
     buf_init(&pieces, ANSWERS_MAX);
-    session(in, hide, INPUT_MAX, &whole);
-    session(in, hide, size > 0 ? 1u + data[0] % 64 : 1, &pieces);
-    ASSERT(view_starts(buf_view(&whole), VIEW("+OK Logged in.\r\n")));
+    buf_init(&failed, ANSWERS_MAX);
+    session(in, hide, INPUT_MAX, 0, &whole);
+    session(in, hide, 1u + data[0] % 64, 0, &pieces);
+    check_answers(buf_view(&whole));
     ASSERT(view_eq(buf_view(&whole), buf_view(&pieces)));
+    if (data[1] > 0) {
+        session(in, hide, INPUT_MAX, data[1], &failed);
+        check_answers(buf_view(&failed));
+    }
     buf_free(&whole);
     buf_free(&pieces);
+    buf_free(&failed);
     return 0;
 }

@@ -1,20 +1,16 @@
 /*
  * Sessions as records. The input is commands for a logged-in session, and changes to the record that is made of it then. Checked:
  * the record as it was gives the session back, of which the same record is made again; the changed one is refused or gives a
- * session that can be run. An input with its first bit set is taken for a worker's whole record: read and written it is the same.
+ * session that can be run. Without changes: commands before and behind 0xff get the answers that they get without a move between.
+ * An input with its first bit set is taken for a worker's whole record: read and written it is the same.
  */
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "tests/fuzz/hosts.h"
 
-#include "common/log/log.h"
 #include "imap/session.h"
 #include "pop3/session.h"
-#include "storage/txn.h"
-#include "storage/vfs.h"
 #include "worker/record.h"
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct set_worker set = {.imap_idle_timeout = 1000,
@@ -27,83 +23,16 @@ static const struct set_worker set = {.imap_idle_timeout = 1000,
                                       .imap_literal_max = 3000,
                                       .imap_bad_commands = 50,
                                       .hierarchy_separator = '.'};
-static struct vfs *vfs;
-static struct account *acc;
-
-struct side {
-    struct session_host host;
-    struct buf in, out;
-    bool woken;
-};
-
-static void require(bool good)
-{
-    if (!good)
-        abort();
-}
-
-static uint64_t wall(void *arg)
-{
-    (void)arg;
-    return UINT64_C(1790000000000);
-}
-static uint64_t mono(const struct session_host *h)
-{
-    (void)h;
-    return 0;
-}
-static void wake(struct session_host *h)
-{
-    ((struct side *)h->priv)->woken = true;
-}
-static void set_timeout(struct session_host *h, uint64_t ms)
-{
-    (void)h;
-    (void)ms;
-}
+static struct fuzz_account account;
+static int spool_dir;
 
 static void open_account(void)
 {
-    struct account_params p = {.mailboxes_max = 100, .now_ms = wall};
-    static char dir[] = "/tmp/culver-fuzz-XXXXXX";
+    static const char mail[] = "A: b\r\n\r\nbody\r\n.\r\n";
+    static const char *const mails[] = {mail, mail, mail, mail, mail};
+    static const struct account_params p = {.mailboxes_max = 20};
 
-    log_init("fuzz", open("/dev/null", O_WRONLY | O_APPEND | O_CLOEXEC), LOG_SINK_STREAM, LOG_LVL_ERROR);
-    require(mkdtemp(dir) != NULL && vfs_posix_open(dir, &vfs) == 0);
-    p.vfs = vfs;
-    require(account_open(&p, &acc) == 0);
-    for (int i = 0; i < 5; i++) {
-        struct message_source src = {.parts = {VIEW("A: b\r\n\r\nbody\r\n.\r\n")}, .fd = -1};
-        struct append_options opt = {0};
-        struct txn *t = txn_begin(acc);
-
-        require(txn_append(t, account_find(acc, VIEW("INBOX")), &src, &opt) == 0);
-        txn_commit(&t, NULL, NULL);
-    }
-    require(account_commit(acc) == 0);
-}
-
-static void side_init(struct side *s)
-{
-    *s = (struct side){.host = {.id = 1,
-                                .in = &s->in,
-                                .out = outq_new(32 << 20),
-                                .set = &set,
-                                .hostname = "h",
-                                .user = "u",
-                                .spool_dir = -1,
-                                .now_ms = mono,
-                                .wake = wake,
-                                .set_timeout = set_timeout,
-                                .priv = s}};
-    buf_init(&s->in, 8192);
-    buf_init(&s->out, 64 << 20);
-}
-
-static void side_free(struct side *s)
-{
-    outq_free(&s->host.out);
-    buf_free(&s->in);
-    buf_free(&s->out);
+    fuzz_account_make(&account, &p, mails, ARRAY_LEN(mails));
 }
 
 /* One protocol's half of worker/protocol.h. */
@@ -120,7 +49,7 @@ struct kind {
 #define KIND(name)                                                                                   \
     static void *name##_open(struct session_host *host)                                              \
     {                                                                                                \
-        return name##_session_new(host, acc, VIEW("t"), VIEW(""));                                   \
+        return name##_session_new(host, account.acc, VIEW("t"), VIEW(""));                           \
     }                                                                                                \
     static enum session_run name##_run(void *session)                                                \
     {                                                                                                \
@@ -146,7 +75,7 @@ struct kind {
     static int name##_thaw(struct session_host *host, struct view record, int *spool, void **out)    \
     {                                                                                                \
         struct name##_session *s = NULL;                                                             \
-        int err = name##_session_thaw(host, acc, record, spool, &s);                                 \
+        int err = name##_session_thaw(host, account.acc, record, spool, &s);                         \
         if (err == 0)                                                                                \
             *out = s;                                                                                \
         return err;                                                                                  \
@@ -156,7 +85,7 @@ struct kind {
 KIND(imap)
 KIND(pop3)
 
-static enum session_run settle(const struct kind *k, void *session, struct side *s)
+static enum session_run settle(const struct kind *k, void *session, struct fuzz_side *s)
 {
     enum session_run run;
     unsigned turns = 0;
@@ -164,24 +93,59 @@ static enum session_run settle(const struct kind *k, void *session, struct side 
     do {
         s->woken = false;
         run = k->run(session);
-        (void)account_commit(acc);
-        require(outq_ok(s->host.out));
-        buf_reset(&s->out);
-        require(outq_drain(s->host.out, &s->out) == 0);
-        require(++turns < 100000);
+        (void)account_commit(account.acc);
+        ASSERT(outq_ok(s->host.out));
+        ASSERT(outq_drain(s->host.out, &s->out) == 0);
+        ASSERT(++turns < 100000);
     } while (run == SESSION_AGAIN || (s->woken && run != SESSION_CLOSE));
     return run;
 }
 
-/* The session is gone afterwards. */
-static void freeze(const struct kind *k, void *session, struct buf *record, int *spool)
+/* Commands, as far as they have room; false: the session has ended, and is gone. */
+static bool say(const struct kind *k, void **session, struct fuzz_side *s, struct view commands)
 {
-    buf_init(record, 4 << 20);
-    require(k->freeze(session, record, spool) == 0 && buf_ok(record));
-    k->close(session);
+    buf_put_view(&s->in, view_sub(commands, 0, s->in.max - buf_len(&s->in)));
+    if (settle(k, *session, s) != SESSION_CLOSE)
+        return true;
+    k->close(*session);
+    *session = NULL;
+    (void)account_commit(account.acc);
+    return false;
 }
 
-static void run_changed(const struct kind *k, struct side *s, struct view record, struct view changes)
+static bool begin(const struct kind *k, void **session, struct fuzz_side *s, struct view commands)
+{
+    fuzz_side_init(s, &set, spool_dir);
+    *session = k->open(&s->host);
+    return say(k, session, s, k == &kind_imap ? VIEW("s SELECT INBOX\r\n") : VIEW("STAT\r\n")) && say(k, session, s, commands);
+}
+
+/* The session is gone afterwards. */
+static void freeze(const struct kind *k, void **session, struct buf *record, int *spool)
+{
+    buf_init(record, 4 << 20);
+    ASSERT(k->freeze(*session, record, spool) == 0 && buf_ok(record));
+    k->close(*session);
+}
+
+/* The session as a record and back, twice: both records are the same. */
+static void renew(const struct kind *k, void **session, struct fuzz_side *s, struct buf *record, int *spool)
+{
+    struct buf first;
+
+    k->park(*session);
+    while (!k->parked(*session))
+        ASSERT(settle(k, *session, s) != SESSION_CLOSE);
+    freeze(k, session, &first, spool);
+    ASSERT(k->thaw(&s->host, buf_view(&first), spool, session) == 0 && *spool == -1);
+    k->park(*session);
+    ASSERT(k->parked(*session));
+    freeze(k, session, record, spool);
+    ASSERT(view_eq(buf_view(&first), buf_view(record)));
+    buf_free(&first);
+}
+
+static void run_changed(const struct kind *k, struct fuzz_side *s, struct view record, struct view changes)
 {
     uint8_t *copy = malloc(record.len + 1);
     void *session = NULL;
@@ -197,44 +161,75 @@ static void run_changed(const struct kind *k, struct side *s, struct view record
                     "\r\n)\r\nDONE\r\nf FETCH 1:* (FLAGS BODY.PEEK[])\r\nLIST\r\nUIDL\r\nRETR 1\r\ng EXPUNGE\r\nQUIT\r\n");
         (void)settle(k, session, s);
         k->close(session);
-        (void)account_commit(acc);
+        (void)account_commit(account.acc);
     }
     free(copy);
 }
 
-static void run_session(const struct kind *k, struct view changes, struct view commands)
+static void damage(const struct kind *k, struct view changes, struct view commands)
 {
-    struct buf record, again;
-    struct side s;
+    struct fuzz_side s;
+    struct buf record;
     void *session;
     int spool;
 
-    side_init(&s);
-    session = k->open(&s.host);
-    buf_put_view(&s.in, k == &kind_imap ? VIEW("s SELECT INBOX\r\n") : VIEW("STAT\r\n"));
-    (void)settle(k, session, &s);
-    buf_put_view(&s.in, view_sub(commands, 0, s.in.max - buf_len(&s.in)));
-    if (settle(k, session, &s) == SESSION_CLOSE) {
-        k->close(session);
-        (void)account_commit(acc);
-        side_free(&s);
-        return;
+    if (begin(k, &session, &s, commands)) {
+        renew(k, &session, &s, &record, &spool);
+        if (spool >= 0)
+            close(spool);
+        run_changed(k, &s, buf_view(&record), changes);
+        buf_free(&record);
     }
-    k->park(session);
-    while (!k->parked(session))
-        require(settle(k, session, &s) != SESSION_CLOSE);
-    freeze(k, session, &record, &spool);
-    require(k->thaw(&s.host, buf_view(&record), &spool, &session) == 0 && spool == -1);
-    k->park(session);
-    require(k->parked(session));
-    freeze(k, session, &again, &spool);
-    require(view_eq(buf_view(&record), buf_view(&again)));
-    if (spool >= 0)
-        close(spool);
-    run_changed(k, &s, buf_view(&record), changes);
-    buf_free(&record);
-    buf_free(&again);
-    side_free(&s);
+    fuzz_side_free(&s);
+}
+
+/* All that a client receives, with a move to another process between its commands or without. */
+static void play(const struct kind *k, struct view before, struct view after, bool moves, struct buf *heard)
+{
+    struct fuzz_side s;
+    struct buf record;
+    void *session;
+    int spool;
+
+    if (begin(k, &session, &s, before)) {
+        if (moves) {
+            renew(k, &session, &s, &record, &spool);
+            ASSERT(k->thaw(&s.host, buf_view(&record), &spool, &session) == 0 && spool == -1);
+            buf_free(&record);
+        }
+        if (say(k, &session, &s, after)) {
+            k->close(session);
+            (void)account_commit(account.acc);
+        }
+    }
+    buf_put_view(heard, buf_view(&s.out));
+    fuzz_side_free(&s);
+}
+
+static void renew_account(void)
+{
+    if (!fuzz_account_used(&account))
+        return;
+    fuzz_account_end(&account, false, false);
+    open_account();
+}
+
+static void move(const struct kind *k, struct view before, struct view after)
+{
+    struct buf with, without;
+
+    buf_init(&with, 64 << 20);
+    buf_init(&without, 64 << 20);
+    play(k, before, after, true, &with);
+    renew_account();
+    play(k, before, after, false, &without);
+    if (!view_eq(buf_view(&with), buf_view(&without))) {
+        fprintf(stderr, "with:\n%.*s\nwithout:\n%.*s\n", (int)buf_len(&with), (const char *)buf_view(&with).ptr,
+                (int)buf_len(&without), (const char *)buf_view(&without).ptr);
+        PANIC("a client was told something else");
+    }
+    buf_free(&with);
+    buf_free(&without);
 }
 
 static void read_record(struct view file)
@@ -247,23 +242,37 @@ static void read_record(struct view file)
         return;
     buf_init(&out, RECORD_BODY_MAX);
     record_encode(&out, &r);
-    require(buf_ok(&out) && view_eq(buf_view(&out), view_sub(file, 0, (size_t)off)));
+    ASSERT(buf_ok(&out) && view_eq(buf_view(&out), view_sub(file, 0, (size_t)off)));
     buf_free(&out);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    log_init("fuzz", STDERR_FILENO, LOG_SINK_STREAM, LOG_LVL_FATAL);
+    spool_dir = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    ASSERT(spool_dir >= 0);
+    open_account();
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    const struct kind *k = size > 0 && (data[0] & 0x40) != 0 ? &kind_pop3 : &kind_imap;
+    struct view v;
     size_t n;
 
     if (size == 0)
         return 0;
-    if (acc == NULL)
-        open_account();
+    v = view_make(data + 1, size - 1);
     n = (size_t)(data[0] & 0x3f) * 3;
     if ((data[0] & 0x80) != 0)
-        read_record(view_make(data + 1, size - 1));
-    else if (size > 1 + n)
-        run_session((data[0] & 0x40) != 0 ? &kind_pop3 : &kind_imap, view_make(data + 1, n),
-                    view_make(data + 1 + n, size - 1 - n));
+        read_record(v);
+    else if (n > 0)
+        damage(k, view_sub(v, 0, n), view_sub(v, n, v.len));
+    else
+        move(k, view_sub(v, 0, view_find(v, 0xff)), view_sub(v, view_find(v, 0xff) + 1, v.len));
+    renew_account();
     return 0;
 }
