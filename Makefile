@@ -198,6 +198,12 @@ $(FUZZ_O)/bin/%: $(FUZZ_O)/tests/fuzz/%.o $(FUZZ_O)/libfuzz.a
 	@echo "LD  $@"
 	@clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS_auth) $(LIBS)
 fuzz-bins: $(FUZZ_BINS)
+# The same with this variant's compiler, and over files alone.
+REPLAY_BINS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(FUZZ_SRC))
+$(REPLAY_BINS): %: %.o $(O)/tests/fuzz/replay.o $(call archive,worker lmtp auth imaplogin pop3login imap pop3 storage common)
+	@echo "LD  $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(filter %.a,$^) $(LIBS_auth) $(LIBS)
+replay-bins: $(REPLAY_BINS)
 
 # --- packages ------------------------------------------------------------------------------------------
 # What a build needs, what the tests need besides, what lint, fuzz and bench need besides.
@@ -236,6 +242,10 @@ check:
 unit:
 	@$(MAKE) --no-print-directory SAN=address,undefined unit-bins
 	@tests/tools/unit.sh $(B)/san-$(CCNAME)
+
+replay:
+	@$(MAKE) --no-print-directory SAN=address,undefined replay-bins
+	@tests/tools/replay.sh $(B)/san-$(CCNAME)
 
 e2e: all
 	@tests/tools/exim.sh $(abspath $(B))/exim
@@ -313,7 +323,7 @@ uninstall:
 help:
 	@echo "all        build the release variant under $(B)/"
 	@echo "run        demo server on 127.0.0.1: IMAP 1143, IMAPS 1993, POP3 1110, POP3S 1995, LMTP 1024"
-	@echo "check      unit tests (sanitizers) and end-to-end tests; the parts: unit, e2e (PYTEST_ARGS=...)"
+	@echo "check      unit tests (sanitizers) and end-to-end tests; the parts: unit, replay, e2e (PYTEST_ARGS=...)"
 	@echo "lint       formatting, clang-tidy, include directions, banned calls, documents against the code (LINT=check)"
 	@echo "format     rewrite all C files as clang-format has them"
 	@echo "analyze    the compiler's static analyzer    fuzz   each target for FUZZ_TIME=30 seconds"
@@ -325,4 +335,4 @@ help:
 DEPS := $(shell find $(O) $(FUZZ_O) -name '*.d' 2>/dev/null)
 -include $(DEPS)
 .SECONDARY:
-.PHONY: all unit-bins unit-one fuzz-bins deps run check unit e2e sim sim-bin bench-bin lint format analyze fuzz bench compdb clean install uninstall help
+.PHONY: all unit-bins unit-one fuzz-bins replay-bins deps run check unit replay e2e sim sim-bin bench-bin lint format analyze fuzz bench compdb clean install uninstall help

@@ -1,5 +1,5 @@
 #!/bin/bash
-# All tests: unit tests under sanitizers, then end-to-end tests against the release build. Ends with "N passed, N failed".
+# All tests: unit tests and the kept inputs of the fuzz targets under sanitizers, then end-to-end tests against the release build. Ends with "N passed, N failed".
 set -u
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -16,8 +16,9 @@ part() {
     passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
 }
 make --no-print-directory -j2 all >/dev/null || { echo "0 passed, 1 failed"; exit 1; }
-make --no-print-directory -j2 SAN=address,undefined unit-bins >/dev/null || { echo "0 passed, 1 failed"; exit 1; }
+make --no-print-directory -j2 SAN=address,undefined unit-bins replay-bins >/dev/null || { echo "0 passed, 1 failed"; exit 1; }
 part "unit tests" make --no-print-directory unit
+part "inputs of the fuzz targets" make --no-print-directory replay
 part "end-to-end tests" make --no-print-directory e2e
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
