@@ -1,6 +1,7 @@
 /*
- * Two logged-in sessions over one small account, fed with arbitrary bytes in pieces. The first byte of the input chooses the size
- * of the pieces and some settings, the second the operation of the disk that fails. 0xff gives the word to the other session.
+ * Two logged-in sessions, one of them a master user's, over one small account, fed with arbitrary bytes in pieces. The first byte
+ * of the input chooses the size of the pieces and some settings, the second the operation of the disk that fails. 0xff gives the
+ * word to the other session.
  *
  * Checked: the answers form whole lines and literals, free of NUL; no message number is told that the client cannot have; memory
  * and the input buffer stay within their limits; a session always gets to a state where it waits, and ends when it is told to.
@@ -232,6 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fails = (data[1] & FAIL_AFTER) != 0;
     client_open(&clients[0], &set);
     client_open(&clients[1], &set);
+    clients[1].side.host.admin = true; /* a master user's */
     settle(clients);
     if (fails)
         vfs_sim_fail_at(account.vfs, vfs_sim_ops(account.vfs) + (data[1] & FAIL_AFTER),

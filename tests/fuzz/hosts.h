@@ -120,8 +120,10 @@ static inline void fuzz_picture(struct account *acc, struct buf *out)
     buf_init(out, 16 << 20);
     account_each(acc, fuzz_put_mailbox, out);
     account_quota(acc, &q);
-    buf_put_fmt(out, "%llu %llu %llu %llu %llu\n", (unsigned long long)q.bytes, (unsigned long long)q.messages,
-                (unsigned long long)q.bytes_limit, (unsigned long long)q.messages_limit, (unsigned long long)q.annotation_bytes);
+    buf_put_fmt(out, "%llu %llu %llu\n", (unsigned long long)q.bytes, (unsigned long long)q.messages,
+                (unsigned long long)q.annotation_bytes);
+    buf_put_fmt(out, "%llu %llu %llu\n", (unsigned long long)q.limits.bytes, (unsigned long long)q.limits.messages,
+                (unsigned long long)q.limits.mailboxes);
     ASSERT(buf_ok(out));
 }
 
