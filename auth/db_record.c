@@ -15,6 +15,9 @@ enum field {
     F_QUOTA_BYTES,
     F_QUOTA_MESSAGES,
     F_CAPABILITIES,
+    F_FORMAT,
+    F_SESSIONS,
+    F_SESSIONS_ADDRESS,
     F_NETS,
     F_NOLOGIN,
     F_ALIAS,
@@ -38,6 +41,9 @@ static enum field field_find(struct view name)
         {"quota_bytes", F_QUOTA_BYTES},
         {"quota_messages", F_QUOTA_MESSAGES},
         {"capability_disable", F_CAPABILITIES},
+        {"mail_format", F_FORMAT},
+        {"sessions_max", F_SESSIONS},
+        {"sessions_per_address", F_SESSIONS_ADDRESS},
         {"allow_nets", F_NETS},
         {"nologin", F_NOLOGIN},
         {"alias", F_ALIAS},
@@ -112,6 +118,13 @@ static const char *field_take(enum field field, struct view value, struct passwd
     case F_CAPABILITIES:
         l->capability_disable = value;
         return NULL;
+    case F_FORMAT:
+        return passwd_format_parse(value, &l->format) ? NULL : "mail_format is neither culver nor maildir";
+    case F_SESSIONS:
+        return passwd_sessions_parse(value, &l->sessions_max) ? NULL : "sessions_max is not a number from 1 to 10000";
+    case F_SESSIONS_ADDRESS:
+        return passwd_sessions_parse(value, &l->sessions_per_address) ? NULL
+                                                                      : "sessions_per_address is not a number from 1 to 10000";
     case F_NETS:
         l->has_allow_nets = value.len > 0;
         l->allow_nets = value;

@@ -9,18 +9,7 @@ int grant_send(struct auth_conn *c, uint32_t rcpt_id, const struct user_entry *u
         .rcpt_id = rcpt_id,
         .detail = view_make(detail->text, detail->len),
         .admin = admin,
-        .user =
-            {
-                .name = auth_name_view(&user->name),
-                .virtual_uid = user->virtual_uid,
-                .uid = user->uid,
-                .gid = user->gid,
-                .home = view_str(user->home),
-                .mail_path = view_str(user->mail),
-                .quota_bytes = user->quota_bytes,
-                .quota_messages = user->quota_messages,
-                .capability_disable = view_str(user->capability_disable),
-            },
+        .user = user_entry_record(user),
     };
     struct buf body;
     buf_init(&body, IPC_MAX_BODY);

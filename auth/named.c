@@ -37,15 +37,7 @@ static void answer(struct auth_server *s, uint32_t id, enum rcpt_result result, 
     struct msg_found msg = {.id = id, .result = result};
     struct buf body;
     if (user != NULL)
-        msg.user = (struct user_record){.name = auth_name_view(&user->name),
-                                        .virtual_uid = user->virtual_uid,
-                                        .uid = user->uid,
-                                        .gid = user->gid,
-                                        .home = view_str(user->home),
-                                        .mail_path = view_str(user->mail),
-                                        .quota_bytes = user->quota_bytes,
-                                        .quota_messages = user->quota_messages,
-                                        .capability_disable = view_str(user->capability_disable)};
+        msg.user = user_entry_record(user);
     buf_init(&body, IPC_MAX_BODY);
     msg_found_encode(&body, &msg);
     int err = ipc_send(s->master, IPC_AUTH_FOUND, &body, NULL, 0);

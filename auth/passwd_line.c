@@ -27,6 +27,25 @@ bool passwd_id_parse(struct view v, struct passwd_id *out)
     return out->number;
 }
 
+bool passwd_format_parse(struct view v, enum user_format *out)
+{
+    static const char *const names[] = {
+        [USER_FORMAT_GENERAL] = "", [USER_FORMAT_CULVER] = "culver", [USER_FORMAT_MAILDIR] = "maildir"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        *out = (enum user_format)i;
+        if (view_eq_nocase(v, view_str(names[i])))
+            return true;
+    }
+    return false;
+}
+
+bool passwd_sessions_parse(struct view v, uint32_t *out)
+{
+    struct cursor c = cursor_make(v);
+    *out = (uint32_t)cursor_dec(&c, 1, PROTO_SESSIONS_MAX);
+    return cursor_done(&c);
+}
+
 static bool quota_number(struct view v, bool storage, uint64_t *out)
 {
     struct cursor c = cursor_make(v);
@@ -89,6 +108,12 @@ static bool extra_field(struct view field, struct passwd_line *out)
         return passwd_id_parse(value, &out->uid);
     if (view_eq(key, VIEW("userdb_gid")))
         return passwd_id_parse(value, &out->gid);
+    if (view_eq(key, VIEW("userdb_mail_format")))
+        return passwd_format_parse(value, &out->format);
+    if (view_eq(key, VIEW("userdb_sessions_max")))
+        return passwd_sessions_parse(value, &out->sessions_max);
+    if (view_eq(key, VIEW("userdb_sessions_per_address")))
+        return passwd_sessions_parse(value, &out->sessions_per_address);
     if (view_eq(key, VIEW("userdb_home")))
         out->home = value;
     else if (view_eq(key, VIEW("userdb_mail")))
@@ -146,7 +171,7 @@ enum passwd_line_kind passwd_line_parse(struct view line, struct passwd_line *ou
     else if (!passwd_id_parse(uid, &l.uid) || !passwd_id_parse(gid, &l.gid))
         *why_out = "uid or gid is not a number";
     else if (!extra_fields(rest, &l))
-        *why_out = "userdb_uid or userdb_gid is not a number";
+        *why_out = "userdb_uid, userdb_gid, userdb_mail_format or a number of sessions cannot be read";
     else if (l.home.len > 0 && l.home.ptr[0] != '/')
         *why_out = "the home folder is not an absolute path";
     if (*why_out != NULL)

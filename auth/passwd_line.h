@@ -1,8 +1,9 @@
 /*
  * One line of a passwd-file: user:password:uid:gid:(gecos):home:(shell):extra_fields. Fields may be missing from the right. Extra
  * fields are key=value, separated by blanks; those that mean something here: userdb_uid, userdb_gid, userdb_home, userdb_mail,
- * userdb_quota_rule (only "*:storage=N[BKMGT]", "*:bytes=N", "*:messages=N"), userdb_capability_disable
- * (separated by commas), allow_nets, nologin, alias. Others are ignored.
+ * userdb_quota_rule (only "*:storage=N[BKMGT]", "*:bytes=N", "*:messages=N"), userdb_mail_format,
+ * userdb_sessions_max, userdb_sessions_per_address, userdb_capability_disable (separated by commas), allow_nets, nologin, alias.
+ * Others are ignored.
  */
 #ifndef CULVER_AUTH_PASSWD_LINE_H
 #define CULVER_AUTH_PASSWD_LINE_H
@@ -31,7 +32,9 @@ struct passwd_line { /* views into the line */
     struct view mail; /* userdb_mail; may be empty */
     bool has_quota_bytes, has_quota_messages;
     uint64_t quota_bytes, quota_messages;
-    struct view capability_disable; /* separated by commas; may be empty */
+    enum user_format format;
+    uint32_t sessions_max, sessions_per_address; /* 0: nothing is said */
+    struct view capability_disable;              /* separated by commas; may be empty */
     bool has_allow_nets;
     struct view allow_nets;
     bool nologin;
@@ -45,6 +48,10 @@ enum passwd_line_kind passwd_line_parse(struct view line, struct passwd_line *ou
 
 /* For other sources of the same values. A number, or the name of an account; false: neither. */
 bool passwd_id_parse(struct view v, struct passwd_id *out);
+/* "culver" or "maildir"; nothing: as everywhere. */
+bool passwd_format_parse(struct view v, enum user_format *out);
+/* 1..PROTO_SESSIONS_MAX. */
+bool passwd_sessions_parse(struct view v, uint32_t *out);
 /* "*:storage=1G:messages=1000". Rules for single mailboxes, percentages and the like are not for us. */
 void passwd_quota_rule(struct view v, struct passwd_line *out);
 

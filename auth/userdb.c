@@ -5,6 +5,22 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 
+struct user_record user_entry_record(const struct user_entry *user)
+{
+    return (struct user_record){.name = auth_name_view(&user->name),
+                                .virtual_uid = user->virtual_uid,
+                                .uid = user->uid,
+                                .gid = user->gid,
+                                .home = view_str(user->home),
+                                .mail_path = view_str(user->mail),
+                                .format = user->format,
+                                .sessions_max = user->sessions_max,
+                                .sessions_per_address = user->sessions_per_address,
+                                .quota_bytes = user->quota_bytes,
+                                .quota_messages = user->quota_messages,
+                                .capability_disable = view_str(user->capability_disable)};
+}
+
 static void lookup_end(struct lookup *l, enum userdb_result result)
 {
     lookup_done_fn *done = l->done;

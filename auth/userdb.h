@@ -21,9 +21,14 @@ struct user_entry {
     uint32_t uid, gid;
     char home[PROTO_PATH_MAX + 1]; /* "" or absolute */
     char mail[PROTO_PATH_MAX + 1];
+    enum user_format format;
+    uint32_t sessions_max, sessions_per_address; /* 0: the general limits */
     uint64_t quota_bytes, quota_messages;
     char capability_disable[PROTO_CAPS_MAX + 1]; /* separated by commas */
 };
+
+/* The record for a message; its views borrow from user. */
+struct user_record user_entry_record(const struct user_entry *user);
 
 struct lookup;
 /* user is NULL unless found. The struct lookup is not touched after this call. */

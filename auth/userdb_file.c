@@ -18,14 +18,18 @@ static bool id_take(const struct passwd_id *line, const struct userdb_id *sectio
     return true;
 }
 
-/* "culver:/path" or a path. The folders of other programs' formats ("maildir:~/Maildir") are no place for ours: the section's
- * path is used then. */
-static struct view mail_location(const struct lookup *l, struct view mail)
+/* "culver:/path", "maildir:~/Maildir" or a path. The folders of formats that we do not have ("mdbox:~/mdbox"), and Maildirs with
+ * parts elsewhere ("maildir:~/Maildir:INDEX=/var/x"), are no place for ours: the section's path is used then. */
+static struct view mail_location(const struct lookup *l, struct view mail, enum user_format *format_out)
 {
-    if (view_starts(mail, VIEW("culver:")))
-        return view_sub(mail, 7, mail.len);
+    size_t colon = view_find(mail, ':');
+    struct view prefix = view_sub(mail, 0, colon), path = view_sub(mail, colon + 1, mail.len);
+    *format_out = USER_FORMAT_GENERAL;
     if (mail.len == 0 || mail.ptr[0] == '/' || mail.ptr[0] == '~' || mail.ptr[0] == '%')
         return mail;
+    if (colon > 0 && path.len > 0 && view_find(path, ':') == path.len && passwd_format_parse(prefix, format_out))
+        return path;
+    *format_out = USER_FORMAT_GENERAL;
     LOG_DEBUG(l->sid, "userdb_mail names another format and is left out", F_VIEW("user", auth_name_view(&l->user.name)));
     return view_make(mail.ptr, 0);
 }
@@ -44,6 +48,17 @@ static bool copy_capabilities(struct lookup *l, struct view names)
     return true;
 }
 
+/* Where the mail is, and in which form. */
+static enum userdb_result take_mail(struct lookup *l, const struct userdb *db, const struct passwd_line *line)
+{
+    enum user_format format;
+    struct view mail = mail_location(l, line->mail, &format);
+    l->user.format = line->format != USER_FORMAT_GENERAL ? line->format : format;
+    if (format != USER_FORMAT_GENERAL && format != l->user.format)
+        return lookup_unusable(l, db, "its mail is in one format and its mail_format another");
+    return lookup_mail(l, db, mail);
+}
+
 enum userdb_result lookup_take_line(struct lookup *l, const struct userdb *db, const struct passwd_line *line)
 {
     struct userdb_id uid, gid;
@@ -57,6 +72,8 @@ enum userdb_result lookup_take_line(struct lookup *l, const struct userdb *db, c
     l->user.virtual_uid = uid.virtual_id;
     l->user.uid = uid.value;
     l->user.gid = gid.value;
+    l->user.sessions_max = line->sessions_max;
+    l->user.sessions_per_address = line->sessions_per_address;
     if (line->has_quota_bytes)
         l->user.quota_bytes = line->quota_bytes;
     if (line->has_quota_messages)
@@ -67,7 +84,7 @@ enum userdb_result lookup_take_line(struct lookup *l, const struct userdb *db, c
         result = lookup_home(l, db);
     else if (!lookup_copy_path(l->user.home, line->home))
         result = lookup_unusable(l, db, "the home folder is not a clean path");
-    return result == USERDB_FOUND ? lookup_mail(l, db, mail_location(l, line->mail)) : result;
+    return result == USERDB_FOUND ? take_mail(l, db, line) : result;
 }
 
 static enum userdb_result file_find(struct lookup *l, const struct userdb *db)

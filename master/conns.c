@@ -176,7 +176,7 @@ static int take_with(struct link *l, struct ipc_msg *msg, struct user *user)
         take_refuse(l, TAKE_FAIL_UNAVAILABLE, "Internal error", user->name, "not a client's socket");
     } else if (m->stopping) {
         take_refuse(l, TAKE_FAIL_SHUTDOWN, "The server is shutting down", user->name, "shutting down");
-    } else if ((hit = session_limits_acquire(m->limits, view_str(user->name), &l->conn->peer)) != LIMIT_NONE) {
+    } else if ((hit = session_limits_acquire(m->limits, user, &l->conn->peer)) != LIMIT_NONE) {
         take_refuse(l, TAKE_FAIL_LIMIT, limit_text(hit), user->name, limit_text(hit));
     } else {
         r = request_new(REQUEST_SESSION, l->conn->id, msg);

@@ -41,6 +41,7 @@ struct target {
     uint32_t uid, gid;
     char *path;
     int hold; /* the connection that holds the mail; -1: none */
+    bool maildir;
 };
 
 bool ctl_is_mail_command(const char *name)
@@ -109,28 +110,34 @@ static bool take_answer(struct view text, struct target *t)
         } else if (view_eq(key, VIEW("path"))) {
             free(t->path);
             t->path = view_dup(value);
+        } else if (view_eq(key, VIEW("format"))) {
+            t->maildir = view_eq(value, VIEW("maildir"));
         }
         text = view_sub(text, line.len + 1, text.len);
     }
     return !bad && t->path != NULL && t->uid != UINT32_MAX && t->gid != UINT32_MAX;
 }
 
-/* The files of a Maildir cannot be told apart beside the worker that moves them. */
-static bool holds(const struct request *r, const struct conf *conf)
+static bool general_maildir(const struct conf *conf)
 {
     const struct set_worker *worker = conf != NULL ? conf_get(conf, &set_worker_component) : NULL;
-    bool maildir = worker != NULL && worker->mail_format == SET_MAIL_MAILDIR;
 
-    return r->command->holds || (maildir && strcmp(r->command->name, "export") == 0);
+    return worker != NULL && worker->mail_format == SET_MAIL_MAILDIR;
 }
 
-static int find_user(const struct request *r, const struct conf *conf, const char *socket_path, struct target *t)
+/* The files of a Maildir cannot be told apart beside the worker that moves them. */
+static bool holds(const struct request *r, const struct target *t)
+{
+    return r->command->holds || (t->maildir && strcmp(r->command->name, "export") == 0);
+}
+
+static int find_user(const struct request *r, const char *socket_path, bool hold, struct target *t)
 {
     struct buf text;
     int status;
 
     buf_init(&text, 65536);
-    status = ctl_ask(socket_path, holds(r, conf) ? CTL_HOLD : CTL_LOOKUP, r->user, &text, &t->hold);
+    status = ctl_ask(socket_path, hold ? CTL_HOLD : CTL_LOOKUP, r->user, &text, &t->hold);
     if (status != 0) {
         (void)fwrite(buf_view(&text).ptr, 1, buf_len(&text), stderr);
     } else if (!take_answer(buf_view(&text), t)) {
@@ -138,7 +145,8 @@ static int find_user(const struct request *r, const struct conf *conf, const cha
         status = 1;
     }
     buf_free(&text);
-    return status;
+    /* The user's format is not the general one, and asks for more. */
+    return status == 0 && !hold && holds(r, t) ? find_user(r, socket_path, true, t) : status;
 }
 
 static int find_path(const struct request *r, struct target *t)
@@ -209,7 +217,7 @@ static void make_args(const struct request *r, const struct target *t, const str
     args[n++] = "culver-mailtool";
     if (general != NULL && general->sandbox == SET_SANDBOX_BEST_EFFORT)
         args[n++] = "-b";
-    if (worker != NULL && worker->mail_format == SET_MAIL_MAILDIR)
+    if (t->maildir)
         args[n++] = "-M";
     if (r->quiet)
         args[n++] = "-q";
@@ -296,7 +304,7 @@ static int run(const struct request *r, const struct target *t, const struct con
 int ctl_mail(int argc, char **argv, const struct conf *conf, const char *socket_path)
 {
     struct request r = {0};
-    struct target t = {.hold = -1};
+    struct target t = {.hold = -1, .maildir = general_maildir(conf)};
     int status;
 
     if (!parse(argc, argv, &r))
@@ -304,7 +312,7 @@ int ctl_mail(int argc, char **argv, const struct conf *conf, const char *socket_
     if (r.path != NULL)
         status = find_path(&r, &t);
     else
-        status = socket_path != NULL ? find_user(&r, conf, socket_path, &t) : CTL_EXIT_UNREACHABLE;
+        status = socket_path != NULL ? find_user(&r, socket_path, holds(&r, &t), &t) : CTL_EXIT_UNREACHABLE;
     if (status == 0)
         status = allowed(&t) ? run(&r, &t, conf) : 1;
     if (t.hold >= 0)

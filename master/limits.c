@@ -107,19 +107,19 @@ static void count_down(struct table *t, struct view key)
         free(table_del(t, key));
 }
 
-enum limit_hit session_limits_acquire(struct session_limits *l, struct view user, const struct net_addr *peer)
+enum limit_hit session_limits_acquire(struct session_limits *l, const struct user *u, const struct net_addr *peer)
 {
     struct place_key k;
-    struct view place;
+    struct view place, user = view_str(u->name);
 
     if (!place_key_make(&k, user, peer))
         return LIMIT_TOTAL;
     place = view_make(k.bytes, k.len);
     if (l->total >= l->total_max)
         return LIMIT_TOTAL;
-    if (count_get(l->users, user) >= l->per_user)
+    if (count_get(l->users, user) >= (u->sessions_max != 0 ? u->sessions_max : l->per_user))
         return LIMIT_USER;
-    if (count_get(l->places, place) >= l->per_user_address)
+    if (count_get(l->places, place) >= (u->sessions_per_address != 0 ? u->sessions_per_address : l->per_user_address))
         return LIMIT_USER_ADDRESS;
     if (!count_up(l->users, user))
         return LIMIT_TOTAL;

@@ -86,7 +86,11 @@ static void held(void *arg)
 
 static void describe(struct mail *mail, const struct user *u, struct ids ids)
 {
-    buf_put_fmt(&mail->lines, "name\t%s\nuid\t%u\ngid\t%u\npath\t%s\n", u->name, ids.uid, ids.gid, u->mail_path);
+    static const char *const formats[] = {
+        [USER_FORMAT_GENERAL] = "", [USER_FORMAT_CULVER] = "format\tculver\n", [USER_FORMAT_MAILDIR] = "format\tmaildir\n"};
+
+    buf_put_fmt(&mail->lines, "name\t%s\nuid\t%u\ngid\t%u\npath\t%s\n%s", u->name, ids.uid, ids.gid, u->mail_path,
+                formats[u->format]);
 }
 
 static void found(struct mail *mail, const struct user_record *record)

@@ -14,6 +14,9 @@ struct user *user_new(const struct user_record *record)
     u->virtual_uid = record->virtual_uid;
     u->uid = record->uid;
     u->gid = record->gid;
+    u->format = record->format;
+    u->sessions_max = record->sessions_max;
+    u->sessions_per_address = record->sessions_per_address;
     u->quota_bytes = record->quota_bytes;
     u->quota_messages = record->quota_messages;
     u->capability_disable = view_dup(record->capability_disable);
@@ -43,6 +46,9 @@ struct user_record user_to_record(const struct user *u)
                                 .gid = u->gid,
                                 .home = view_str(u->home),
                                 .mail_path = view_str(u->mail_path),
+                                .format = u->format,
+                                .sessions_max = u->sessions_max,
+                                .sessions_per_address = u->sessions_per_address,
                                 .quota_bytes = u->quota_bytes,
                                 .quota_messages = u->quota_messages,
                                 .capability_disable = view_str(u->capability_disable)};

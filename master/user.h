@@ -10,6 +10,8 @@ struct user {
     bool admin;                    /* of the grant: a master user acts as this user */
     bool virtual_uid;
     uint32_t uid, gid;
+    enum user_format format;
+    uint32_t sessions_max, sessions_per_address; /* 0: the general ones */
     uint64_t quota_bytes, quota_messages;
     char *capability_disable; /* never NULL */
 };

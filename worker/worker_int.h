@@ -21,6 +21,7 @@ struct worker {
 
     char *user;
     char *mail_path;
+    int mail_format; /* enum set_mail_format; of this user */
     uint64_t quota_bytes, quota_messages;
     char *capability_disable; /* of this user, separated by commas */
     struct auto_mailbox *autos;

@@ -25,6 +25,9 @@ static int receive_start(void *arg, struct ipc_msg *msg)
         return ERR_PROTO;
     w->user = view_dup(m.user.name);
     w->mail_path = view_dup(m.user.mail_path);
+    w->mail_format = m.user.format == USER_FORMAT_GENERAL   ? w->set->mail_format
+                     : m.user.format == USER_FORMAT_MAILDIR ? SET_MAIL_MAILDIR
+                                                            : SET_MAIL_CULVER;
     w->quota_bytes = m.user.quota_bytes;
     w->quota_messages = m.user.quota_messages;
     w->capability_disable = view_dup(m.user.capability_disable);
@@ -131,7 +134,7 @@ static void confine(struct worker *w)
     int err;
 
     charset_preload();
-    if (w->set->mail_format == SET_MAIL_MAILDIR)
+    if (w->mail_format == SET_MAIL_MAILDIR)
         err = maildir_open(w->mail_path, &w->maildir, &w->vfs);
     else
         err = vfs_posix_open(w->mail_path, &w->vfs);

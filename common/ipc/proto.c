@@ -33,8 +33,9 @@
 /* Encoded sizes: a view of at most n bytes, an address, the least and the greatest user record. */
 #define V(n) (2 + (n))
 #define ADDR 19
-#define USER_MIN (V(1) + 1 + 4 + 4 + V(0) + V(1) + 8 + 8 + V(0))
-#define USER_MAX (V(PROTO_NAME_MAX) + 1 + 4 + 4 + V(PROTO_PATH_MAX) + V(PROTO_PATH_MAX) + 8 + 8 + V(PROTO_CAPS_MAX))
+#define USER_FIXED (1 + 4 + 4 + 1 + 4 + 4 + 8 + 8)
+#define USER_MIN (USER_FIXED + V(1) + V(0) + V(1) + V(0))
+#define USER_MAX (USER_FIXED + V(PROTO_NAME_MAX) + 2 * V(PROTO_PATH_MAX) + V(PROTO_CAPS_MAX))
 
 #define CREDENTIAL_MIN (4 + 1 + V(1) + 3 * V(0) + 1 + 8)
 #define CREDENTIAL_MAX (4 + 1 + V(PROTO_NAME_MAX) + V(64) + V(32) + V(16) + 1 + 8)

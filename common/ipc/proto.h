@@ -164,13 +164,17 @@ struct msg_rcpt_result {
     enum rcpt_result result;
 };
 /* A user as auth describes it to master, and master to the worker. */
+enum user_format { USER_FORMAT_GENERAL, USER_FORMAT_CULVER, USER_FORMAT_MAILDIR }; /* GENERAL: the setting mail_format */
+#define PROTO_SESSIONS_MAX 10000
 struct user_record {
     struct view name; /* normalised; 1..PROTO_NAME_MAX */
     bool virtual_uid; /* uid and gid are to be allotted by master; both 0 here then */
     uint32_t uid, gid;
     struct view home;      /* may be empty */
     struct view mail_path; /* absolute, expanded */
-    uint64_t quota_bytes;  /* 0: none */
+    enum user_format format;
+    uint32_t sessions_max, sessions_per_address; /* 0: the general limits; <= PROTO_SESSIONS_MAX */
+    uint64_t quota_bytes;                        /* 0: none */
     uint64_t quota_messages;
     struct view capability_disable; /* capabilities that this user is not to see, separated by commas; may be empty */
 };

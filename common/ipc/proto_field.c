@@ -141,7 +141,8 @@ struct net_addr field_get_addr(struct cursor *c)
 
 void field_put_user(struct buf *out, const struct user_record *u)
 {
-    if (u->virtual_uid && (u->uid != 0 || u->gid != 0))
+    if ((u->virtual_uid && (u->uid != 0 || u->gid != 0)) || u->sessions_max > PROTO_SESSIONS_MAX ||
+        u->sessions_per_address > PROTO_SESSIONS_MAX)
         out->failed = true;
     field_put_view(out, u->name, FIELD_TEXT, 1, PROTO_NAME_MAX);
     field_put_bool(out, u->virtual_uid);
@@ -149,6 +150,9 @@ void field_put_user(struct buf *out, const struct user_record *u)
     buf_put_u32(out, u->gid);
     field_put_view(out, u->home, FIELD_PATH, 0, PROTO_PATH_MAX);
     field_put_view(out, u->mail_path, FIELD_PATH, 1, PROTO_PATH_MAX);
+    field_put_enum(out, u->format, USER_FORMAT_GENERAL, USER_FORMAT_MAILDIR);
+    buf_put_u32(out, u->sessions_max);
+    buf_put_u32(out, u->sessions_per_address);
     buf_put_u64(out, u->quota_bytes);
     buf_put_u64(out, u->quota_messages);
     field_put_view(out, u->capability_disable, FIELD_TEXT, 0, PROTO_CAPS_MAX);
@@ -163,10 +167,14 @@ struct user_record field_get_user(struct cursor *c)
     u.gid = cursor_u32(c);
     u.home = field_get_view(c, FIELD_PATH, 0, PROTO_PATH_MAX);
     u.mail_path = field_get_view(c, FIELD_PATH, 1, PROTO_PATH_MAX);
+    u.format = (enum user_format)field_get_enum(c, USER_FORMAT_GENERAL, USER_FORMAT_MAILDIR);
+    u.sessions_max = cursor_u32(c);
+    u.sessions_per_address = cursor_u32(c);
     u.quota_bytes = cursor_u64(c);
     u.quota_messages = cursor_u64(c);
     u.capability_disable = field_get_view(c, FIELD_TEXT, 0, PROTO_CAPS_MAX);
-    if (u.virtual_uid && (u.uid != 0 || u.gid != 0))
+    if ((u.virtual_uid && (u.uid != 0 || u.gid != 0)) || u.sessions_max > PROTO_SESSIONS_MAX ||
+        u.sessions_per_address > PROTO_SESSIONS_MAX)
         cursor_fail(c);
     return u;
 }

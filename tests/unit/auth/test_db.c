@@ -26,7 +26,8 @@ static void test_record(void **state)
     assert_int_equal(
         db_record_parse(rec("Password", "{PLAIN}x", "password", "other", "UID", "1000", "gid", "100", "home", "/home/a",
                             "userdb_mail", "~/m", "quota_bytes", "5", "userdb_quota_messages", "6", "capability_disable", "IDLE",
-                            "nologin", "No", "allow_nets", "10.0.0.0/8", "colour", "red", "user", "b", NULL),
+                            "nologin", "No", "allow_nets", "10.0.0.0/8", "colour", "red", "user", "b", "mail_format", "Maildir",
+                            "sessions_max", "9", "sessions_per_address", "10000", NULL),
                         &l, &why),
         0);
     assert_view(l.password, "{PLAIN}x");
@@ -35,12 +36,20 @@ static void test_record(void **state)
     assert_view(l.mail, "~/m");
     assert_view(l.user, "b");
     assert_view(l.capability_disable, "IDLE");
+    assert_true(l.format == USER_FORMAT_MAILDIR && l.sessions_max == 9 && l.sessions_per_address == 10000);
     assert_true(l.has_quota_bytes && l.quota_bytes == 5 && l.has_quota_messages && l.quota_messages == 6);
     assert_int_equal(db_record_parse(rec("nologin", "1", "quota_rule", "*:storage=1K", NULL), &l, &why), 0);
     assert_true(l.nologin && l.quota_bytes == 1024);
     assert_int_equal(db_record_parse(view_make(NULL, 0), &l, &why), 0);
-    static const char *const bad[][2] = {
-        {"uid", "1x"}, {"gid", "4294967295"}, {"home", "here"}, {"quota_bytes", ""}, {"quota_messages", "99999999999999999999"}};
+    static const char *const bad[][2] = {{"uid", "1x"},
+                                         {"gid", "4294967295"},
+                                         {"home", "here"},
+                                         {"quota_bytes", ""},
+                                         {"quota_messages", "99999999999999999999"},
+                                         {"mail_format", "mbox"},
+                                         {"sessions_max", "0"},
+                                         {"sessions_max", ""},
+                                         {"sessions_per_address", "10001"}};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_int_equal(db_record_parse(rec(bad[i][0], bad[i][1], NULL), &l, &why), ERR_SYNTAX);
     assert_int_equal(db_record_parse(VIEW("\1\0a"), &l, &why), ERR_SYNTAX);

@@ -35,7 +35,8 @@ static void test_line_full(void **state)
     struct passwd_line l =
         parse("alice@example.org:{SSHA}abc=:1000:100:Alice A.:/home/alice:/bin/sh:userdb_mail=maildir:~/Maildir "
               "userdb_quota_rule=*:storage=2G:messages=1000  other=x allow_nets=192.0.2.0/24,::1 "
-              "userdb_capability_disable=IDLE,COMPRESS=DEFLATE");
+              "userdb_capability_disable=IDLE,COMPRESS=DEFLATE userdb_mail_format=culver userdb_sessions_max=10000 "
+              "userdb_sessions_per_address=1");
     (void)state;
     assert_view(l.user, "alice@example.org");
     assert_view(l.password, "{SSHA}abc=");
@@ -49,7 +50,23 @@ static void test_line_full(void **state)
     assert_int_equal(l.quota_messages, 1000);
     assert_view(l.allow_nets, "192.0.2.0/24,::1");
     assert_view(l.capability_disable, "IDLE,COMPRESS=DEFLATE");
+    assert_true(l.format == USER_FORMAT_CULVER && l.sessions_max == 10000 && l.sessions_per_address == 1);
     assert_false(l.nologin);
+}
+
+/* What limits is not skipped, as a field would be that means nothing here. */
+static void test_line_settings(void **state)
+{
+    static const char *const bad[] = {"userdb_mail_format=mbox",   "userdb_sessions_max=0",         "userdb_sessions_max=",
+                                      "userdb_sessions_max=10001", "userdb_sessions_per_address=x", "userdb_uid=1x"};
+    struct passwd_line l;
+    char text[128];
+    const char *why;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        snprintf(text, sizeof(text), "u:x::::::%s", bad[i]);
+        assert_int_equal(passwd_line_parse(view_str(text), &l, &why), PASSWD_LINE_BROKEN);
+    }
 }
 
 static void test_line_short(void **state)
@@ -242,9 +259,10 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line_full), cmocka_unit_test(test_line_short),  cmocka_unit_test(test_line_quota),
-        cmocka_unit_test(test_line_bad),  cmocka_unit_test(test_nets),        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_change),    cmocka_unit_test(test_open_errors), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_line_full),  cmocka_unit_test(test_line_settings), cmocka_unit_test(test_line_short),
+        cmocka_unit_test(test_line_quota), cmocka_unit_test(test_line_bad),      cmocka_unit_test(test_nets),
+        cmocka_unit_test(test_find),       cmocka_unit_test(test_change),        cmocka_unit_test(test_open_errors),
+        cmocka_unit_test(test_many),
     };
     if (mkdtemp(dir) == NULL)
         return 1;

@@ -41,6 +41,9 @@ static struct user_record user(bool big)
                                 .gid = 1,
                                 .home = fill_path(big ? PROTO_PATH_MAX : 0),
                                 .mail_path = fill_path(big ? PROTO_PATH_MAX : 1),
+                                .format = big ? USER_FORMAT_MAILDIR : USER_FORMAT_GENERAL,
+                                .sessions_max = big ? PROTO_SESSIONS_MAX : 0,
+                                .sessions_per_address = big ? PROTO_SESSIONS_MAX : 1,
                                 .quota_bytes = UINT64_MAX,
                                 .quota_messages = 7,
                                 .capability_disable = fill(big ? PROTO_CAPS_MAX : 0)};
@@ -309,6 +312,9 @@ static void test_encoder_refuses_what_decoder_would(void **state)
     REFUSED_BY_ENCODER(user, .user = {.name = VIEW("a"), .mail_path = VIEW("m")});
     REFUSED_BY_ENCODER(user, .user = {.name = VIEW("a"), .mail_path = VIEW("/m\0x")});
     REFUSED_BY_ENCODER(user, .user = {.name = VIEW("a"), .mail_path = VIEW("/m"), .virtual_uid = true, .uid = 1});
+    REFUSED_BY_ENCODER(user, .user = {.name = VIEW("a"), .mail_path = VIEW("/m"), .format = USER_FORMAT_MAILDIR + 1});
+    REFUSED_BY_ENCODER(user, .user = {.name = VIEW("a"), .mail_path = VIEW("/m"), .sessions_max = PROTO_SESSIONS_MAX + 1});
+    REFUSED_BY_ENCODER(user, .user = {.name = VIEW("a"), .mail_path = VIEW("/m"), .sessions_per_address = UINT32_MAX});
     REFUSED_BY_ENCODER(check_pam, .service = VIEW("culver"), .user = VIEW("a\0b"));
     REFUSED_BY_ENCODER(check_pam, .service = VIEW("culver"), .user = VIEW("a"), .password = VIEW("a\0b"));
     REFUSED_BY_ENCODER(delivered, .code = 199);

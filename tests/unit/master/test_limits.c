@@ -17,27 +17,63 @@ static const struct net_addr a1_other_port = {.family = 4, .ip = {192, 0, 2, 1},
 static const struct net_addr a2 = {.family = 4, .ip = {192, 0, 2, 2}};
 static const struct net_addr a6 = {.family = 6, .ip = {192, 0, 2, 1}};
 
+static enum limit_hit acquire_as(struct session_limits *l, struct view name, uint32_t most, uint32_t per_address,
+                                 const struct net_addr *peer)
+{
+    const struct user_record r = {.name = name, .sessions_max = most, .sessions_per_address = per_address};
+    struct user *u = user_new(&r);
+    enum limit_hit hit = session_limits_acquire(l, u, peer);
+
+    user_free(&u);
+    return hit;
+}
+
+static enum limit_hit acquire(struct session_limits *l, struct view name, const struct net_addr *peer)
+{
+    return acquire_as(l, name, 0, 0, peer);
+}
+
 static void test_limits(void **state)
 {
     struct session_limits *l = session_limits_new();
 
     (void)state;
     session_limits_set(l, 3, 2, 4);
-    assert_int_equal(session_limits_acquire(l, VIEW("alice"), &a1), LIMIT_NONE);
-    assert_int_equal(session_limits_acquire(l, VIEW("alice"), &a1_other_port), LIMIT_NONE);
-    assert_int_equal(session_limits_acquire(l, VIEW("alice"), &a1), LIMIT_USER_ADDRESS);
-    assert_int_equal(session_limits_acquire(l, VIEW("alice"), &a6), LIMIT_NONE);
-    assert_int_equal(session_limits_acquire(l, VIEW("alice"), &a2), LIMIT_USER);
-    assert_int_equal(session_limits_acquire(l, VIEW("bob"), &a1), LIMIT_NONE);
-    assert_int_equal(session_limits_acquire(l, VIEW("carol"), &a1), LIMIT_TOTAL);
+    assert_int_equal(acquire(l, VIEW("alice"), &a1), LIMIT_NONE);
+    assert_int_equal(acquire(l, VIEW("alice"), &a1_other_port), LIMIT_NONE);
+    assert_int_equal(acquire(l, VIEW("alice"), &a1), LIMIT_USER_ADDRESS);
+    assert_int_equal(acquire(l, VIEW("alice"), &a6), LIMIT_NONE);
+    assert_int_equal(acquire(l, VIEW("alice"), &a2), LIMIT_USER);
+    assert_int_equal(acquire(l, VIEW("bob"), &a1), LIMIT_NONE);
+    assert_int_equal(acquire(l, VIEW("carol"), &a1), LIMIT_TOTAL);
     assert_int_equal(session_limits_total(l), 4);
     session_limits_release(l, VIEW("alice"), &a1);
-    assert_int_equal(session_limits_acquire(l, VIEW("alice"), &a1), LIMIT_NONE);
+    assert_int_equal(acquire(l, VIEW("alice"), &a1), LIMIT_NONE);
     session_limits_release(l, VIEW("bob"), &a1);
     session_limits_release(l, VIEW("alice"), &a6);
     session_limits_release(l, VIEW("alice"), &a1);
     session_limits_release(l, VIEW("alice"), &a1);
     assert_int_equal(session_limits_total(l), 0);
+    session_limits_free(&l);
+}
+
+/* What a user's record says goes before the general limits, to either side. */
+static void test_own_limits(void **state)
+{
+    struct session_limits *l = session_limits_new();
+
+    (void)state;
+    session_limits_set(l, 3, 2, 10);
+    assert_int_equal(acquire_as(l, VIEW("alice"), 1, 0, &a1), LIMIT_NONE);
+    assert_int_equal(acquire_as(l, VIEW("alice"), 1, 0, &a2), LIMIT_USER);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(acquire_as(l, VIEW("bob"), 5, 4, &a1), LIMIT_NONE);
+    assert_int_equal(acquire_as(l, VIEW("bob"), 5, 4, &a1), LIMIT_USER_ADDRESS);
+    assert_int_equal(acquire_as(l, VIEW("bob"), 5, 4, &a2), LIMIT_NONE);
+    assert_int_equal(acquire_as(l, VIEW("bob"), 5, 4, &a2), LIMIT_USER);
+    assert_int_equal(acquire_as(l, VIEW("carol"), 0, 1, &a1), LIMIT_NONE);
+    assert_int_equal(acquire_as(l, VIEW("carol"), 0, 1, &a1), LIMIT_USER_ADDRESS);
+    assert_int_equal(session_limits_total(l), 7);
     session_limits_free(&l);
 }
 
@@ -48,12 +84,12 @@ static void test_fail_closed(void **state)
     static uint8_t longname[PROTO_NAME_MAX + 1];
 
     (void)state;
-    assert_int_equal(session_limits_acquire(l, VIEW("alice"), &a1), LIMIT_TOTAL);
+    assert_int_equal(acquire(l, VIEW("alice"), &a1), LIMIT_TOTAL);
     session_limits_set(l, 3, 2, 4);
-    assert_int_equal(session_limits_acquire(l, VIEW(""), &a1), LIMIT_TOTAL);
-    assert_int_equal(session_limits_acquire(l, view_make(longname, sizeof(longname)), &a1), LIMIT_TOTAL);
+    assert_int_equal(acquire(l, VIEW(""), &a1), LIMIT_TOTAL);
+    assert_int_equal(acquire(l, view_make(longname, sizeof(longname)), &a1), LIMIT_TOTAL);
     session_limits_set(l, 3, 0, 4);
-    assert_int_equal(session_limits_acquire(l, VIEW("alice"), &a1), LIMIT_USER_ADDRESS);
+    assert_int_equal(acquire(l, VIEW("alice"), &a1), LIMIT_USER_ADDRESS);
     assert_int_equal(session_limits_total(l), 0);
     session_limits_free(&l);
 }
@@ -121,9 +157,8 @@ static void test_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limits),  cmocka_unit_test(test_fail_closed),
-        cmocka_unit_test(test_backoff), cmocka_unit_test(test_killed_is_no_failure),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_limits),  cmocka_unit_test(test_own_limits),           cmocka_unit_test(test_fail_closed),
+        cmocka_unit_test(test_backoff), cmocka_unit_test(test_killed_is_no_failure), cmocka_unit_test(test_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

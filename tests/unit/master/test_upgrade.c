@@ -70,7 +70,7 @@ static void session_new(struct world *w, struct worker *of, uint64_t id)
     s->next = of->sessions;
     of->sessions = s;
     of->nsessions++;
-    assert_int_equal(session_limits_acquire(w->m.limits, view_str(of->user->name), &s->peer), LIMIT_NONE);
+    assert_int_equal(session_limits_acquire(w->m.limits, of->user, &s->peer), LIMIT_NONE);
 }
 
 static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
