@@ -252,7 +252,7 @@ bool snapshot_slice(struct account *acc);
 MUST_CHECK int snapshot_finish(struct account *acc);
 /* Without touching files. */
 void snapshot_free(struct account *acc);
-/* snapshot_mbox.c: before a mailbox goes. */
+/* snapshot_mbox.c: before a mailbox goes, or begins anew. */
 void snapshot_mailbox_gone(struct mailbox *m);
 bool snapshot_due(const struct account *acc);
 /* At a close: whether writing it is worth more than replaying the log's tail. */

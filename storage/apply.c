@@ -389,6 +389,7 @@ static void apply_relocate(const struct apply *a, const struct op *op)
 /* Nothing is left of the UIDs that it had. */
 static void mailbox_renew(struct mailbox *m)
 {
+    snapshot_mailbox_gone(m);
     if (m->file_num != 0)
         snapshot_obsolete(m->acc, (struct vfs_name){VFS_MBOX, m->id, m->file_num});
     mailbox_unload(m);

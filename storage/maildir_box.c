@@ -113,26 +113,25 @@ void md_letters_load(struct maildir *md, struct md_box *box)
     buf_free(&b);
 }
 
-static void letters_save(struct maildir *md, struct md_box *box)
+static int letters_save(struct maildir *md, struct md_box *box)
 {
     struct stat st;
     struct buf b;
     int fd, err = md_dir_open(md, box->dir, MD_SELF, &fd);
 
     if (err != 0)
-        return;
+        return err;
     buf_init(&b, KEYWORDS_FILE_MAX);
     for (unsigned i = 0; i < MD_LETTERS; i++) {
         if (box->letters[i] != NULL)
             buf_put_fmt(&b, "%u %s\n", i, box->letters[i]);
     }
     err = md_file_replace(md, fd, KEYWORDS_FILE, buf_view(&b));
-    if (err != 0)
-        LOG_WARN(0, "cannot write dovecot-keywords", F_STR("folder", box->dir), F_ERR(err));
-    else if (md_stat(md->disk, fd, KEYWORDS_FILE, &st) == 0)
+    if (err == 0 && md_stat(md->disk, fd, KEYWORDS_FILE, &st) == 0)
         box->keywords_mtime = st.st_mtim;
     buf_free(&b);
     (void)md_close(md->disk, fd);
+    return err;
 }
 
 static int letter_of(const struct md_box *box, struct view keyword)
@@ -155,26 +154,42 @@ static int letter_assign(struct md_box *box, const char *keyword)
     return -1;
 }
 
-uint32_t md_letters_of(struct mailbox *m, const struct keyword_set *kw, bool assign)
+/* Letters for keywords that have none yet. A letter is in no name before the file says what it means, or it would come to mean
+ * something else. */
+static int letters_need(struct mailbox *m, const struct keyword_set *kw)
 {
-    uint32_t letters = 0;
-    bool fresh = false;
+    uint32_t fresh = 0;
+    int err = 0;
 
     for (unsigned k = 0; k < m->nkeywords; k++) {
-        int i;
+        int i = -1;
 
-        if ((kw->bits[k / 64] & (uint64_t)1 << (k % 64)) == 0)
-            continue;
-        i = letter_of(m->md, view_str(m->keywords[k]));
-        if (i < 0 && assign) {
+        if ((kw->bits[k / 64] & (uint64_t)1 << (k % 64)) != 0 && letter_of(m->md, view_str(m->keywords[k])) < 0)
             i = letter_assign(m->md, m->keywords[k]);
-            fresh = fresh || i >= 0;
+        if (i >= 0)
+            fresh |= 1u << i;
+    }
+    if (fresh != 0)
+        err = letters_save(m->acc->md, m->md);
+    for (unsigned i = 0; i < MD_LETTERS && err != 0; i++) {
+        if ((fresh & 1u << i) != 0) {
+            free(m->md->letters[i]);
+            m->md->letters[i] = NULL;
         }
+    }
+    return err;
+}
+
+uint32_t md_letters_of(const struct mailbox *m, const struct keyword_set *kw)
+{
+    uint32_t letters = 0;
+
+    for (unsigned k = 0; k < m->nkeywords; k++) {
+        int i = (kw->bits[k / 64] & (uint64_t)1 << (k % 64)) != 0 ? letter_of(m->md, view_str(m->keywords[k])) : -1;
+
         if (i >= 0)
             letters |= 1u << i;
     }
-    if (fresh)
-        letters_save(m->acc->md, m->md);
     return letters;
 }
 
@@ -212,7 +227,7 @@ static bool wanted_name(struct mailbox *m, const struct msg_rec *rec, const stru
     for (unsigned i = 0; i < MD_LETTERS; i++)
         known |= m->md->letters[i] != NULL ? 1u << i : 0;
     n.flags = rec->flags & REC_FLAGS;
-    n.letters = (n.letters & ~known) | md_letters_of(m, &rec->keywords, true);
+    n.letters = (n.letters & ~known) | md_letters_of(m, &rec->keywords);
     buf_reset(out);
     *place = fresh && f->place != MD_CUR ? MD_NEW : MD_CUR;
     if (*place == MD_NEW)
@@ -259,7 +274,10 @@ static int move_file(struct mover *v, uint32_t uid, struct md_file *f)
     struct msg_rec *rec = mailbox_rec_find(m, uid);
     enum md_place place;
     const char *name;
+    int err = rec != NULL ? letters_need(m, &rec->keywords) : 0;
 
+    if (err != 0)
+        return err;
     if (rec == NULL || !wanted_name(m, rec, f, &place, &v->name))
         return 0;
     name = (const char *)buf_view(&v->name).ptr;

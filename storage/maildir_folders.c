@@ -261,13 +261,12 @@ static unsigned auto_use(const struct account *acc, struct view name)
 static int adopt(struct account *acc, const char *dir, struct view name)
 {
     struct txn *t = txn_begin(acc);
-    int err = txn_create(t, name, auto_use(acc, name));
+    int err = txn_create_alone(t, name, auto_use(acc, name));
 
     if (err != 0) {
         txn_abort(&t);
         return err;
     }
-    t->first->op.on = true; /* without parents, which it need not have */
     t->first->op.uidvalidity = uidvalidity_of(acc->md, dir);
     return commit(acc, &t);
 }
@@ -338,7 +337,7 @@ static int look(struct folders *l)
             err = delete_mailbox(l, m);
     }
     for (size_t i = 0; i < l->n && err == 0; i++) {
-        if (!l->v[i].used)
+        if (!l->v[i].used && !md_is_to_go(l->md, l->v[i].dir))
             err = adopt_folder(l, &l->v[i]);
     }
     return err;

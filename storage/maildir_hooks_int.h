@@ -25,6 +25,8 @@ void md_mailbox_free(struct mailbox *m);
 MUST_CHECK int md_check_name(struct view name);
 /* One mailbox without those below it. Errors as txn_rename(). */
 MUST_CHECK int txn_rename_one(struct txn *t, struct mailbox *m, struct view to);
+/* As txn_create(), without the mailboxes above it: a folder that is there need not have them. */
+MUST_CHECK int txn_create_alone(struct txn *t, struct view name, unsigned use);
 /* Turns lone LFs of a staged message into CRLF: so it will be served. */
 MUST_CHECK int md_stage_crlf(struct stage *s);
 /* Makes a staged message (with its content and options) a file in tmp/. */

@@ -82,8 +82,8 @@ void md_box_touch(struct mailbox *m, unsigned places);
 void md_box_failed(struct mailbox *m, const char *what, int err);
 /* Reads dovecot-keywords where it changed. */
 void md_letters_load(struct maildir *md, struct md_box *box);
-/* The letters that show these keywords; with assign new ones are given out, and written down, as long as there are any. */
-uint32_t md_letters_of(struct mailbox *m, const struct keyword_set *kw, bool assign);
+/* The letters that show these keywords, as far as they have any. */
+uint32_t md_letters_of(const struct mailbox *m, const struct keyword_set *kw);
 /* And back; views are valid until the letters change. */
 size_t md_letters_names(const struct md_box *box, uint32_t letters, struct view out[MD_LETTERS]);
 /* Committed files from tmp/ to new/ or cur/; 0 when none is left. */
@@ -107,8 +107,9 @@ MUST_CHECK int md_scan_folders(struct account *acc);
 MUST_CHECK int md_adopt(struct account *acc, bool *is_new);
 /* The mailbox with the lowest id above *id; NULL: none. For walks in which mailboxes may come and go. */
 struct mailbox *md_next_mailbox(struct account *acc, uint32_t *id);
-/* This folder is to go. */
+/* This folder is to go; as long as it still is, it is no mailbox, whatever it looks like. */
 void md_gone_later(struct maildir *md, const char *dir, uint32_t id);
+bool md_is_to_go(const struct maildir *md, const char *dir);
 
 /* maildir_watch.c */
 void md_watch_box(struct mailbox *m);

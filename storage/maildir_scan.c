@@ -217,7 +217,7 @@ static void forget_tmp(struct scan *s)
 
 static void first_flags(struct scan *s, const struct msg_rec *rec, const struct md_file *f)
 {
-    uint32_t letters = md_letters_of(s->m, &rec->keywords, false);
+    uint32_t letters = md_letters_of(s->m, &rec->keywords);
     unsigned flags = rec->flags & REC_FLAGS;
     struct md_name n;
 

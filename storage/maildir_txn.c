@@ -252,7 +252,7 @@ static void hide_folders(struct maildir *md)
     md->ngone = left;
 }
 
-static bool is_to_go(const struct maildir *md, const char *dir)
+bool md_is_to_go(const struct maildir *md, const char *dir)
 {
     for (size_t i = 0; i < md->ngone; i++) {
         if (strcmp(md->gone[i], dir) == 0)
@@ -318,9 +318,9 @@ int md_prepare_create(struct txn *t, struct view name, uint32_t id, uint32_t uid
         other->md->moved = other->md->moved && !rename_folder(other);
         err = strcmp(md_box_dir(other), dir) == 0 ? ERR_BUSY : 0;
     }
-    if (err == 0 && is_to_go(acc->md, dir)) {
+    if (err == 0 && md_is_to_go(acc->md, dir)) {
         hide_folders(acc->md);
-        err = is_to_go(acc->md, dir) ? ERR_BUSY : 0;
+        err = md_is_to_go(acc->md, dir) ? ERR_BUSY : 0;
     }
     if (err == 0)
         err = make_folder(acc->md, dir, &ident, &made);

@@ -172,7 +172,8 @@ static void entry_done(struct account *acc, const struct snapshot_entry *e)
 {
     struct mailbox *m = account_find_id(acc, e->id);
 
-    if (m == NULL)
+    /* What the picture says of one that was deleted or began anew since is of no use. */
+    if (m == NULL || (e->new_file ? m->new_num : m->file_num) != e->file_num)
         return;
     m->delta_off = e->delta_off;
     m->delta_sum = e->delta_sum;
@@ -322,9 +323,10 @@ static int mailbox_slice(struct account *acc, struct snapshot *s)
     bool done;
     int err;
 
-    /* The one that was being written was deleted. */
+    /* The one that was being written was deleted, or began anew: what it has now is for the state file. */
     if (s->file != NULL && (m == NULL || m->new_num == 0)) {
         vfs_file_close(&s->file);
+        s->next_id++;
         return 0;
     }
     if (m == NULL)

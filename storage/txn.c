@@ -501,17 +501,18 @@ static void stage_name(struct txn *t, struct stage *s, struct view name)
     stage_add(t, s);
 }
 
-/* How many mailboxes creating this name makes: itself and what is missing above it. */
-static size_t names_missing(struct account *acc, struct view name)
+/* How many mailboxes are missing above this name, and are made with it. */
+static size_t parents_missing(struct account *acc, struct view name)
 {
-    size_t n = account_find(acc, name) == NULL;
+    size_t n = 0;
 
     for (size_t i = 0; i < name.len; i++)
         n += name.ptr[i] == '/' && account_find(acc, view_sub(name, 0, i)) == NULL;
     return n;
 }
 
-static int check_new_name(struct account *acc, struct view name)
+/* more: mailboxes that there are then. */
+static int check_new_name(struct account *acc, struct view name, size_t more)
 {
     int err = account_check_name(name);
 
@@ -521,23 +522,34 @@ static int check_new_name(struct account *acc, struct view name)
         return err;
     if (account_find(acc, name) != NULL)
         return ERR_EXISTS;
-    if (acc->nmailboxes + names_missing(acc, name) > account_limits(acc).mailboxes)
+    if (more > 0 && acc->nmailboxes + more > account_limits(acc).mailboxes)
         return ERR_LIMIT;
     return account_read_only(acc) ? ERR_IO : 0;
 }
 
-int txn_create(struct txn *t, struct view name, unsigned use)
+static int stage_create(struct txn *t, struct view name, unsigned use, bool alone)
 {
     char canonical[NAME_LEN_LIMIT];
     struct stage *s;
-    int err = check_new_name(t->acc, name);
+    int err = check_new_name(t->acc, name, 1 + (alone ? 0 : parents_missing(t->acc, name)));
 
     if (err != 0)
         return err;
     s = stage_new(OP_CREATE);
     s->op.use = use;
+    s->op.on = alone;
     stage_name(t, s, name_canonical(name, canonical));
     return 0;
+}
+
+int txn_create(struct txn *t, struct view name, unsigned use)
+{
+    return stage_create(t, name, use, false);
+}
+
+int txn_create_alone(struct txn *t, struct view name, unsigned use)
+{
+    return stage_create(t, name, use, true);
 }
 
 int txn_identity(struct txn *t, struct mailbox *m, uint32_t uidvalidity, uint32_t uidnext)
@@ -612,12 +624,10 @@ int txn_rename(struct txn *t, struct view from, struct view to)
     struct view f = name_canonical(from, from_buf), n = name_canonical(to, to_buf);
     bool inbox = name_is_inbox(from);
     struct stage *s;
-    int err = check_new_name(t->acc, to);
+    int err = check_new_name(t->acc, to, inbox + parents_missing(t->acc, n));
 
     if (f.len == 0)
         return ERR_NOTFOUND;
-    if (err == ERR_LIMIT && account_check_name(to) == 0 && !inbox && names_missing(t->acc, n) == 1)
-        err = 0; /* nothing is added, only named anew */
     if (err == 0 && !inbox)
         err = name_below(n, f) ? ERR_DENIED : check_rename_tree(t->acc, f, n);
     if (err != 0)
@@ -631,7 +641,7 @@ int txn_rename(struct txn *t, struct view from, struct view to)
 int txn_rename_one(struct txn *t, struct mailbox *m, struct view to)
 {
     struct stage *s;
-    int err = check_new_name(t->acc, to);
+    int err = check_new_name(t->acc, to, 0);
 
     if (err != 0)
         return err;

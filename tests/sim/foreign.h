@@ -37,15 +37,6 @@ static inline int sim_any_name(struct sim_run *r, int first)
     return first == 0 ? 0 : -1;
 }
 
-static inline unsigned sim_live(const struct sim_box *b)
-{
-    unsigned n = 0;
-
-    for (uint32_t i = 0; i < b->n; i++)
-        n += b->msgs[i].gone == 0;
-    return n;
-}
-
 static inline struct sim_msg *sim_any_message(struct sim_run *r, struct sim_box *b)
 {
     unsigned n = sim_live(b), at = n > 0 ? (unsigned)sim_roll(r, n) : 0;
@@ -63,6 +54,14 @@ static inline const struct md_file *sim_file(struct mailbox *m, const struct sim
     return msg != NULL ? md_box_file(m, mailbox_rec_find(m, msg->uid)->file) : NULL;
 }
 
+static inline void sim_apply_everywhere(struct sim_run *r, const struct sim_req *q)
+{
+    struct sim_outcome o = {0};
+
+    for (unsigned i = 0; i < r->nstates; i++)
+        sim_apply(r, &r->states[i], q, &o);
+}
+
 static inline bool sim_deliver(struct sim_run *r, int name)
 {
     static const char *const flags[] = {"", ":2,", ":2,S", ":2,FS"};
@@ -70,10 +69,10 @@ static inline bool sim_deliver(struct sim_run *r, int name)
     struct mailbox *m = account_find(r->acc, view_str(sim_names[name]));
     enum md_place place = sim_roll(r, 2) == 0 ? MD_NEW : MD_CUR;
     unsigned f = (unsigned)sim_roll(r, place == MD_NEW ? 1 : 4);
-    uint32_t content = ++r->content;
-    char text[2048], file[64];
+    uint32_t content = ++r->content | SIM_FOREIGN;
+    char file[64];
     uint8_t *owned = NULL;
-    struct view v = view_make(text, sim_text(content, text, sizeof(text)));
+    struct view v = sim_content(content)->text;
     int fd, tmp;
 
     if (sim_live(sim_box(sim_now(r), name)) >= SIM_MSGS / 3)
@@ -88,8 +87,11 @@ static inline bool sim_deliver(struct sim_run *r, int name)
     (void)md_close(r->md->disk, tmp);
     (void)md_close(r->md->disk, fd);
     free(owned);
-    for (unsigned i = 0; i < r->nstates; i++)
-        sim_add(r, sim_box(&r->states[i], name), sim_box(&r->states[i], name)->uidnext, content, bits[f]);
+    for (unsigned i = 0; i < r->nstates; i++) {
+        struct sim_box *b = sim_box(&r->states[i], name);
+
+        sim_add(r, b, &(struct sim_msg){.uid = b->uidnext, .content = content, .flags = (uint16_t)bits[f]});
+    }
     return true;
 }
 
@@ -106,8 +108,7 @@ static inline bool sim_remove(struct sim_run *r, int name)
     SIM_CHECK(r, md_dir_open(r->md, md_box_dir(m), (enum md_place)f->place, &fd) == 0);
     SIM_CHECK(r, md_unlink(r->md->disk, fd, f->name, 0) == 0);
     (void)md_close(r->md->disk, fd);
-    for (unsigned i = 0; i < r->nstates; i++)
-        sim_apply(r, &r->states[i], &(struct sim_req){.kind = SIM_EXPUNGE, .box = name, .first = msg->uid, .last = msg->uid});
+    sim_apply_everywhere(r, &(struct sim_req){.kind = SIM_EXPUNGE, .box = name, .first = msg->uid, .last = msg->uid});
     return true;
 }
 
@@ -125,7 +126,7 @@ static inline bool sim_show_flags(struct sim_run *r, int name)
         return false;
     n.flags = q.flags;
     q.first = q.last = msg->uid;
-    q.flags |= msg->flags & 256u;
+    q.flags |= msg->flags & SIM_KEYWORD_BITS;
     buf_init(&to, MD_NAME_MAX + 1);
     md_name_put(&to, &n);
     buf_put_byte(&to, 0);
@@ -144,19 +145,20 @@ static inline bool sim_make_folder(struct sim_run *r)
 {
     char *dir;
 
-    if (sim_box(sim_now(r), 5) != NULL)
+    /* One too many is not taken over. */
+    if (sim_box(sim_now(r), 5) != NULL || sim_count_boxes(sim_now(r)) >= sim_limits(r, sim_now(r)).mailboxes)
         return false;
     dir = md_dir_of_name(view_str(sim_names[5]));
     SIM_CHECK(r, md_box_make(r->md, dir) == 0);
     free(dir);
     for (unsigned i = 0; i < r->nstates; i++)
-        sim_new_box(&r->states[i], 5);
+        sim_new_box(r, &r->states[i], 5);
     return true;
 }
 
 static inline bool sim_rename_folder(struct sim_run *r, int name)
 {
-    struct sim_req q = {.kind = SIM_RENAME, .box = name, .to = 3 + (int)sim_roll(r, 3)};
+    struct sim_req q = {.kind = SIM_RENAME, .box = name, .to = 3 + (int)sim_roll(r, 3), .alone = true};
     char *from, *to;
     bool done;
 
@@ -203,8 +205,7 @@ static inline bool sim_remove_folder(struct sim_run *r, int name)
     }
     SIM_CHECK(r, md_unlink(r->md->disk, r->md->root, dir, AT_REMOVEDIR) == 0);
     free(dir);
-    for (unsigned i = 0; i < r->nstates; i++)
-        sim_apply(r, &r->states[i], &(struct sim_req){.kind = SIM_DELETE, .box = name});
+    sim_apply_everywhere(r, &(struct sim_req){.kind = SIM_DELETE, .box = name});
     return true;
 }
 

@@ -271,6 +271,31 @@ static void test_flags_in_names(void **state)
     assert_true(has_keyword(d, "INBOX", 1, "other"));
 }
 
+/* A letter means nothing as long as dovecot-keywords cannot be written: no name has it, and it is not given to another keyword.
+ */
+static void test_letters_not_written(void **state)
+{
+    struct dir_box *d = *state;
+
+    start(d);
+    assert_int_equal(box_append(&d->b, "INBOX", MSG1, 0), 0);
+    assert_int_equal(box_append(&d->b, "INBOX", MSG2, 0), 0);
+    assert_int_equal(mkdir(path_of(d, "dovecot-keywords.culver"), 0700), 0);
+    assert_int_equal(box_flags(&d->b, "INBOX", 1, 1, FLAGS_ADD, MSG_SEEN, "one"), 0);
+    idle(d);
+    restart(d);
+    assert_true(has_keyword(d, "INBOX", 1, "one"));
+    assert_false(exists(d, "dovecot-keywords"));
+    assert_int_equal(rmdir(path_of(d, "dovecot-keywords.culver")), 0);
+    assert_int_equal(box_flags(&d->b, "INBOX", 2, 2, FLAGS_ADD, MSG_SEEN, "two"), 0);
+    idle(d);
+    for (int round = 0; round < 3; round++) {
+        assert_true(has_keyword(d, "INBOX", 1, "one") && !has_keyword(d, "INBOX", 1, "two"));
+        assert_true(has_keyword(d, "INBOX", 2, "two") && !has_keyword(d, "INBOX", 2, "one"));
+        restart(d);
+    }
+}
+
 static void test_recent_leaves_new(void **state)
 {
     struct dir_box *d = *state;
@@ -830,6 +855,44 @@ static void test_crash_folders(void **state)
     check_message(d, "B", 1, MSG1, 0);
 }
 
+static void do_delete_and_rename(struct dir_box *d)
+{
+    if (box_delete(&d->b, "Sent") != 0 || box_rename(&d->b, "A", "Sent") != 0)
+        _exit(1);
+}
+
+/* Both folders are where they were: the one of the deleted mailbox is not that of the one with its name. */
+static void test_crash_delete_and_rename(void **state)
+{
+    struct dir_box *d = *state;
+    uint32_t validity;
+    char gone[400];
+
+    start(d);
+    assert_int_equal(box_create(&d->b, "A"), 0);
+    assert_int_equal(box_append(&d->b, "A", MSG1, 0), 0);
+    assert_int_equal(box_append(&d->b, "Sent", MSG2, 0), 0);
+    validity = box_status(&d->b, "A").uidvalidity;
+    stop(d);
+    crash_after(d, do_delete_and_rename);
+    move(d, ".Sent", ".A");
+    for (unsigned id = 1; id < 10; id++) {
+        snprintf(gone, sizeof(gone), "culver/gone.%u", id);
+        if (exists(d, gone))
+            move(d, gone, ".Sent");
+    }
+    assert_int_equal(count(d, ".Sent/new", NULL), 1);
+    for (int round = 0; round < 2; round++) {
+        start(d);
+        assert_null(box_find(&d->b, "A"));
+        assert_int_equal(box_status(&d->b, "Sent").uidvalidity, validity);
+        assert_int_equal(box_status(&d->b, "Sent").messages, 1);
+        check_message(d, "Sent", 1, MSG1, 0);
+        assert_true(!exists(d, ".A"));
+        stop(d);
+    }
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -837,6 +900,7 @@ int main(void)
         TEST(test_new_maildir),
         TEST(test_odd_lines),
         TEST(test_flags_in_names),
+        TEST(test_letters_not_written),
         TEST(test_recent_leaves_new),
         TEST(test_expunge_copy_move),
         TEST(test_mailboxes),
@@ -855,6 +919,7 @@ int main(void)
         TEST(test_crash_flags),
         TEST(test_crash_move),
         TEST(test_crash_folders),
+        TEST(test_crash_delete_and_rename),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

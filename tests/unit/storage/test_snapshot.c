@@ -148,6 +148,43 @@ static void damage(struct box *b, const char *name, off_t off, const char *bytes
     close(fd);
 }
 
+/* A mailbox begins anew (as for an import) after each number of slices of a snapshot. */
+static void test_identity_between_slices(void **state)
+{
+    struct box *b = *state;
+    bool over = false;
+
+    for (unsigned slices = 0; !over; slices++) {
+        uint32_t validity = 1000 + slices;
+        struct uid_range all = {1, UINT32_MAX};
+        struct uidset uids = {&all, 1, 1};
+        struct txn *t;
+
+        b->acc->small_mailbox = 3;
+        b->acc->snapshot_slice = 3;
+        append_many(b, "INBOX", 10);
+        snapshot_begin(b->acc);
+        for (unsigned i = 0; i < slices && b->acc->snapshot != NULL; i++)
+            (void)snapshot_slice(b->acc);
+        over = b->acc->snapshot == NULL;
+        t = txn_begin(b->acc);
+        assert_int_equal(txn_expunge(t, box_find(b, "INBOX"), &uids), 0);
+        assert_int_equal(box_run(b, t), 0);
+        t = txn_begin(b->acc);
+        assert_int_equal(txn_identity(t, box_find(b, "INBOX"), validity, 5), 0);
+        assert_int_equal(box_run(b, t), 0);
+        assert_int_equal(snapshot_finish(b->acc), 0);
+        append_many(b, "INBOX", 8);
+        assert_int_equal(snapshot_write(b->acc), 0);
+        box_reopen(b);
+        assert_int_equal(box_status(b, "INBOX").messages, 8);
+        assert_int_equal(box_status(b, "INBOX").uidvalidity, validity);
+        assert_int_equal(box_status(b, "INBOX").uidnext, 13);
+        assert_int_equal(count_files(b).kinds[VFS_MBOX], 1);
+        assert_int_equal(box_expunge(b, "INBOX", 1, 12), 0);
+    }
+}
+
 static void test_damaged_mailbox(void **state)
 {
     struct box *b = *state;
@@ -367,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_delta, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete_mailbox, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slices, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_identity_between_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_mailbox, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unfinished_state, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newer_version, setup, teardown),
