@@ -237,7 +237,8 @@ static enum imap_step step(struct imap_job *job)
     if (a->n->text.ptr == NULL)
         return imap_job_fail(job, ERR_LIMIT);
     if (a->n->ngroups > 0) {
-        a->n->changes = account_changes(s->acc);
+        a->n->names = account_names_changes(s->acc);
+        a->n->changes = account_mailbox_changes(s->acc);
         imap_notify_look(s, &a->n->told);
         if (a->n->told.overflow)
             return imap_job_no(job, "NOTIFICATIONOVERFLOW", "Too many mailboxes to be watched");

@@ -141,10 +141,25 @@ static void overflow(struct imap_session *s, struct imap_notify *n)
     imap_put_untagged(s, IMAP_OK, "NOTIFICATIONOVERFLOW", "Too many mailboxes to be watched");
 }
 
+/* All names are looked at, because some are others. */
+static void tell_names(struct imap_session *s, struct imap_notify *n)
+{
+    struct imap_notify_state now;
+
+    imap_notify_look(s, &now);
+    if (now.overflow) {
+        imap_notify_state_free(&now);
+        overflow(s, n);
+        return;
+    }
+    imap_notify_compare(s, &now);
+    imap_notify_state_free(&n->told);
+    n->told = now;
+}
+
 bool imap_notify_tell(struct imap_session *s)
 {
     struct imap_notify *n = s->notify;
-    struct imap_notify_state now;
 
     if (n == NULL)
         return true;
@@ -155,18 +170,14 @@ bool imap_notify_tell(struct imap_session *s)
             return false;
         imap_job_free(&n->job);
     }
-    if (n->ngroups == 0 || n->changes == account_changes(s->acc))
+    if (n->ngroups == 0)
         return true;
-    n->changes = account_changes(s->acc);
-    imap_notify_look(s, &now);
-    if (now.overflow) {
-        imap_notify_state_free(&now);
-        overflow(s, n);
-        return true;
-    }
-    imap_notify_compare(s, &now);
-    imap_notify_state_free(&n->told);
-    n->told = now;
+    if (n->names != account_names_changes(s->acc))
+        tell_names(s, n);
+    else if (n->changes != account_mailbox_changes(s->acc))
+        imap_notify_compare_changed(s);
+    n->names = account_names_changes(s->acc);
+    n->changes = account_mailbox_changes(s->acc);
     return true;
 }
 
@@ -193,4 +204,5 @@ void imap_notify_own_names(struct imap_session *s)
     }
     imap_notify_state_free(&n->told);
     n->told = now;
+    n->names = account_names_changes(s->acc);
 }

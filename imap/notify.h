@@ -69,7 +69,7 @@ struct imap_notify {
     bool first;        /* what had gathered before the command is told whatever was asked for */
     struct view fetch; /* "(…)" for new messages; empty: nothing */
     struct imap_notify_state told;
-    uint64_t changes;             /* account_changes() of it */
+    uint64_t names, changes;      /* account_names_changes() and account_mailbox_changes() of it */
     uint32_t first_new, last_new; /* UIDs of messages to be fetched; 0: none */
     struct imap_job *job;         /* fetches them */
 };
@@ -112,5 +112,7 @@ int imap_notify_name_cmp(const void *a, const void *b);
 unsigned imap_notify_events(const struct imap_notify *n, struct view name, const struct imap_notify_name *e);
 /* Responses for all that differs. */
 void imap_notify_compare(struct imap_session *s, const struct imap_notify_state *now);
+/* The same where no name has changed: looks at the mailboxes whose messages have, and notes what was told of them. */
+void imap_notify_compare_changed(struct imap_session *s);
 
 #endif

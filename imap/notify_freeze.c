@@ -144,6 +144,6 @@ void imap_notify_thaw(struct imap_session *s, struct cursor *c)
     n->last_new = cursor_u32(c);
     if (n->ngroups > 0)
         get_told(c, &n->told);
-    n->changes = account_changes(s->acc) - 1; /* whatever it is now: to be compared */
-    s->news = s->news || !n->first;           /* what is told first is told with what comes next */
+    n->names = account_names_changes(s->acc) - 1; /* whatever it is now: to be compared */
+    s->news = s->news || !n->first;               /* what is told first is told with what comes next */
 }

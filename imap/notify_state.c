@@ -9,11 +9,22 @@
 
 #define NAMES_MAX ((size_t)16 << 20)
 
+static void take_status(struct imap_notify_name *n, const struct mailbox *m)
+{
+    struct mailbox_status status;
+
+    mailbox_status(m, &status);
+    n->uidvalidity = status.uidvalidity;
+    n->uidnext = status.uidnext;
+    n->messages = status.messages;
+    n->unseen = status.unseen;
+    n->modseq = status.highestmodseq;
+}
+
 static bool on_name(void *arg, const struct mailbox_entry *e)
 {
     struct imap_notify_state *st = arg;
     struct imap_notify_name *n;
-    struct mailbox_status status;
 
     if (st->n == NOTIFY_MAILBOXES_MAX) {
         st->overflow = true;
@@ -29,13 +40,8 @@ static bool on_name(void *arg, const struct mailbox_entry *e)
     buf_put_view(&st->names, e->name);
     if (e->mailbox == NULL)
         return true;
-    mailbox_status(e->mailbox, &status);
     n->id = mailbox_id(e->mailbox);
-    n->uidvalidity = status.uidvalidity;
-    n->uidnext = status.uidnext;
-    n->messages = status.messages;
-    n->unseen = status.unseen;
-    n->modseq = status.highestmodseq;
+    take_status(n, e->mailbox);
     n->readable = imap_may(e->mailbox, ACL_READ);
     return true;
 }
@@ -250,6 +256,54 @@ static void compare_gone(struct imap_session *s, const struct imap_notify_state 
         put_parent(s, now, name);
     } else if (was->id == 0 && left == NULL && was->subscribed && (events & EVENT_SUBSCRIPTION) != 0)
         put_list(s, name, NULL, none);
+}
+
+struct changed {
+    const struct imap_notify_state *told;
+    uint32_t *indexes; /* in told */
+    size_t n, cap;
+};
+
+static void on_changed(void *arg, const struct mailbox *m)
+{
+    struct changed *c = arg;
+    const struct imap_notify_name *e = imap_notify_find(c->told, mailbox_id(m), (struct view){NULL, 0});
+
+    if (e == NULL)
+        return;
+    if (c->n == c->cap) {
+        c->cap = c->cap == 0 ? 16 : c->cap * 2;
+        c->indexes = xreallocarray(c->indexes, c->cap, sizeof(*c->indexes));
+    }
+    c->indexes[c->n++] = (uint32_t)(e - c->told->v);
+}
+
+static int by_index(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+void imap_notify_compare_changed(struct imap_session *s)
+{
+    struct imap_notify_state *told = &s->notify->told;
+    const struct mailbox *selected = s->view == NULL ? NULL : mailbox_view_mailbox(s->view);
+    struct changed c = {.told = told};
+
+    account_each_changed(s->acc, s->notify->changes, on_changed, &c);
+    if (c.n > 0)
+        qsort(c.indexes, c.n, sizeof(*c.indexes), by_index); /* in the order of names */
+    for (size_t i = 0; i < c.n; i++) {
+        struct imap_notify_name *was = &told->v[c.indexes[i]], is = *was;
+        const struct mailbox *m = account_find_id(s->acc, was->id);
+
+        take_status(&is, m);
+        if (m != selected && is.readable)
+            compare_messages(s, m, was, &is, imap_notify_events(s->notify, mailbox_name(m), &is));
+        *was = is;
+    }
+    free(c.indexes);
 }
 
 void imap_notify_compare(struct imap_session *s, const struct imap_notify_state *now)

@@ -92,6 +92,9 @@ struct mailbox {
     struct mailbox_view *views;
     bool gone; /* deleted; freed with its last view */
 
+    uint64_t changed; /* changes.c: the number of its last change; 0: none since the account was opened */
+    struct mailbox *changed_before, *changed_after;
+
     uint32_t dig_num;  /* its digest file, 0: none yet */
     uint32_t gathered; /* digests of UIDs below are in it, or cannot be */
     bool gathering;
@@ -140,6 +143,8 @@ struct account {
     uint64_t nnotes;                              /* that ever were */
     uint64_t applied, applied_told;               /* transactions since it was opened; watches know of */
     bool notes_new;                               /* watches are not told of all yet */
+    uint64_t mailbox_changes, names_changes;      /* changes.c */
+    struct mailbox *last_changed;
     struct account_watch *watches;
     uint32_t next_mailbox_id, last_uidvalidity;
     uint64_t bytes, messages; /* used, each reference counted */
@@ -221,6 +226,10 @@ void rec_count_live(struct account *acc, const struct msg_rec *rec, int sign);
 void mailbox_rec_flags(struct mailbox *m, uint32_t idx, unsigned flags, const struct keyword_set *kw, uint64_t modseq);
 void mailbox_rec_expunge(struct mailbox *m, uint32_t idx, uint64_t modseq);
 uint64_t mailbox_bump(struct mailbox *m, uint64_t seq);
+/* changes.c: something that mailbox_status() tells is another. */
+void mailbox_changed(struct mailbox *m);
+/* It is deleted. */
+void mailbox_changed_forget(struct mailbox *m);
 /* Its index, added where it is new; -1 when there are too many. */
 int mailbox_keyword_add(struct mailbox *m, struct view name);
 void mailbox_note_change(struct mailbox *m, uint32_t idx, uint64_t modseq);

@@ -169,11 +169,6 @@ void account_watch_all(struct account_watch *watch, bool all)
     watch->all = all;
 }
 
-uint64_t account_changes(const struct account *acc)
-{
-    return acc->applied;
-}
-
 void watches_notify(struct account *acc)
 {
     struct account_watch *w;

@@ -76,6 +76,7 @@ static void apply_create(const struct apply *a, const struct op *op)
     m->use = op->use;
     m->loaded = true;
     names_insert(acc, m);
+    acc->names_changes++;
     if (m->md != NULL)
         md_note_created(m);
 }
@@ -87,6 +88,8 @@ void mailbox_destroy(struct account *acc, struct mailbox *m)
     if (m->file_num != 0 && !m->damaged)
         snapshot_obsolete(acc, (struct vfs_name){VFS_MBOX, m->id, m->file_num});
     names_remove(acc, m);
+    mailbox_changed_forget(m);
+    acc->names_changes++;
     if (m->md != NULL)
         md_note_deleted(m);
     for (uint32_t i = 0; i < mailbox_nrecs(m); i++) {
@@ -115,6 +118,7 @@ static void apply_rename(const struct apply *a, const struct op *op)
     m->name = view_dup(op->name);
     m->name_len = op->name.len;
     names_insert(a->acc, m);
+    a->acc->names_changes++;
     if (m->md != NULL)
         md_note_renamed(m);
 }
@@ -418,6 +422,7 @@ static void apply_identity(const struct apply *a, const struct op *op)
         a->acc->last_uidvalidity = MAX_OF(a->acc->last_uidvalidity, op->uidvalidity);
     }
     m->uidnext = MAX_OF(m->uidnext, op->uid);
+    mailbox_changed(m);
     note_modseq(a, m->highestmodseq);
 }
 
@@ -436,6 +441,8 @@ static void apply_annotate(const struct apply *a, const struct op *op)
     if (m == NULL && op->mailbox != 0)
         return;
     annotations_set(a->acc, m != NULL ? &m->annotations : &a->acc->annotations, op->name, op->on ? &op->value : NULL);
+    if (view_starts(op->name, VIEW(ACL_PREFIX)))
+        a->acc->names_changes++;
     if (a->r == NULL || annotation_is_hidden(op->name))
         return;
     annotation_note(a->acc, op->mailbox, op->name);
@@ -462,6 +469,7 @@ static void apply_op(const struct apply *a, const struct op *op)
         break;
     case OP_SUBSCRIBE:
         subs_set(a->acc, op->name, op->on);
+        a->acc->names_changes++;
         break;
     case OP_APPEND:
     case OP_APPEND_FILE:

@@ -118,6 +118,7 @@ struct msg_rec *mailbox_rec_find(const struct mailbox *m, uint32_t uid)
 
 uint64_t mailbox_bump(struct mailbox *m, uint64_t seq)
 {
+    mailbox_changed(m);
     if (m->modseq_txn != seq) {
         m->modseq_txn = seq;
         m->highestmodseq++;

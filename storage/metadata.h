@@ -32,8 +32,11 @@ struct account_watch;
 struct account_watch *account_watch_new(struct account *acc, void (*fn)(void *arg), void *arg);
 void account_watch_free(struct account_watch **watch);
 void account_watch_all(struct account_watch *watch, bool all);
-/* Grows with every change of the account, whatever it is. */
-uint64_t account_changes(const struct account *acc);
+/* Grow with every change of names, subscriptions and access rights, and with every change of messages. */
+uint64_t account_names_changes(const struct account *acc);
+uint64_t account_mailbox_changes(const struct account *acc);
+/* Every mailbox whose messages changed when account_mailbox_changes() was above `since`, the last first. */
+void account_each_changed(const struct account *acc, uint64_t since, void (*fn)(void *arg, const struct mailbox *m), void *arg);
 
 /* As account_annotation_each() and account_annotation(). */
 void mailbox_annotation_each(const struct mailbox *m, annotation_fn *fn, void *arg);
