@@ -7,11 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "auth/conn.h"
-#include "auth/factor.h"
-#include "auth/mech.h"
-#include "auth/passdb.h"
-#include "auth/userdb.h"
+#include "auth/attempt_int.h"
 #include "common/base/mem.h"
 #include "common/log/log.h"
 
@@ -21,40 +17,11 @@
 /* SCRAM's first answer goes out at a multiple of this after the question: more than a database that is near takes. */
 #define KEYS_SHOWN_MS 25
 
-struct attempt {
-    struct mech_exchange x;
-    bool secured;
-    bool disabled;      /* whoever proves to be this user may not log in */
-    const char *reason; /* for the log, should a proof be wrong */
-    unsigned steps;
-    uint64_t started; /* when the client's last message came, or its turn */
-    bool named;       /* name is set */
-    bool master;      /* prover is a master user, who wants to be name; otherwise they are the same */
-    struct auth_name name;
-    struct auth_name prover; /* empty: nobody */
-    bool folders;            /* the name may end with a folder (detail) */
-    struct auth_detail detail;
-    struct factor factor;
-    struct gate_place place; /* among the attempts of its address that are being looked at */
-    uint64_t give_up;        /* where it waits for one */
-    bool keyed;              /* it has keys, and a proof is to come */
-    bool keys_wait;          /* they are there, and not shown yet */
-    bool admitted;           /* the client's next message needs no turn */
-    bool proof_waits;        /* proof, the client's message, is looked at when its turn has come */
-    struct buf proof;
-    struct verify verify;
-    struct lookup lookup;
-    enum auth_fail code;          /* the held answer; */
-    bool passed;                  /* or it is the other one */
-    struct auth_request *request; /* a token is being checked, */
-    struct db_question *question; /* or asked about */
-    bool refused;                 /* its token was; the answer still waits for what the client says */
-};
-
 void attempt_free(struct auth_conn *c)
 {
     struct attempt *a = c->attempt;
     c->attempt = NULL;
+    auth_conn_forget_handshake(c);
     if (a == NULL)
         return;
     gate_leave(c->server->gate, &a->place);
@@ -113,7 +80,7 @@ static void log_failure(const struct auth_conn *c, struct view user, const char 
              F_STR("mech", mech), F_STR("protocol", auth_conn_protocol(c)));
 }
 
-static void attempt_fail(struct auth_conn *c, enum auth_fail code, const char *text, const char *reason)
+void attempt_fail(struct auth_conn *c, enum auth_fail code, const char *text, const char *reason)
 {
     struct attempt *a = c->attempt;
     log_failure(c, attempt_user(a), a->x.mech->name, reason);
@@ -146,7 +113,7 @@ static void attempt_hold(struct auth_conn *c)
     timer_arm(c->timer, hold);
 }
 
-static void attempt_fail_credentials(struct auth_conn *c, const char *reason)
+void attempt_fail_credentials(struct auth_conn *c, const char *reason)
 {
     attempt_count(c, reason);
     attempt_hold(c);
@@ -230,6 +197,10 @@ static void on_lookup(void *arg, enum userdb_result result, const struct user_en
             attempt_fail_credentials(c, "unknown user for a master user");
             return;
         }
+        if (c->attempt->x.mech->certificate) { /* whom an authority names need not be one of ours */
+            attempt_fail_credentials(c, "unknown user");
+            return;
+        }
         LOG_ERROR(c->id, "authenticated user is in no userdb", F_VIEW("user", auth_name_view(&c->attempt->name)));
         attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "no userdb entry");
         return;
@@ -240,7 +211,7 @@ static void on_lookup(void *arg, enum userdb_result result, const struct user_en
     attempt_fail(c, AUTH_FAIL_TEMPORARY, "", "user look-up failed");
 }
 
-static void attempt_lookup(struct auth_conn *c)
+void attempt_lookup(struct auth_conn *c)
 {
     struct attempt *a = c->attempt;
     /* Who only sends mail needs none here; but as whom a master user acts must exist. */
@@ -375,7 +346,7 @@ static void attempt_verify(struct auth_conn *c)
     verify_start(&a->verify, &c->server->dbs, &a->prover, a->master, attempt_main_password(a), &c->peer, c->id, on_verified, c);
 }
 
-static bool has_masters(const struct set_auth *set)
+bool attempt_has_masters(const struct set_auth *set)
 {
     for (size_t i = 0; i < set->npassdbs; i++) {
         if (set->passdbs[i].master)
@@ -384,9 +355,8 @@ static bool has_masters(const struct set_auth *set)
     return false;
 }
 
-/* One name of the claim. detail_out may be NULL. */
-static int attempt_name(const struct attempt *a, const struct set_auth *set, struct view raw, struct auth_name *out,
-                        struct auth_detail *detail_out)
+int attempt_name(const struct attempt *a, const struct set_auth *set, struct view raw, struct auth_name *out,
+                 struct auth_detail *detail_out)
 {
     return a->folders ? auth_name_of_login(set, raw, out, detail_out) : auth_name_normalise(set, raw, out);
 }
@@ -399,7 +369,7 @@ static bool attempt_split(const struct attempt *a, const struct set_auth *set, s
     struct view authcid = mech_name_view(&a->x.authcid), authzid = mech_name_view(&a->x.authzid);
     struct auth_name as, who;
     size_t at = set->auth_master_separator[0] == '\0' ? authcid.len : view_find(authcid, (uint8_t)set->auth_master_separator[0]);
-    if (!has_masters(set))
+    if (!attempt_has_masters(set))
         return false;
     if (at < authcid.len) {
         *user = view_sub(authcid, 0, at);
@@ -592,7 +562,9 @@ static void attempt_token(struct auth_conn *c)
 
 static void attempt_proceed(struct auth_conn *c)
 {
-    if (c->attempt->x.token != NULL && c->server->dbs.set->oauth2_database[0] != '\0')
+    if (c->attempt->x.mech->certificate)
+        attempt_certificate(c);
+    else if (c->attempt->x.token != NULL && c->server->dbs.set->oauth2_database[0] != '\0')
         attempt_ask_token(c);
     else if (c->attempt->x.token != NULL)
         attempt_token(c);
@@ -712,6 +684,7 @@ static void attempt_step(struct auth_conn *c, bool has_data, struct view data)
         attempt_arrive(c);
         return;
     case MECH_TOKEN:
+    case MECH_CERTIFICATE:
         attempt_arrive(c);
         return;
     case MECH_PROVEN:
@@ -733,9 +706,11 @@ static void attempt_step(struct auth_conn *c, bool has_data, struct view data)
     }
 }
 
-static bool mech_offered(const struct set_login *set, const struct mech *mech, const struct msg_auth *msg)
+static bool mech_offered(const struct auth_conn *c, const struct mech *mech, const struct msg_auth *msg)
 {
-    if (mech == NULL || (mech->binds && msg->binding_exporter.len == 0 && msg->binding_end_point.len == 0))
+    const struct set_login *set = c->server->login;
+    if (mech == NULL || (mech->certificate && buf_len(&c->handshake) == 0) ||
+        (mech->binds && msg->binding_exporter.len == 0 && msg->binding_end_point.len == 0))
         return false;
     const char *word = mech->offered_as != NULL ? mech->offered_as : mech->name;
     for (size_t i = 0; i < set->auth_mechanisms.n; i++) {
@@ -752,7 +727,7 @@ int attempt_on_auth(struct auth_conn *c, struct view body)
         return ERR_PROTO;
     const struct mech *mech = mech_find(msg.mechanism);
     bool secured = msg.secured || c->proxy_tls;
-    if (!mech_offered(c->server->login, mech, &msg)) {
+    if (!mech_offered(c, mech, &msg)) {
         log_failure(c, view_make(NULL, 0), mech == NULL ? "unknown" : mech->name, "mechanism not offered");
         send_fail(c, AUTH_FAIL_MECHANISM, "");
         return 0;

@@ -9,6 +9,7 @@
 #include "common/log/log.h"
 #include "common/proc/proc.h"
 #include "common/secret/password.h"
+#include "common/tls/tls.h"
 
 /* Two protocols, LMTP, and a generation of each that is leaving. */
 #define PARENTS_MAX 16
@@ -21,11 +22,29 @@ struct auth_ctx {
     struct msg_peer peers[PARENTS_MAX]; /* until the loop runs */
     int peer_fds[PARENTS_MAX];
     size_t npeers;
+    struct buf digests; /* of our certificates */
 };
+
+/* Only its digest is kept, to know it again in a handshake. */
+static int receive_cert(struct auth_ctx *ctx, const struct ipc_msg *msg)
+{
+    uint8_t digest[PROTO_DIGEST_LEN];
+    struct msg_cert cert;
+    int err = msg_cert_decode(msg->body, &cert);
+    if (err != 0)
+        return err;
+    if (tls_leaf_digest(msg->fds[0], digest) != 0)
+        LOG_ERROR(0, "certificate cannot be read", F_UINT("index", cert.index), F_VIEW("name", cert.name));
+    else if (buf_len(&ctx->digests) < PROTO_DIGESTS_MAX) /* a log-in service takes no more either */
+        buf_put(&ctx->digests, digest, sizeof(digest));
+    return 0;
+}
 
 static int receive(void *arg, struct ipc_msg *msg)
 {
     struct auth_ctx *ctx = arg;
+    if (msg->kind == IPC_MASTER_CERT)
+        return receive_cert(ctx, msg);
     if (msg->kind != IPC_MASTER_PEER)
         return ERR_PROTO;
     if (ctx->npeers == PARENTS_MAX)
@@ -93,6 +112,7 @@ int main(void)
     proc_start(&ctx.proc, "auth", ROLE_AUTH, components, 2);
     const struct set_auth *set = conf_get(ctx.proc.conf, &set_auth_component);
     const struct set_login *login = conf_get(ctx.proc.conf, &set_login_component);
+    buf_init(&ctx.digests, PROTO_DIGESTS_MAX);
     proc_receive(&ctx.proc, receive, &ctx);
     if (password_init() != 0)
         LOG_FATAL("cryptography cannot be used");
@@ -109,6 +129,7 @@ int main(void)
     proc_serve(&ctx.proc, on_master, on_master_closed, &ctx);
     ctx.server = auth_server_new(ctx.proc.loop, ctx.proc.master, &ctx.dbs, login);
     auth_server_set_creds(ctx.server, creds);
+    auth_server_set_certificates(ctx.server, buf_view(&ctx.digests));
     for (size_t i = 0; i < ctx.npeers; i++) {
         if (auth_server_add_parent(ctx.server, &ctx.peers[i], ctx.peer_fds[i]) != 0)
             LOG_FATAL("master sent a channel to a service that has no business here");

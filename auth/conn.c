@@ -53,6 +53,10 @@ static int dispatch(struct auth_conn *c, const struct ipc_msg *msg)
     switch (msg->kind) {
     case IPC_CONN_PROXIED:
         return on_proxied(c, msg->body);
+    case IPC_CONN_NONCE:
+        return auth_conn_on_nonce(c);
+    case IPC_CONN_HANDSHAKE:
+        return auth_conn_on_handshake(c, msg->body);
     case IPC_CONN_AUTH:
         return attempt_on_auth(c, msg->body);
     case IPC_CONN_RESPONSE:
@@ -95,6 +99,7 @@ static int conn_begin(struct auth_server *s, const struct auth_conn *facts, enum
     struct auth_conn *c = xmalloc(sizeof(*c));
     *c = *facts;
     c->server = s;
+    buf_init(&c->handshake, PROTO_HANDSHAKE_MAX);
     int err = auth_server_conn_add(s, c);
     if (err != 0) {
         free(c);
@@ -126,6 +131,7 @@ int auth_conn_new_smtp(struct auth_server *s, const struct msg_smtp_conn *msg, i
 void auth_conn_free(struct auth_conn *c)
 {
     attempt_free(c);
+    auth_conn_forget_handshake(c);
     rcpt_free_all(c);
     auth_server_conn_remove(c->server, c);
     timer_free(&c->timer);

@@ -36,6 +36,9 @@ struct auth_conn {
     struct net_addr counted; /* the same, or no address: failures do not count for it */
     bool proxy_due;          /* IPC_CONN_PROXIED must come first */
     bool proxy_tls;          /* a proxy ended TLS */
+    bool nonce_given;
+    uint8_t nonce[PROTO_NONCE_LEN]; /* that the TLS handshake of this connection holds, */
+    struct buf handshake;           /* which has come for the next exchange */
     enum conn_state state;
     unsigned failures;
     struct timer *timer; /* CONN_WAITING, CONN_HOLDING */
@@ -60,6 +63,13 @@ void attempt_free(struct auth_conn *c);
 /* rcpt.c */
 MUST_CHECK int rcpt_on_message(struct auth_conn *c, struct view body);
 void rcpt_free_all(struct auth_conn *c);
+
+/* conn_handshake.c: what a connection's TLS handshake has to do with it. ERR_PROTO as above. */
+MUST_CHECK int auth_conn_on_nonce(struct auth_conn *c);
+MUST_CHECK int auth_conn_on_handshake(struct auth_conn *c, struct view body);
+/* All that has come of it, the caller's from now on. */
+struct buf auth_conn_take_handshake(struct auth_conn *c);
+void auth_conn_forget_handshake(struct auth_conn *c);
 
 /* Checks the edge and sets what the channel allows the other end. */
 void auth_conn_enter(struct auth_conn *c, enum conn_state state);

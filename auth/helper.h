@@ -26,6 +26,16 @@ MUST_CHECK int helper_read_keys(const struct set_auth *set, struct jwks **out);
 void helper_check_token(const struct msg_check_token *msg, const struct jwks *keys, const struct set_auth *set,
                         struct helper_answer *out);
 
+/* The authorities of tls_client_ca, and tls_client_crl. Anything but 0 was logged. */
+struct client_trust;
+MUST_CHECK int helper_read_trust(const struct set_auth *set, struct client_trust **out);
+/* handshake: all pieces of it. */
+void helper_check_cert(const struct msg_check_cert *msg, struct view handshake, const struct client_trust *trust,
+                       const struct set_auth *set, struct helper_answer *out);
+
+/* Reads a file that an administrator has written, at most max bytes. Anything but 0 was logged; setting is what it is called. */
+MUST_CHECK int helper_read_file(const char *setting, const char *path, struct buf *out);
+
 /* Answers one request that came on auth's channel. ERR_PROTO when it is not one for this kind of helper. */
 MUST_CHECK int helper_answer_request(enum helper_kind kind, unsigned msg_kind, struct view body, bool allow_weak,
                                      struct helper_answer *out);

@@ -16,7 +16,9 @@ struct helper_ctx {
     enum helper_kind kind;
     int fd; /* the channel to auth */
     const struct set_auth *set;
-    struct jwks *keys; /* of tokens' issuer; NULL: they cannot be read, or are not needed */
+    struct jwks *keys;          /* of tokens' issuer; NULL: they cannot be read, or are not needed */
+    struct client_trust *trust; /* of client certificates, in the same way */
+    struct buf handshake;       /* what has come of it */
 };
 
 static int receive(void *arg, struct ipc_msg *msg)
@@ -46,23 +48,48 @@ static enum sandbox_profile profile_of(enum helper_kind kind)
 static int answer_request(const struct helper_ctx *ctx, const struct ipc_msg *msg, struct helper_answer *out)
 {
     struct msg_check_token token;
-    if (ctx->kind != HELPER_TOKEN)
-        return helper_answer_request(ctx->kind, msg->kind, msg->body, ctx->set->auth_allow_weak_schemes, out);
-    if (msg->kind != IPC_AUTH_CHECK_TOKEN || msg_check_token_decode(msg->body, &token) != 0)
-        return ERR_PROTO;
+    struct msg_check_cert cert;
     *out = (struct helper_answer){.msg.result = HELPER_TEMPORARY};
-    if (ctx->keys != NULL)
-        helper_check_token(&token, ctx->keys, ctx->set, out);
-    return 0;
+    if (ctx->kind == HELPER_TOKEN) {
+        if (msg->kind != IPC_AUTH_CHECK_TOKEN || msg_check_token_decode(msg->body, &token) != 0)
+            return ERR_PROTO;
+        if (ctx->keys != NULL)
+            helper_check_token(&token, ctx->keys, ctx->set, out);
+        return 0;
+    }
+    if (ctx->kind == HELPER_CERT) {
+        if (msg->kind != IPC_AUTH_CHECK_CERT || msg_check_cert_decode(msg->body, &cert) != 0)
+            return ERR_PROTO;
+        if (ctx->trust != NULL)
+            helper_check_cert(&cert, buf_view(&ctx->handshake), ctx->trust, ctx->set, out);
+        return 0;
+    }
+    return helper_answer_request(ctx->kind, msg->kind, msg->body, ctx->set->auth_allow_weak_schemes, out);
 }
 
-static int serve(const struct helper_ctx *ctx)
+/* The request; what comes in pieces before it is put together. */
+static int receive_request(struct helper_ctx *ctx, uint8_t *storage, struct ipc_msg *msg)
+{
+    struct msg_handshake m;
+    for (;;) {
+        int err = ipc_recv_wait(ctx->fd, ROLE_HELPER, ROLE_AUTH, IPC_STATE_READY, storage, msg, REQUEST_TIMEOUT_MS);
+        if (err != 0 || msg->kind != IPC_AUTH_HANDSHAKE)
+            return err;
+        if (ctx->kind != HELPER_CERT || msg_handshake_decode(msg->body, &m) != 0)
+            return ERR_PROTO;
+        buf_put_view(&ctx->handshake, m.piece);
+        if (!buf_ok(&ctx->handshake))
+            return ERR_LIMIT;
+    }
+}
+
+static int serve(struct helper_ctx *ctx)
 {
     static uint8_t storage[IPC_MAX_MSG];
     static struct helper_answer answer;
     struct ipc_msg msg;
     struct buf body;
-    int err = ipc_recv_wait(ctx->fd, ROLE_HELPER, ROLE_AUTH, IPC_STATE_READY, storage, &msg, REQUEST_TIMEOUT_MS);
+    int err = receive_request(ctx, storage, &msg);
     if (err == ERR_CLOSED)
         return 0; /* nobody wants it any more */
     if (err == 0)
@@ -91,6 +118,7 @@ int main(void)
     proc_start(&ctx.proc, "auth-helper", ROLE_HELPER, components, 1);
     ctx.set = conf_get(ctx.proc.conf, &set_auth_component);
     proc_receive(&ctx.proc, receive, &ctx);
+    buf_init(&ctx.handshake, PROTO_HANDSHAKE_MAX);
     if (ctx.fd < 0)
         LOG_FATAL("no request channel from master");
     int err = password_init();
@@ -98,6 +126,8 @@ int main(void)
         LOG_FATAL("cryptography cannot be used", F_ERR(err));
     if (ctx.kind == HELPER_TOKEN && helper_read_keys(ctx.set, &ctx.keys) != 0)
         ctx.keys = NULL; /* said; a token cannot be checked, then */
+    if (ctx.kind == HELPER_CERT && helper_read_trust(ctx.set, &ctx.trust) != 0)
+        ctx.trust = NULL; /* the same */
     sandbox.profile = profile_of(ctx.kind);
     proc_confine(&ctx.proc, &sandbox);
     err = ipc_send_wait(ctx.proc.master_fd, ROLE_HELPER, ROLE_MASTER, IPC_SERVICE_READY, NULL, NULL, 0, REQUEST_TIMEOUT_MS);

@@ -1,8 +1,5 @@
 /* Checks a token against the keys of its issuer, which were read before the sandbox. */
-#include <errno.h>
-#include <fcntl.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "auth/helper.h"
 #include "auth/jwt.h"
@@ -13,25 +10,13 @@
 int helper_read_keys(const struct set_auth *set, struct jwks **out)
 {
     struct buf text;
-    int err = 0;
-    int fd = open(set->oauth2_jwks, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) {
-        LOG_ERROR(0, "oauth2_jwks cannot be read", F_STR("file", set->oauth2_jwks), F_ERRNO(errno));
-        return ERR_NOTFOUND;
-    }
     buf_init(&text, JWKS_MAX + 1);
-    for (ssize_t n = 1; n > 0 && err == 0;) {
-        uint8_t *room = buf_reserve(&text, 4096);
-        n = room == NULL ? -1 : read(fd, room, 4096);
-        if (n > 0)
-            buf_commit(&text, (size_t)n);
-        err = n < 0 ? ERR_IO : 0;
-    }
-    close(fd);
-    if (err == 0)
+    int err = helper_read_file("oauth2_jwks", set->oauth2_jwks, &text);
+    if (err == 0) {
         err = jwks_parse(buf_view(&text), out);
-    if (err != 0)
-        LOG_ERROR(0, "oauth2_jwks cannot be used", F_STR("file", set->oauth2_jwks), F_ERR(err));
+        if (err != 0)
+            LOG_ERROR(0, "oauth2_jwks cannot be used", F_STR("file", set->oauth2_jwks), F_ERR(err));
+    }
     buf_free(&text);
     return err;
 }

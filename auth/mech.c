@@ -7,7 +7,8 @@
 #include "common/text/text.h"
 
 static const struct mech *const mechs[] = {
-    &mech_plain, &mech_login, &mech_scram[0], &mech_scram[1], &mech_scram[2], &mech_scram[3], &mech_oauthbearer, &mech_xoauth2,
+    &mech_plain,    &mech_login,       &mech_scram[0], &mech_scram[1], &mech_scram[2],
+    &mech_scram[3], &mech_oauthbearer, &mech_xoauth2,  &mech_external,
 };
 
 const struct mech *mech_find(struct view name)

@@ -15,10 +15,11 @@ enum mech_step {
     MECH_CHALLENGE, /* send x->out and call step again with the client's answer */
     MECH_PASSWORD,  /* check x->password of x->authcid; authenticated if it is right */
     MECH_KEYS,      /* fill in x->keys of x->authcid, as mech->hash wants them, and call step again without data */
-    MECH_TOKEN,  /* check x->token; where it is not good for x->authcid (empty: whoever it is of), call step again without data */
-    MECH_PROVEN, /* the mechanism itself proved x->authcid */
-    MECH_WRONG,  /* it was shown to be somebody else */
-    MECH_MALFORMED /* not what the grammar allows */
+    MECH_TOKEN, /* check x->token; where it is not good for x->authcid (empty: whoever it is of), call step again without data */
+    MECH_CERTIFICATE, /* find out whose certificate the client holds; as x->authzid, where that is not empty */
+    MECH_PROVEN,      /* the mechanism itself proved x->authcid */
+    MECH_WRONG,       /* it was shown to be somebody else */
+    MECH_MALFORMED    /* not what the grammar allows */
 };
 
 /* A name as the client wrote it, at most PROTO_NAME_MAX bytes of UTF-8 without NUL. */
@@ -50,13 +51,14 @@ struct mech {
     const char *offered_as; /* the word of auth_mechanisms that it belongs to; NULL: name */
     bool needs_protection;  /* the client's messages give the password away: only over TLS and the like */
     bool binds;             /* channel binding is required */
+    bool certificate;       /* a TLS handshake with a client's certificate is required */
     enum scram_hash hash;   /* of MECH_KEYS */
     size_t state_size;
     /* data: the client's message, valid during the call; has_data false: the exchange begins and the client sent nothing yet. */
     enum mech_step (*step)(struct mech_exchange *x, bool has_data, struct view data);
 };
 
-extern const struct mech mech_plain, mech_login, mech_scram[4], mech_oauthbearer, mech_xoauth2;
+extern const struct mech mech_plain, mech_login, mech_scram[4], mech_oauthbearer, mech_xoauth2, mech_external;
 
 /* By name (any case); NULL when unknown. */
 const struct mech *mech_find(struct view name);

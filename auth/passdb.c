@@ -77,6 +77,8 @@ static void verify_exhausted(struct verify *v)
         verify_end(v, PASSDB_TEMPORARY);
     } else if (v->wrong) {
         verify_end(v, PASSDB_WRONG);
+    } else if (v->known && !v->far) {
+        verify_end(v, PASSDB_MATCH);
     } else {
         verify_pretend(v, "unknown user");
     }
@@ -181,8 +183,10 @@ static void verify_ask(struct verify *v)
 {
     for (; v->index < v->dbs->set->npassdbs; v->index++) {
         const struct passdb *db = &v->dbs->passdbs[v->index];
-        if (!passdb_asked(db, v->master, &v->peer))
+        if (!passdb_asked(db, v->master, &v->peer)) {
+            v->far |= !db->set->deny && db->set->master == v->master;
             continue;
+        }
         enum passdb_result result = verify_ask_one(v, db);
         if (result == PASSDB_PENDING)
             return;
@@ -266,6 +270,21 @@ void verify_account_start(struct verify *v, const struct auth_dbs *dbs, const st
                           uint64_t sid, verify_done_fn *done, void *arg)
 {
     *v = (struct verify){.dbs = dbs, .name = name, .account = true, .peer = *peer, .sid = sid, .done = done, .arg = arg};
+    verify_begin(v);
+}
+
+void verify_known_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, bool master,
+                        const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg)
+{
+    *v = (struct verify){.dbs = dbs,
+                         .name = name,
+                         .account = true,
+                         .known = !master,
+                         .master = master,
+                         .peer = *peer,
+                         .sid = sid,
+                         .done = done,
+                         .arg = arg};
     verify_begin(v);
 }
 

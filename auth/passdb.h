@@ -36,6 +36,8 @@ struct verify { /* owned by the caller; set up by verify_start, which never read
     size_t index;            /* the passdb that is being asked */
     bool master;             /* the databases of master users are asked, and no others */
     bool account;            /* not the password, only whether the account may be used */
+    bool known;              /* the same, and who is in no database has nothing against it */
+    bool far;                /* a database was not asked because of where the client is */
     bool discard;            /* whatever comes out, the answer is no */
     bool disabled;           /* a match means PASSDB_DISABLED */
     bool good;               /* the result so far, where no database has the last word */
@@ -85,6 +87,10 @@ void verify_account_start(struct verify *v, const struct auth_dbs *dbs, const st
  * made-up keys, the same ones each time the same name comes, and x->keys_false is set. PASSDB_TEMPORARY: no keys. */
 void verify_keys_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, bool master,
                        struct mech_exchange *x, const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg);
+/* The same for who need not be in any of these databases, as its name comes from elsewhere: PASSDB_MATCH too for a user whom none
+ * of them knows, if all were asked. master: for a master user, whom one must know. */
+void verify_known_start(struct verify *v, const struct auth_dbs *dbs, const struct auth_name *name, bool master,
+                        const struct net_addr *peer, uint64_t sid, verify_done_fn *done, void *arg);
 /* Accepts a struct verify that is zeroed or done. */
 void verify_cancel(struct verify *v);
 

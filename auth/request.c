@@ -25,6 +25,7 @@ struct auth_request {
     enum request_state state;
     enum ipc_kind kind;
     struct buf body;
+    struct buf handshake; /* sent in pieces before the body */
     struct ipc *ch;
     struct timer *deadline;
     auth_request_done_fn *done; /* NULL: cancelled */
@@ -81,6 +82,8 @@ static enum helper_kind helper_of(enum ipc_kind kind)
         return HELPER_HASH;
     case IPC_AUTH_CHECK_TOKEN:
         return HELPER_TOKEN;
+    case IPC_AUTH_CHECK_CERT:
+        return HELPER_CERT;
     default:
         return HELPER_NSS;
     }
@@ -92,6 +95,7 @@ static void request_free(struct auth_request *r)
     ipc_free(&r->ch);
     timer_free(&r->deadline);
     buf_free(&r->body);
+    buf_free(&r->handshake);
     free(r);
 }
 
@@ -146,6 +150,21 @@ static void on_deadline(void *arg)
     request_finish(r, r->state == REQUEST_QUEUED ? "no helper became free in time" : "it took too long");
 }
 
+static int send_pieces(struct auth_request *r)
+{
+    int err = 0;
+    while (err == 0 && buf_len(&r->handshake) > 0) {
+        const struct msg_handshake msg = {.piece = view_sub(buf_view(&r->handshake), 0, PROTO_PIECE_MAX)};
+        struct buf body;
+        buf_init(&body, IPC_MAX_BODY);
+        msg_handshake_encode(&body, &msg);
+        err = ipc_send(r->ch, IPC_AUTH_HANDSHAKE, &body, NULL, 0);
+        buf_free(&body);
+        buf_consume(&r->handshake, msg.piece.len);
+    }
+    return err;
+}
+
 static int request_run(struct auth_request *r)
 {
     struct auth_request_pool *pool = r->pool;
@@ -171,7 +190,9 @@ static int request_run(struct auth_request *r)
     ipc_set_state(r->ch, IPC_STATE_BUSY);
     ipc_set_sid(r->ch, r->sid);
     timer_arm(r->deadline, pool->timeout_ms + REQUEST_GRACE_MS);
-    err = ipc_send(r->ch, r->kind, &r->body, NULL, 0);
+    err = send_pieces(r);
+    if (err == 0)
+        err = ipc_send(r->ch, r->kind, &r->body, NULL, 0);
     buf_free(&r->body); /* wiped */
     return err;
 }
@@ -213,9 +234,18 @@ void auth_request_pool_free(struct auth_request_pool **pool)
 int auth_request_start(struct auth_request_pool *pool, enum ipc_kind kind, struct buf *body, uint64_t sid,
                        auth_request_done_fn *done, void *arg, struct auth_request **out)
 {
+    struct buf none;
+    buf_init(&none, 0);
+    return auth_request_start_with(pool, kind, body, &none, sid, done, arg, out);
+}
+
+int auth_request_start_with(struct auth_request_pool *pool, enum ipc_kind kind, struct buf *body, struct buf *handshake,
+                            uint64_t sid, auth_request_done_fn *done, void *arg, struct auth_request **out)
+{
     int err = 0;
-    if (!buf_ok(body) || pool->queued.n >= REQUEST_QUEUE_MAX) {
+    if (!buf_ok(body) || !buf_ok(handshake) || pool->queued.n >= REQUEST_QUEUE_MAX) {
         buf_free(body);
+        buf_free(handshake);
         return ERR_LIMIT;
     }
     struct auth_request *r = xcalloc(1, sizeof(*r));
@@ -225,6 +255,8 @@ int auth_request_start(struct auth_request_pool *pool, enum ipc_kind kind, struc
     r->kind = kind;
     r->body = *body;
     buf_init_secret(body, 0); /* transferred */
+    r->handshake = *handshake;
+    buf_init(handshake, 0); /* transferred */
     r->deadline = timer_new(pool->loop, on_deadline, r);
     r->arg = arg;
     r->state = REQUEST_QUEUED;

@@ -26,10 +26,14 @@ struct auth_request_pool *auth_request_pool_new(struct loop *loop, struct ipc *m
 /* Drops everything that is pending without calling anybody. */
 void auth_request_pool_free(struct auth_request_pool **pool);
 
-/* Starts or queues a request. kind: IPC_AUTH_CHECK_PAM, _CHECK_HASH or _LOOKUP_NSS; body: its encoding, taken over and wiped also
- * on failure. ERR_LIMIT: the queue is full; ERR_SYSTEM, ERR_CLOSED: master cannot be asked. sid: for log lines. */
+/* Starts or queues a request. kind: IPC_AUTH_CHECK_PAM, _CHECK_HASH, _CHECK_TOKEN or _LOOKUP_NSS; body: its encoding, taken over
+ * and wiped also on failure. ERR_LIMIT: the queue is full; ERR_SYSTEM, ERR_CLOSED: master cannot be asked. sid: for log lines. */
 MUST_CHECK int auth_request_start(struct auth_request_pool *pool, enum ipc_kind kind, struct buf *body, uint64_t sid,
                                   auth_request_done_fn *done, void *arg, struct auth_request **out);
+/* The same for a request with a TLS handshake (IPC_AUTH_CHECK_CERT), which is taken over too. */
+MUST_CHECK int auth_request_start_with(struct auth_request_pool *pool, enum ipc_kind kind, struct buf *body,
+                                       struct buf *handshake, uint64_t sid, auth_request_done_fn *done, void *arg,
+                                       struct auth_request **out);
 /* Nobody waits for it any more. Sets the pointer to NULL, accepts NULL. A running helper keeps its place until it has ended. */
 void auth_request_cancel(struct auth_request **r);
 

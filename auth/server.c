@@ -209,6 +209,7 @@ struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struc
     s->login_delay = login_delay_new(login->pop3_login_delay, login->pop3_login_wait);
     s->stop_timer = timer_new(loop, on_stop_timer, s);
     randombytes_buf(s->hash_key, sizeof(s->hash_key));
+    buf_init(&s->digests, PROTO_DIGESTS_MAX);
     return s;
 }
 
@@ -228,6 +229,12 @@ void auth_server_set_creds(struct auth_server *s, struct creds_store *creds)
     if (s->creds_timer == NULL)
         s->creds_timer = timer_new(s->loop, on_creds_timer, s);
     timer_arm(s->creds_timer, CREDS_FLUSH_MS);
+}
+
+void auth_server_set_certificates(struct auth_server *s, struct view digests)
+{
+    buf_reset(&s->digests);
+    buf_put_view(&s->digests, digests);
 }
 
 void auth_server_free(struct auth_server **server)
@@ -252,5 +259,6 @@ void auth_server_free(struct auth_server **server)
     auth_cache_free(&s->cache);
     login_delay_free(&s->login_delay);
     timer_free(&s->stop_timer);
+    buf_free(&s->digests);
     free(s);
 }

@@ -37,6 +37,8 @@ struct auth_server {
     uint8_t hash_key[16];
     struct named *named; /* look-ups for master, named.c */
     unsigned nnamed;
+    struct buf digests;            /* SHA-256 of our certificates, one behind the other */
+    size_t handshake_bytes;        /* held for all connections */
     const struct set_login *login; /* borrowed: auth_mechanisms, cleartext_auth */
     bool stopping;
     uint64_t stop_at;
@@ -47,6 +49,8 @@ struct auth_server {
 struct auth_server *auth_server_new(struct loop *loop, struct ipc *master, struct auth_dbs *dbs, const struct set_login *login);
 /* Takes over the store. */
 void auth_server_set_creds(struct auth_server *s, struct creds_store *creds);
+/* SHA-256 of each certificate by which this server is known, one behind the other; without any no client certificate is good. */
+void auth_server_set_certificates(struct auth_server *s, struct view digests);
 void auth_server_free(struct auth_server **server);
 
 /* A channel to a service that will announce connections: takes over fd. ERR_PROTO for a role that has no business here. */

@@ -35,6 +35,7 @@ static const struct role *role_of(enum helper_kind kind)
     case HELPER_HASH:
     case HELPER_NSS:
     case HELPER_TOKEN:
+    case HELPER_CERT:
         break;
     }
     return role_get(ROLE_ID_HELPER);

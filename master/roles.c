@@ -73,13 +73,14 @@ static const struct role roles[ROLE_ID_COUNT] = {
                         .runs_as = "the user",
                         .components = {&set_worker_component},
                         .job = "everything of one user: sessions, deliveries, the mail itself"},
-    [ROLE_ID_HELPER] = {.id = ROLE_ID_HELPER,
-                        .name = "auth-helper",
-                        .program = "culver-auth-helper",
-                        .ipc_role = ROLE_HELPER,
-                        .runs_as = "root for PAM, else as auth",
-                        .components = {&set_auth_component},
-                        .job = "one request to PAM, to a slow hash or to the system's user database"},
+    [ROLE_ID_HELPER] =
+        {.id = ROLE_ID_HELPER,
+         .name = "auth-helper",
+         .program = "culver-auth-helper",
+         .ipc_role = ROLE_HELPER,
+         .runs_as = "root for PAM, else as auth",
+         .components = {&set_auth_component},
+         .job = "one request to PAM or to the system's user database, or one hash, token or client certificate to check"},
 #define DATABASE(role_id, which, what)                \
     [role_id] = {.id = (role_id),                     \
                  .name = "auth-" which,               \

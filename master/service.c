@@ -252,6 +252,8 @@ static int send_start(struct service *s)
         rc = send_peers(s);
     if (rc == 0 && s->role->id == ROLE_ID_KEYS)
         rc = tlsfiles_send_keys(s->m->tls, s->ch);
+    if (rc == 0 && s->role->id == ROLE_ID_AUTH)
+        rc = tlsfiles_send_certs(s->m->tls, s->role->id, s->ch);
     if (rc == 0 && is_front(s))
         rc = listeners_send(s->m->listeners, s->role->protocol, s->ch);
     if (rc == 0 && is_front(s) && (s->role->peers & (1u << ROLE_ID_KEYS)) != 0)

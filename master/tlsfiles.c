@@ -44,6 +44,12 @@ static void key_warn(const char *path, int fd)
         LOG_WARN(0, "private key can be read by everybody on this machine", F_STR("path", path));
 }
 
+/* Those who show them; and auth, to which a handshake proves something only when this server is in it. */
+static bool reads_certs(enum role_id id)
+{
+    return id == ROLE_ID_AUTH || role_get(id)->protocol != 0;
+}
+
 static int add(struct tlsfiles *t, const char *name, const char *cert, const char *key, struct buf *errors)
 {
     struct tlsfile *f = &t->items[t->n++];
@@ -58,7 +64,7 @@ static int add(struct tlsfiles *t, const char *name, const char *cert, const cha
     else
         key_warn(key, f->key);
     for (size_t i = 0; i < ROLE_ID_SERVICES; i++) {
-        if (role_get((enum role_id)i)->protocol == 0)
+        if (!reads_certs((enum role_id)i))
             continue;
         f->certs[i] = file_open(cert, errors);
         if (f->certs[i] < 0)

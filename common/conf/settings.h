@@ -128,6 +128,14 @@ struct set_userdb {
     const char *mail_path; /* template; "" = the general mail_path */
     struct set_ask ask;
 };
+/* Which field of a client's certificate names the user. */
+enum set_client_name {
+    SET_CLIENT_NAME_COMMON_NAME,
+    SET_CLIENT_NAME_USER_ID,
+    SET_CLIENT_NAME_EMAIL_ADDRESS,
+    SET_CLIENT_NAME_SAN_EMAIL,
+    SET_CLIENT_NAME_SAN_UPN
+};
 struct set_auth {
     const char *auth_default_domain;   /* appended to names without one; "" = none */
     const char *auth_master_separator; /* "*": user*master; "" = none */
@@ -151,6 +159,9 @@ struct set_auth {
     struct conf_list oauth2_audience, oauth2_scope;
     const char *oauth2_user_claim;
     const char *oauth2_openid_configuration; /* told to clients whose token is refused; "" = nothing */
+    const char *tls_client_ca;               /* who issues the certificates of users (PEM); "" = nobody */
+    const char *tls_client_crl;              /* what they have revoked (PEM); "" = not looked at */
+    int tls_client_name;                     /* enum set_client_name */
     struct set_database *databases;
     size_t ndatabases;
     struct set_passdb *passdbs;

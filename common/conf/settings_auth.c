@@ -29,6 +29,14 @@ static const struct conf_word failure_words[] = {
     {"continue-fail", SET_PASSDB_CONTINUE_FAIL},
     {NULL, 0},
 };
+static const struct conf_word client_name_words[] = {
+    {"common-name", SET_CLIENT_NAME_COMMON_NAME},
+    {"user-id", SET_CLIENT_NAME_USER_ID},
+    {"email-address", SET_CLIENT_NAME_EMAIL_ADDRESS},
+    {"san-email", SET_CLIENT_NAME_SAN_EMAIL},
+    {"san-upn", SET_CLIENT_NAME_SAN_UPN},
+    {NULL, 0},
+};
 static const struct conf_word userdb_words[] = {
     {"passwd-file", SET_USERDB_FILE}, {"system", SET_USERDB_SYSTEM}, {"static", SET_USERDB_STATIC},
     {"sql", SET_USERDB_SQL},          {"ldap", SET_USERDB_LDAP},     {NULL, 0},
@@ -206,6 +214,17 @@ static const struct conf_setting settings[] = {
     {"oauth2_user_claim", CONF_STRING, AT(oauth2_user_claim), 1, 64, "email", NULL, "The claim that is the user's name."},
     {"oauth2_openid_configuration", CONF_STRING, AT(oauth2_openid_configuration), 0, 512, "", NULL,
      "Address at which a client whose token is refused learns how to get a better one."},
+    {"tls_client_ca", CONF_PATH, AT(tls_client_ca), 0, 1024, "", NULL,
+     "File (PEM) with the certificates of the authorities that issue the certificates of users, for auth_mechanisms = external. "
+     "Each of them is trusted. It is read as root, for each log-in."},
+    {"tls_client_crl", CONF_PATH, AT(tls_client_crl), 0, 1024, "", NULL,
+     "File (PEM) with the revocation lists of all these authorities and those below them, read in the same way. A list that is "
+     "missing or "
+     "past its time refuses whoever it is about. Empty: what is revoked is not looked at."},
+    {"tls_client_name", CONF_ENUM, AT(tls_client_name), 0, 0, "common-name", client_name_words,
+     "Where the name of the user is: in the subject (common-name, user-id, email-address) or among the alternative names "
+     "(san-email, "
+     "san-upn) of the certificate. One without it, or with two, opens nothing."},
     {"auth_allow_weak_schemes", CONF_BOOL, AT(auth_allow_weak_schemes), 0, 0, "no", NULL,
      "Accept password schemes that no longer protect a stolen file: PLAIN, traditional DES, MD5, unsalted hashes."},
     END,

@@ -338,7 +338,8 @@ static void check_auth(struct check *c, const struct set_auth *a, const struct s
     const char *p;
     size_t i;
 
-    if (has_logins(m) && !has_user_passdb(a) && is_empty(a->oauth2_jwks) && is_empty(a->oauth2_database))
+    if (has_logins(m) && !has_user_passdb(a) && is_empty(a->oauth2_jwks) && is_empty(a->oauth2_database) &&
+        is_empty(a->tls_client_ca))
         found(c, "no passdb: nobody could log in; add a section 'passdb'");
     if (m != NULL && a->nuserdbs == 0)
         found(c, "no userdb: nobody has mail; add a section 'userdb'");
@@ -380,9 +381,16 @@ static void check_login(struct check *c, const struct set_login *l)
 
 static void check_mechanisms(struct check *c, const struct set_login *l, const struct set_auth *a)
 {
-    for (size_t i = 0; i < l->auth_mechanisms.n; i++)
-        if (strstr(l->auth_mechanisms.items[i], "oauth") != NULL && is_empty(a->oauth2_jwks) && is_empty(a->oauth2_database))
-            found(c, "auth_mechanisms: %s needs oauth2_jwks or oauth2_database", l->auth_mechanisms.items[i]);
+    for (size_t i = 0; i < l->auth_mechanisms.n; i++) {
+        const char *word = l->auth_mechanisms.items[i];
+
+        if (strstr(word, "oauth") != NULL && is_empty(a->oauth2_jwks) && is_empty(a->oauth2_database))
+            found(c, "auth_mechanisms: %s needs oauth2_jwks or oauth2_database", word);
+        if (view_eq_nocase(view_str(word), VIEW("external")) && is_empty(a->tls_client_ca))
+            found(c, "auth_mechanisms: external needs tls_client_ca");
+    }
+    if (!is_empty(a->tls_client_crl) && is_empty(a->tls_client_ca))
+        found(c, "tls_client_crl without tls_client_ca");
 }
 
 /* --- worker ------------------------------------------------------------------------------------------------------- */

@@ -6,8 +6,8 @@ static const struct conf_word isolation_words[] = {
     {"shared", SET_ISOLATION_SHARED},
     {NULL, 0},
 };
-static const struct conf_word mechanism_words[] = {
-    {"plain", 0}, {"login", 1}, {"scram-sha-256", 2}, {"scram-sha-1", 3}, {"oauthbearer", 4}, {"xoauth2", 5}, {NULL, 0}};
+static const struct conf_word mechanism_words[] = {{"plain", 0},       {"login", 1},   {"scram-sha-256", 2}, {"scram-sha-1", 3},
+                                                   {"oauthbearer", 4}, {"xoauth2", 5}, {"external", 6},      {NULL, 0}};
 static const struct conf_word tls_min_words[] = {{"tls1.2", 0x0303}, {"tls1.3", 0x0304}, {NULL, 0}};
 
 #define AT(field) offsetof(struct set_login, field)
@@ -19,9 +19,10 @@ static const struct conf_setting settings[] = {
     {"cleartext_auth", CONF_BOOL, AT(cleartext_auth), 0, 0, "no", NULL,
      "Accept passwords over connections without TLS. Connections from this host itself always may."},
     {"auth_mechanisms", CONF_LIST, AT(auth_mechanisms), 1, 16, "plain login", mechanism_words,
-     "SASL mechanisms on offer: plain, login, scram-sha-256, scram-sha-1, oauthbearer, xoauth2. With TLS a scram mechanism is "
-     "offered with channel "
-     "binding (-PLUS) too. scram needs SCRAM keys or plain passwords in the passdbs; the last two need oauth2_jwks."},
+     "SASL mechanisms on offer: plain, login, scram-sha-256, scram-sha-1, oauthbearer, xoauth2, external. With TLS a scram "
+     "mechanism is offered with channel binding (-PLUS) too. scram needs SCRAM keys or plain passwords in the passdbs; "
+     "oauthbearer "
+     "and xoauth2 need oauth2_jwks. external asks clients for a certificate (TLS 1.3 only) and needs tls_client_ca."},
     {"login_timeout", CONF_TIME, AT(login_timeout), 1000, 600000, "60s", NULL, "Time that a client has to log in, all in all."},
     {"tls_handshake_timeout", CONF_TIME, AT(tls_handshake_timeout), 1000, 120000, "10s", NULL,
      "Time that a TLS handshake may take."},

@@ -31,7 +31,7 @@ enum ipc_kind {
     IPC_MASTER_CONFIG = 1, /* +fd memfd: the service's part of the configuration; always the first message */
     IPC_MASTER_PEER,       /* +fd: the channel to another service (again after that service was restarted) */
     IPC_MASTER_LISTENER,   /* +fd: a listening socket */
-    IPC_MASTER_CERT,       /* +fd: certificate chain file (PEM), for login and lmtp */
+    IPC_MASTER_CERT,       /* +fd: certificate chain file (PEM), for login, lmtp, auth */
     IPC_MASTER_KEY,        /* +fd: private key file (PEM), for keys */
     IPC_MASTER_GO,         /* everything for the start was sent: enter the sandbox and serve */
     IPC_MASTER_LOG,        /* +fd: log here from now on */
@@ -51,9 +51,12 @@ enum ipc_kind {
     IPC_CONN_PROXIED,
 
     /* connection <-> auth */
-    IPC_CONN_AUTH,     /* start a SASL exchange */
-    IPC_CONN_RESPONSE, /* the client's answer to a challenge */
-    IPC_CONN_CANCEL,   /* the client gave up with "*" */
+    IPC_CONN_AUTH,      /* start a SASL exchange */
+    IPC_CONN_RESPONSE,  /* the client's answer to a challenge */
+    IPC_CONN_CANCEL,    /* the client gave up with "*" */
+    IPC_CONN_NONCE,     /* the client will be asked for a certificate: what its handshake must hold */
+    IPC_AUTH_NONCE,     /* this */
+    IPC_CONN_HANDSHAKE, /* a piece of the client's TLS handshake, before the IPC_CONN_AUTH that it is to prove */
     IPC_AUTH_CHALLENGE,
     IPC_AUTH_FAIL,
     IPC_AUTH_PASS,  /* authenticated: no name, no uid, no token */
@@ -74,6 +77,8 @@ enum ipc_kind {
     IPC_AUTH_CHECK_HASH,
     IPC_AUTH_LOOKUP_NSS,
     IPC_AUTH_CHECK_TOKEN,
+    IPC_AUTH_HANDSHAKE,  /* a piece of a TLS handshake, */
+    IPC_AUTH_CHECK_CERT, /* which is whole now: whose certificate does it prove? */
     IPC_HELPER_RESULT,
     IPC_AUTH_ASK_DB, /* to a helper that holds a connection to a database: any number, one after the other */
     IPC_HELPER_DB,   /* the answer */

@@ -33,6 +33,12 @@
 #define PROTO_LABEL_MAX 64    /* of a section of the configuration */
 #define PROTO_TOKEN_MAX 8192  /* a bearer token */
 #define PROTO_VALUE_MAX 1024  /* a value in it */
+#define PROTO_NONCE_LEN 32    /* what a connection's TLS handshake must hold to prove anything to auth */
+#define PROTO_PIECE_MAX 12288 /* a piece of a TLS handshake */
+#define PROTO_DIGEST_LEN 32   /* SHA-256 of a certificate of ours */
+/* A TLS handshake; the digests of all certificates. */
+#define PROTO_HANDSHAKE_MAX 49152
+#define PROTO_DIGESTS_MAX 8192
 /* A frozen session as a file, with its unsent output. */
 #define PROTO_FROZEN_MAX ((uint64_t)256 << 20)
 
@@ -138,6 +144,14 @@ struct msg_named {
     struct view name; /* of the user; 1..PROTO_NAME_MAX */
     struct view data; /* of the last server message, as in IPC_AUTH_PASS */
 };
+/* IPC_AUTH_NONCE */
+struct msg_nonce {
+    struct view nonce; /* PROTO_NONCE_LEN bytes */
+};
+/* IPC_CONN_HANDSHAKE, IPC_AUTH_HANDSHAKE */
+struct msg_handshake {
+    struct view piece; /* 1..PROTO_PIECE_MAX */
+};
 /* IPC_AUTH_FAIL */
 enum auth_fail {
     AUTH_FAIL_CREDENTIALS = 1, /* unknown user or wrong password, on purpose the same */
@@ -235,7 +249,8 @@ enum helper_kind {
     HELPER_PGSQL,
     HELPER_LDAP,
     HELPER_OAUTH2,
-    HELPER_TOKEN
+    HELPER_TOKEN,
+    HELPER_CERT
 };
 struct msg_helper {
     enum helper_kind kind;
@@ -263,13 +278,18 @@ struct msg_lookup_nss {
 struct msg_check_token {
     struct view token; /* 1..PROTO_TOKEN_MAX */
 };
+/* IPC_AUTH_CHECK_CERT */
+struct msg_check_cert {
+    struct view nonce;   /* PROTO_NONCE_LEN bytes */
+    struct view digests; /* of the certificates by which this server is known: PROTO_DIGEST_LEN bytes each, one at least */
+};
 /* IPC_HELPER_RESULT */
 enum helper_result { HELPER_OK = 1, HELPER_WRONG, HELPER_UNKNOWN, HELPER_EXPIRED, HELPER_TEMPORARY };
 struct msg_helper_result {
     enum helper_result result;
     uint32_t uid, gid; /* of an NSS look-up */
-    struct view
-        name; /* canonical name (PAM may change it, NSS gives pw_name, a token names it); of a token that is refused: why */
+    struct view name;  /* canonical name (PAM may change it, NSS gives pw_name, a token or certificate names it); of one of these
+                          that is refused: why */
     struct view home;
 };
 /* IPC_AUTH_ASK_DB */
@@ -392,6 +412,8 @@ PROTO_CODEC(proxied);
 PROTO_CODEC(auth);
 PROTO_CODEC(sasl);
 PROTO_CODEC(named);
+PROTO_CODEC(nonce);
+PROTO_CODEC(handshake);
 PROTO_CODEC(auth_fail);
 PROTO_CODEC(rcpt);
 PROTO_CODEC(rcpt_result);
@@ -406,6 +428,7 @@ PROTO_CODEC(check_pam);
 PROTO_CODEC(check_hash);
 PROTO_CODEC(lookup_nss);
 PROTO_CODEC(check_token);
+PROTO_CODEC(check_cert);
 PROTO_CODEC(helper_result);
 PROTO_CODEC(ask_db);
 PROTO_CODEC(helper_db);

@@ -60,6 +60,32 @@ int msg_named_decode(struct view body, struct msg_named *out)
     FIELD_END(&c, m, out);
 }
 
+void msg_nonce_encode(struct buf *out, const struct msg_nonce *m)
+{
+    field_put_view(out, m->nonce, FIELD_BYTES, PROTO_NONCE_LEN, PROTO_NONCE_LEN);
+}
+
+int msg_nonce_decode(struct view body, struct msg_nonce *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_nonce m = {0};
+    m.nonce = field_get_view(&c, FIELD_BYTES, PROTO_NONCE_LEN, PROTO_NONCE_LEN);
+    FIELD_END(&c, m, out);
+}
+
+void msg_handshake_encode(struct buf *out, const struct msg_handshake *m)
+{
+    field_put_view(out, m->piece, FIELD_BYTES, 1, PROTO_PIECE_MAX);
+}
+
+int msg_handshake_decode(struct view body, struct msg_handshake *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_handshake m = {0};
+    m.piece = field_get_view(&c, FIELD_BYTES, 1, PROTO_PIECE_MAX);
+    FIELD_END(&c, m, out);
+}
+
 void msg_auth_fail_encode(struct buf *out, const struct msg_auth_fail *m)
 {
     field_put_enum(out, m->code, AUTH_FAIL_CREDENTIALS, AUTH_FAIL_LIMIT);
@@ -210,7 +236,7 @@ int msg_credential_done_decode(struct view body, struct msg_credential_done *out
 
 void msg_helper_encode(struct buf *out, const struct msg_helper *m)
 {
-    field_put_enum(out, m->kind, HELPER_PAM, HELPER_TOKEN);
+    field_put_enum(out, m->kind, HELPER_PAM, HELPER_CERT);
     field_put_view(out, m->database, FIELD_TEXT, 0, PROTO_LABEL_MAX);
 }
 
@@ -218,7 +244,7 @@ int msg_helper_decode(struct view body, struct msg_helper *out)
 {
     struct cursor c = cursor_make(body);
     struct msg_helper m = {0};
-    m.kind = (enum helper_kind)field_get_enum(&c, HELPER_PAM, HELPER_TOKEN);
+    m.kind = (enum helper_kind)field_get_enum(&c, HELPER_PAM, HELPER_CERT);
     m.database = field_get_view(&c, FIELD_TEXT, 0, PROTO_LABEL_MAX);
     FIELD_END(&c, m, out);
 }
@@ -284,6 +310,25 @@ int msg_check_token_decode(struct view body, struct msg_check_token *out)
     struct cursor c = cursor_make(body);
     struct msg_check_token m = {0};
     m.token = field_get_view(&c, FIELD_TEXT, 1, PROTO_TOKEN_MAX);
+    FIELD_END(&c, m, out);
+}
+
+void msg_check_cert_encode(struct buf *out, const struct msg_check_cert *m)
+{
+    if (m->digests.len % PROTO_DIGEST_LEN != 0)
+        out->failed = true;
+    field_put_view(out, m->nonce, FIELD_BYTES, PROTO_NONCE_LEN, PROTO_NONCE_LEN);
+    field_put_view(out, m->digests, FIELD_BYTES, PROTO_DIGEST_LEN, PROTO_DIGESTS_MAX);
+}
+
+int msg_check_cert_decode(struct view body, struct msg_check_cert *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_check_cert m = {0};
+    m.nonce = field_get_view(&c, FIELD_BYTES, PROTO_NONCE_LEN, PROTO_NONCE_LEN);
+    m.digests = field_get_view(&c, FIELD_BYTES, PROTO_DIGEST_LEN, PROTO_DIGESTS_MAX);
+    if (m.digests.len % PROTO_DIGEST_LEN != 0)
+        cursor_fail(&c);
     FIELD_END(&c, m, out);
 }
 

@@ -3,20 +3,22 @@
 #include "common/log/log.h"
 #include "common/login/login_int.h"
 
-/* What the words of auth_mechanisms mean, in the order of preference, and whether they want channel binding. auth decides by the
+/* What the words of auth_mechanisms mean, in the order of preference, and whether they want channel binding, or
+ * a certificate of the client. auth decides by the
  * same setting; here is only what clients are told. */
 static const struct {
     const char *word, *name;
-    bool binds;
+    bool binds, certificate;
 } mechanisms[] = {
-    {"scram-sha-256", "SCRAM-SHA-256-PLUS", true},
-    {"scram-sha-256", "SCRAM-SHA-256", false},
-    {"scram-sha-1", "SCRAM-SHA-1-PLUS", true},
-    {"scram-sha-1", "SCRAM-SHA-1", false},
-    {"oauthbearer", "OAUTHBEARER", false},
-    {"xoauth2", "XOAUTH2", false},
-    {"plain", "PLAIN", false},
-    {"login", "LOGIN", false},
+    {"external", "EXTERNAL", false, true},
+    {"scram-sha-256", "SCRAM-SHA-256-PLUS", true, false},
+    {"scram-sha-256", "SCRAM-SHA-256", false, false},
+    {"scram-sha-1", "SCRAM-SHA-1-PLUS", true, false},
+    {"scram-sha-1", "SCRAM-SHA-1", false, false},
+    {"oauthbearer", "OAUTHBEARER", false, false},
+    {"xoauth2", "XOAUTH2", false, false},
+    {"plain", "PLAIN", false, false},
+    {"login", "LOGIN", false, false},
 };
 _Static_assert(ARRAY_LEN(mechanisms) <= LOGIN_MECHANISMS_MAX, "room for all mechanisms");
 
@@ -30,7 +32,7 @@ bool login_conn_may_auth(const struct login_conn *c)
     return conn_secured(c) || c->svc->set->cleartext_auth;
 }
 
-static bool mechanism_set(const struct login_conn *c, const char *word)
+bool login_conn_has_mechanism(const struct login_conn *c, const char *word)
 {
     const struct conf_list *list = &c->svc->set->auth_mechanisms;
 
@@ -43,7 +45,7 @@ static bool mechanism_set(const struct login_conn *c, const char *word)
 
 bool login_conn_may_password(const struct login_conn *c)
 {
-    return login_conn_may_auth(c) && mechanism_set(c, "plain");
+    return login_conn_may_auth(c) && login_conn_has_mechanism(c, "plain");
 }
 
 size_t login_conn_mechanisms(struct login_conn *c, const char *const **names_out)
@@ -52,14 +54,14 @@ size_t login_conn_mechanisms(struct login_conn *c, const char *const **names_out
 
     *names_out = c->mechanisms;
     for (size_t i = 0; i < ARRAY_LEN(mechanisms) && login_conn_may_auth(c); i++) {
-        if (mechanism_set(c, mechanisms[i].word) && (c->tls_on || !mechanisms[i].binds))
+        if (login_conn_has_mechanism(c, mechanisms[i].word) && (c->tls_on || !mechanisms[i].binds) &&
+            (login_conn_has_cert(c) || !mechanisms[i].certificate))
             c->mechanisms[n++] = mechanisms[i].name;
     }
     return n;
 }
 
-/* Sends a request and waits in CONN_AUTH. A channel that is gone is noticed there. */
-static void conn_auth_ask(struct login_conn *c, enum ipc_kind kind, struct buf *body)
+bool login_conn_ask(struct login_conn *c, enum ipc_kind kind, struct buf *body)
 {
     int r = c->auth != NULL ? ipc_send(c->auth, kind, body, NULL, 0) : ERR_CLOSED;
 
@@ -69,6 +71,13 @@ static void conn_auth_ask(struct login_conn *c, enum ipc_kind kind, struct buf *
     } else {
         ipc_set_state(c->auth, IPC_STATE_BUSY);
     }
+    return r == 0;
+}
+
+/* Sends a request and waits in CONN_AUTH. A channel that is gone is noticed there. */
+static void conn_auth_ask(struct login_conn *c, enum ipc_kind kind, struct buf *body)
+{
+    login_conn_ask(c, kind, body);
     c->exchange = true;
     login_conn_enter(c, CONN_AUTH);
 }
@@ -93,6 +102,8 @@ void login_conn_auth(struct login_conn *c, struct view mechanism, const struct v
     }
     buf_init_secret(&body, IPC_MAX_BODY);
     msg_auth_encode(&body, &m);
+    if (view_eq_nocase(mechanism, VIEW("EXTERNAL")) && login_conn_has_cert(c) && login_conn_cert_prove(c) < 0)
+        ipc_free(&c->auth);
     conn_auth_ask(c, IPC_CONN_AUTH, &body);
     buf_free(&body);
     buf_free(&exporter);
@@ -183,6 +194,8 @@ void login_conn_auth_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
     (void)ch;
     if (c->state == CONN_AUTH)
         r = conn_auth_dispatch(c, msg);
+    else if (c->state == CONN_HANDSHAKE)
+        r = login_conn_cert_nonce(c, msg);
     else if (c->state >= CONN_CLOSING)
         r = 0; /* too late to matter */
     if (r < 0) {

@@ -43,8 +43,11 @@ static void conn_tls_established(struct login_conn *c)
 
 bool login_conn_tls_step(struct login_conn *c)
 {
-    int r = c->tls == NULL ? login_conn_tls_begin(c) : 0;
+    int r;
 
+    if (!login_conn_cert_ready(c))
+        return false;
+    r = c->tls == NULL ? login_conn_tls_begin(c) : 0;
     if (r == 0)
         r = tls_handshake(c->tls, &c->net_in, &c->net_out);
     switch (r) {

@@ -65,7 +65,7 @@ struct login_service {
     const struct set_worker *session; /* what holds for the sessions after log-in */
 };
 
-#define LOGIN_MECHANISMS_MAX 8
+#define LOGIN_MECHANISMS_MAX 9
 
 enum conn_state {
     CONN_PROXY,      /* the PROXY header comes first */
@@ -80,6 +80,8 @@ enum conn_state {
     CONN_LINGER,     /* our side is shut: wait for the client's end, so that it gets to read our last words */
     CONN_DEAD
 };
+
+enum nonce_state { NONCE_NONE, NONCE_ASKED, NONCE_HERE };
 
 struct login_conn {
     const struct login_service *svc;
@@ -101,6 +103,7 @@ struct login_conn {
     struct buf in, out;         /* as the protocol sees it */
     struct tls_conn *tls;
     bool tls_on;
+    enum nonce_state nonce; /* that a client certificate needs */
     unsigned bad_commands, failures;
     const char *mechanisms[LOGIN_MECHANISMS_MAX]; /* on offer; see login_conn_mechanisms() */
     struct buf take;                              /* encoded IPC_CONN_TAKE */
@@ -148,6 +151,18 @@ bool login_conn_tls_pull(struct login_conn *c);
 ipc_handler_fn login_conn_auth_message;
 ipc_closed_fn login_conn_auth_closed;
 bool login_conn_auth_step(struct login_conn *c);
+/* Sends a request to auth. False: its channel is gone, and freed. */
+bool login_conn_ask(struct login_conn *c, enum ipc_kind kind, struct buf *body);
+bool login_conn_has_mechanism(const struct login_conn *c, const char *word);
+
+/* conn_cert.c: client certificates. */
+/* Before the handshake: true when it may begin; false: auth was asked for a nonce. */
+bool login_conn_cert_ready(struct login_conn *c);
+MUST_CHECK int login_conn_cert_nonce(struct login_conn *c, const struct ipc_msg *msg);
+/* The client has shown a certificate in a handshake that can prove it. */
+bool login_conn_has_cert(const struct login_conn *c);
+/* Sends the proof of that to auth, for the exchange that begins next. */
+MUST_CHECK int login_conn_cert_prove(struct login_conn *c);
 
 /* conn_take.c */
 ipc_handler_fn login_conn_master_message;

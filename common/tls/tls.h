@@ -3,7 +3,9 @@
  * signatures are asked of culver-keys through a callback (a built-in provider), see sign.c.
  *
  * TLS 1.2 at least, no renegotiation, no compression, no session tickets, ALPN refused where it does not match.
- * A context is made once before the sandbox; sessions are per connection, on memory: bytes in, bytes out.
+ * A client certificate is asked for where the caller wants it, in TLS 1.3 only, and is not looked at: who it is good for is
+ * decided by a process that does not read from the network, from the messages of the handshake. A context is made once before the
+ * sandbox; sessions are per connection, on memory: bytes in, bytes out.
  */
 #ifndef CULVER_COMMON_TLS_TLS_H
 #define CULVER_COMMON_TLS_TLS_H
@@ -29,6 +31,13 @@ bool tls_ctx_usable(const struct tls_ctx *ctx); /* a default certificate is ther
 void tls_ctx_set_alpn(struct tls_ctx *ctx, const char *protocol);
 void tls_ctx_free(struct tls_ctx **ctx);
 
+/* SHA-256 of the first certificate of a PEM file (read from fd, not closed). ERR_SYNTAX. */
+MUST_CHECK int tls_leaf_digest(int fd, uint8_t out[static PROTO_DIGEST_LEN]);
+
+/* The extension of a CertificateRequest that carries the nonce: a number for private use (RFC 8447 section 7). Clients pass over
+ * what they do not know there (RFC 8446 section 4.3.2). */
+#define TLS_NONCE_EXTENSION 0xff6e
+
 MUST_CHECK int tls_conn_new(struct tls_ctx *ctx, tls_sign_fn *sign, void *arg, struct tls_conn **out);
 /* Wipes what it held. */
 void tls_conn_free(struct tls_conn **tc);
@@ -47,6 +56,12 @@ void tls_shutdown(struct tls_conn *tc, struct buf *out);
  * hash has no end point (RFC 5929 section 4.1). */
 enum tls_binding { TLS_BINDING_EXPORTER, TLS_BINDING_END_POINT };
 void tls_binding(const struct tls_conn *tc, enum tls_binding type, struct buf *out);
+/* Before the handshake: asks the client for a certificate when TLS 1.3 is agreed on, with this nonce (PROTO_NONCE_LEN bytes) in
+ * the request, which makes what the client signs good for this connection only. */
+void tls_ask_certificate(struct tls_conn *tc, struct view nonce);
+/* The messages of the handshake from ClientHello to the client's CertificateVerify, one behind the other, once it is done; empty
+ * when the client has no certificate, or they are more than PROTO_HANDSHAKE_MAX. Valid as long as tc. */
+struct view tls_client_proof(const struct tls_conn *tc);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384". */
 void tls_describe(const struct tls_conn *tc, struct buf *out);
 

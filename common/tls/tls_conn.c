@@ -17,6 +17,7 @@ struct tls_conn {
     struct tls_ctx *ctx;
     SSL *ssl;
     struct tls_bufbio bufs;
+    struct tls_client_cert client;
     tls_sign_fn *sign;
     void *arg;
 };
@@ -44,6 +45,7 @@ int tls_conn_new(struct tls_ctx *ctx, tls_sign_fn *sign, void *arg, struct tls_c
     }
     SSL_set_bio(tc->ssl, bio, bio); /* transferred */
     SSL_set_accept_state(tc->ssl);
+    tls_client_cert_init(&tc->client, tc->ssl);
     *out = tc;
     return 0;
 }
@@ -55,6 +57,7 @@ void tls_conn_free(struct tls_conn **tcp)
     if (tc == NULL)
         return;
     SSL_free(tc->ssl);
+    buf_free(&tc->client.messages);
     free(tc);
     ERR_clear_error();
     *tcp = NULL;
@@ -107,6 +110,8 @@ int tls_handshake(struct tls_conn *tc, struct buf *in, struct buf *out)
     r = tls_end(tc, SSL_do_handshake(tc->ssl));
     tc->ctx->signer.fn = NULL;
     tc->ctx->signer.arg = NULL;
+    if (r == 0)
+        tls_client_cert_done(&tc->client, tc->ssl);
     return r == ERR_CLOSED ? ERR_PROTO : r;
 }
 
@@ -163,6 +168,19 @@ void tls_shutdown(struct tls_conn *tc, struct buf *out)
     ERR_clear_error();
     tc->bufs.in = NULL;
     tc->bufs.out = NULL;
+}
+
+void tls_ask_certificate(struct tls_conn *tc, struct view nonce)
+{
+    if (nonce.len != sizeof(tc->client.nonce))
+        return;
+    memcpy(tc->client.nonce, nonce.ptr, nonce.len);
+    tc->client.wanted = true;
+}
+
+struct view tls_client_proof(const struct tls_conn *tc)
+{
+    return tc->client.proven ? buf_view(&tc->client.messages) : view_make(NULL, 0);
 }
 
 void tls_describe(const struct tls_conn *tc, struct buf *out)

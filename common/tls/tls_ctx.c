@@ -154,6 +154,7 @@ static int tls_on_server_name(SSL *ssl, int *alert, void *arg)
         *alert = SSL_AD_INTERNAL_ERROR;
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
+    tls_client_cert_request(ssl);
     return name != NULL ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
@@ -193,7 +194,8 @@ static SSL_CTX *tls_ssl_ctx_new(struct tls_ctx *ctx)
     SSL_CTX_set_tlsext_servername_arg(ssl_ctx, ctx);
     SSL_CTX_set_alpn_select_cb(ssl_ctx, tls_on_alpn, ctx);
     if (SSL_CTX_set_num_tickets(ssl_ctx, 0) != 1 || SSL_CTX_set_min_proto_version(ssl_ctx, (int)ctx->min_version) != 1 ||
-        SSL_CTX_set_cipher_list(ssl_ctx, ctx->ciphers) != 1 || SSL_CTX_set1_sigalgs_list(ssl_ctx, TLS_SIGALGS) != 1) {
+        SSL_CTX_set_cipher_list(ssl_ctx, ctx->ciphers) != 1 || SSL_CTX_set1_sigalgs_list(ssl_ctx, TLS_SIGALGS) != 1 ||
+        !tls_client_cert_prepare(ssl_ctx)) {
         SSL_CTX_free(ssl_ctx);
         return NULL;
     }
@@ -298,6 +300,29 @@ out:
     X509_free(cert);
     EVP_PKEY_free(key);
     BIO_free(bio);
+    return r;
+}
+
+int tls_leaf_digest(int fd, uint8_t out[static PROTO_DIGEST_LEN])
+{
+    X509 *cert = NULL;
+    BIO *bio = NULL;
+    struct buf pem;
+    unsigned len = 0;
+    int r;
+
+    buf_init(&pem, TLS_CERT_FILE_MAX);
+    r = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1 ? tls_read_file(fd, &pem)
+                                                                                             : ERR_SYSTEM;
+    if (r == 0)
+        bio = BIO_new_mem_buf(buf_view(&pem).ptr, (int)buf_len(&pem));
+    if (bio != NULL)
+        cert = PEM_read_bio_X509(bio, NULL, tls_no_password, NULL);
+    r = cert != NULL && X509_digest(cert, EVP_sha256(), out, &len) == 1 && len == PROTO_DIGEST_LEN ? 0 : ERR_SYNTAX;
+    X509_free(cert);
+    BIO_free(bio);
+    ERR_clear_error();
+    buf_free(&pem);
     return r;
 }
 

@@ -49,6 +49,21 @@ struct tls_bufbio {
 BIO_METHOD *tls_bufbio_method(void); /* NULL when memory is out */
 BIO *tls_bufbio_new(const BIO_METHOD *method, struct tls_bufbio *bufs);
 
+/* client_cert.c: what each context of a server needs so that a connection can ask for a certificate. */
+MUST_CHECK bool tls_client_cert_prepare(SSL_CTX *ssl_ctx);
+/* The version is chosen, and a certificate wanted of this connection or not. */
+void tls_client_cert_request(SSL *ssl);
+
+/* A connection's part in that; SSL_get_app_data() gives it. */
+struct tls_client_cert {
+    uint8_t nonce[PROTO_NONCE_LEN];
+    bool wanted;         /* nonce is set */
+    bool proven;         /* the client's CertificateVerify is in messages */
+    struct buf messages; /* of the handshake */
+};
+void tls_client_cert_init(struct tls_client_cert *cc, SSL *ssl);
+void tls_client_cert_done(struct tls_client_cert *cc, SSL *ssl); /* the handshake is over */
+
 /* The newest entry of OpenSSL's error queue as a static text, and the queue emptied. */
 const char *tls_error_text(void);
 

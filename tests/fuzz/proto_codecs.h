@@ -29,6 +29,8 @@ AGAIN(proxied)
 AGAIN(auth)
 AGAIN(sasl)
 AGAIN(named)
+AGAIN(nonce)
+AGAIN(handshake)
 AGAIN(auth_fail)
 AGAIN(rcpt)
 AGAIN(rcpt_result)
@@ -43,6 +45,7 @@ AGAIN(check_pam)
 AGAIN(check_hash)
 AGAIN(lookup_nss)
 AGAIN(check_token)
+AGAIN(check_cert)
 AGAIN(helper_result)
 AGAIN(ask_db)
 AGAIN(helper_db)
@@ -77,6 +80,8 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_AUTH_FAIL] = again_auth_fail,
     [IPC_AUTH_PASS] = again_sasl,
     [IPC_AUTH_NAMED] = again_named,
+    [IPC_AUTH_NONCE] = again_nonce,
+    [IPC_CONN_HANDSHAKE] = again_handshake,
     [IPC_LCONN_RCPT] = again_rcpt,
     [IPC_AUTH_RCPT] = again_rcpt_result,
     [IPC_AUTH_GRANT] = again_grant,
@@ -90,6 +95,8 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_AUTH_CHECK_HASH] = again_check_hash,
     [IPC_AUTH_LOOKUP_NSS] = again_lookup_nss,
     [IPC_AUTH_CHECK_TOKEN] = again_check_token,
+    [IPC_AUTH_HANDSHAKE] = again_handshake,
+    [IPC_AUTH_CHECK_CERT] = again_check_cert,
     [IPC_HELPER_RESULT] = again_helper_result,
     [IPC_AUTH_ASK_DB] = again_ask_db,
     [IPC_HELPER_DB] = again_helper_db,

@@ -72,6 +72,9 @@ static struct {
     uint32_t grant_rcpt;
     char grant_name[256], grant_mail[256], grant_home[256];
     struct user_record grant;
+    size_t asked_handshake; /* bytes of it that a helper got */
+    uint8_t asked_nonce[PROTO_NONCE_LEN];
+    size_t asked_digests;
     struct conn *passed_before_grant;
     uint64_t next_id;
 } w;
@@ -110,6 +113,15 @@ static inline void helper_note(struct ipc_msg *msg)
     } else if (msg->kind == IPC_AUTH_CHECK_HASH) {
         assert_int_equal(msg_check_hash_decode(msg->body, &hash), 0);
         copy(w.asked_hash, sizeof(w.asked_hash), hash.hash);
+    } else if (msg->kind == IPC_AUTH_HANDSHAKE) {
+        struct msg_handshake piece;
+        assert_int_equal(msg_handshake_decode(msg->body, &piece), 0);
+        w.asked_handshake += piece.piece.len;
+    } else if (msg->kind == IPC_AUTH_CHECK_CERT) {
+        struct msg_check_cert cert;
+        assert_int_equal(msg_check_cert_decode(msg->body, &cert), 0);
+        memcpy(w.asked_nonce, cert.nonce.ptr, cert.nonce.len);
+        w.asked_digests = cert.digests.len;
     } else {
         assert_int_equal(msg_lookup_nss_decode(msg->body, &nss), 0);
         copy(w.asked_user, sizeof(w.asked_user), nss.user);
@@ -139,7 +151,7 @@ static inline void on_helper(void *arg, struct ipc *ch, struct ipc_msg *msg)
     struct buf body;
     if (msg->kind != IPC_AUTH_ASK_DB)
         helper_note(msg);
-    if (w.mode == MODE_HANG)
+    if (w.mode == MODE_HANG || msg->kind == IPC_AUTH_HANDSHAKE)
         return;
     if (msg->kind == IPC_AUTH_ASK_DB && w.mode == MODE_ANSWER) {
         db_answer(ch, msg->body);
@@ -232,6 +244,11 @@ static inline void on_conn(void *arg, struct ipc *ch, struct ipc_msg *msg)
         /* Master learns of a recipient before its connection does. */
         ipc_poll(w.master);
         assert_true(rcpt.result != RCPT_OK || w.grants > 0);
+    } else if (msg->kind == IPC_AUTH_NONCE) {
+        struct msg_nonce nonce;
+        assert_int_equal(msg_nonce_decode(msg->body, &nonce), 0);
+        memcpy(c->data, nonce.nonce.ptr, nonce.nonce.len);
+        c->len = nonce.nonce.len;
     } else {
         assert_int_equal(msg_sasl_decode(msg->body, &sasl), 0);
         copy(c->data, sizeof(c->data), sasl.data);

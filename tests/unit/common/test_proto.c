@@ -124,13 +124,23 @@ static struct view fill_record(size_t len)
     return buf_view(&record);
 }
 
-/* Tokens and databases. */
+/* Tokens, certificates and databases. */
 static void encode_extreme_outside(unsigned kind, bool big)
 {
     size_t n = big ? 1 : 0;
     switch ((enum ipc_kind)kind) {
     case IPC_AUTH_CHECK_TOKEN:
         ENCODE(check_token, .token = fill(big ? PROTO_TOKEN_MAX : 1));
+        break;
+    case IPC_AUTH_NONCE:
+        ENCODE(nonce, .nonce = fill(PROTO_NONCE_LEN));
+        break;
+    case IPC_CONN_HANDSHAKE:
+    case IPC_AUTH_HANDSHAKE:
+        ENCODE(handshake, .piece = fill(big ? PROTO_PIECE_MAX : 1));
+        break;
+    case IPC_AUTH_CHECK_CERT:
+        ENCODE(check_cert, .nonce = fill(PROTO_NONCE_LEN), .digests = fill(big ? PROTO_DIGESTS_MAX : PROTO_DIGEST_LEN));
         break;
     case IPC_AUTH_ASK_DB:
         ENCODE(ask_db, .what = big ? ASK_DB_TOKEN : ASK_DB_USERDB, .section = fill(big ? PROTO_LABEL_MAX : 1),

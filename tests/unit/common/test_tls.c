@@ -541,9 +541,119 @@ static void test_chain(void **state)
     close(fd);
 }
 
+/* --- client certificates ---------------------------------------------------------------------------------------------------- */
+
+static struct buf client_log; /* what the client saw of the handshake, in the order in which it is hashed */
+
+static void client_saw(int sent, int version, int type, const void *data, size_t len, SSL *ssl, void *arg)
+{
+    (void)version;
+    (void)ssl;
+    (void)arg;
+    if (type != SSL3_RT_HANDSHAKE)
+        return;
+    buf_put(&client_log, data, len);
+    if (sent && *(const uint8_t *)data == SSL3_MT_CERTIFICATE_VERIFY)
+        SSL_set_msg_callback(ssl, NULL);
+}
+
+static void give_certificate(struct peer *p, unsigned which)
+{
+    assert_int_equal(SSL_use_certificate(p->ssl, t.certs[which]), 1);
+    assert_int_equal(SSL_use_PrivateKey(p->ssl, t.keys[which]), 1);
+}
+
+static const uint8_t test_nonce[PROTO_NONCE_LEN] = "0123456789abcdef0123456789abcde";
+
+/* Whatever certificate the client has, and whatever the network does to the bytes: what is recorded is what the client signed. */
+static void test_client_proof(void **state)
+{
+    const size_t steps[] = {65536, 1, 1000};
+
+    (void)state;
+    buf_init(&client_log, 65536);
+    for (unsigned which = 0; which < KEY_COUNT; which++) {
+        for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+            struct peer p;
+            struct view proof;
+
+            peer_new(&p, TLS1_3_VERSION, which == KEY_ED ? "ed.test" : "a.wild.test", NULL, 65536);
+            give_certificate(&p, which);
+            buf_reset(&client_log);
+            SSL_set_msg_callback(p.ssl, client_saw);
+            tls_ask_certificate(p.tc, view_make(test_nonce, sizeof(test_nonce)));
+            assert_int_equal(tls_client_proof(p.tc).len, 0);
+            assert_int_equal(peer_handshake(&p, steps[i]), 0);
+            proof = tls_client_proof(p.tc);
+            assert_true(view_eq(proof, buf_view(&client_log)));
+            assert_non_null(memmem(proof.ptr, proof.len, test_nonce, sizeof(test_nonce)));
+            peer_exchange(&p);
+            assert_true(view_eq(tls_client_proof(p.tc), buf_view(&client_log)));
+            assert_false(SSL_SESSION_has_ticket(SSL_get0_session(p.ssl)) == 1);
+            peer_free(&p);
+        }
+    }
+    buf_free(&client_log);
+}
+
+/* No certificate, no TLS 1.3, nobody asked: no proof, and everything else as ever. */
+static void test_no_client_proof(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        struct peer p;
+
+        peer_new(&p, how == 1 ? TLS1_2_VERSION : TLS1_3_VERSION, NULL, NULL, 65536);
+        if (how != 0)
+            give_certificate(&p, KEY_EC);
+        if (how != 2)
+            tls_ask_certificate(p.tc, view_make(test_nonce, sizeof(test_nonce)));
+        assert_int_equal(peer_handshake(&p, 65536), 0);
+        assert_int_equal(tls_client_proof(p.tc).len, 0);
+        peer_exchange(&p);
+        peer_free(&p);
+    }
+}
+
+/* A chain has an end. */
+static void test_bad_client_certificate(void **state)
+{
+    struct peer p;
+
+    (void)state;
+    peer_new(&p, TLS1_3_VERSION, NULL, NULL, 65536);
+    give_certificate(&p, KEY_RSA);
+    for (unsigned i = 0; i < 40; i++)
+        assert_int_equal(SSL_add1_chain_cert(p.ssl, t.certs[KEY_RSA]), 1);
+    tls_ask_certificate(p.tc, view_make(test_nonce, sizeof(test_nonce)));
+    assert_int_equal(peer_handshake(&p, 65536), ERR_PROTO);
+    assert_int_equal(tls_client_proof(p.tc).len, 0);
+    peer_free(&p);
+}
+
+static void test_leaf_digest(void **state)
+{
+    uint8_t want[EVP_MAX_MD_SIZE], got[PROTO_DIGEST_LEN];
+    unsigned len = 0;
+    int fd = test_file(t.certs[KEY_EC], NULL, "text behind it");
+
+    (void)state;
+    assert_int_equal(X509_digest(t.certs[KEY_EC], EVP_sha256(), want, &len), 1);
+    assert_int_equal(tls_leaf_digest(fd, got), 0);
+    assert_memory_equal(got, want, sizeof(got));
+    close(fd);
+    fd = test_file(NULL, NULL, "no certificate");
+    assert_int_equal(tls_leaf_digest(fd, got), ERR_SYNTAX);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_client_proof),
+        cmocka_unit_test(test_no_client_proof),
+        cmocka_unit_test(test_bad_client_certificate),
+        cmocka_unit_test(test_leaf_digest),
         cmocka_unit_test(test_versions_and_names),
         cmocka_unit_test(test_byte_by_byte),
         cmocka_unit_test(test_small_buffers),
