@@ -176,7 +176,7 @@ int mailbox_view_freeze(struct mailbox_view *v, struct buf *out)
                        .told_gone = v->told_gone,
                        .end_uid = v->known_end < mailbox_nrecs(m) ? mailbox_rec(m, v->known_end)->uid : m->uidnext,
                        .highestmodseq = m->highestmodseq,
-                       .keywords_known = (uint16_t)v->keywords_known};
+                       .keywords_known = m->gone ? 0 : (uint16_t)v->keywords_known};
     int err;
 
     view_collect_changes(v);
@@ -228,6 +228,7 @@ static int mailbox_departed(struct account *acc, const struct record *r, struct 
     m = mailbox_new(acc, r->mailbox, VIEW("?"));
     m->uidvalidity = r->uidvalidity;
     m->uidnext = r->end_uid;
+    m->highestmodseq = r->highestmodseq;
     m->gone = m->loaded = true;
     m->ctail = (uint32_t)n;
     m->tail = xcalloc((size_t)n + 1, sizeof(*m->tail));

@@ -194,6 +194,8 @@ static void play(const struct kind *k, struct view before, struct view after, bo
     if (begin(k, &session, &s, before)) {
         if (moves) {
             renew(k, &session, &s, &record, &spool);
+            account_close(&account.acc);
+            ASSERT(account_open(&account.params, &account.acc) == 0);
             ASSERT(k->thaw(&s.host, buf_view(&record), &spool, &session) == 0 && spool == -1);
             buf_free(&record);
         }

@@ -420,6 +420,38 @@ static void test_changes_between(void **state)
     fixture_close(&f);
 }
 
+/* The selected mailbox was deleted: its messages are what they were, and another record is the same. */
+static void test_departed(void **state)
+{
+    struct buf record, again;
+    struct fixture f;
+    struct client c;
+    int spool;
+
+    (void)state;
+    fixture_open(&f);
+    client_open(&c, &f);
+    EXPECT_HAS(&c, "a CREATE gone", "a OK");
+    client_append(&c, "gone", MESSAGE_1);
+    client_append(&c, "gone", MESSAGE_1);
+    EXPECT_HAS(&c, "a SELECT gone", "a OK");
+    EXPECT_HAS(&c, "a STORE 2 +FLAGS ($one two)", "a OK");
+    EXPECT_HAS(&c, "a DELETE gone", "a OK");
+    client_received(&c);
+    freeze(&c, &record, &spool);
+    reopen(&f);
+    assert_int_equal(imap_session_thaw(&c.host, f.acc, buf_view(&record), &spool, &c.session), 0);
+    freeze(&c, &again, &spool);
+    assert_int_equal(buf_len(&record), buf_len(&again));
+    assert_memory_equal(buf_view(&record).ptr, buf_view(&again).ptr, buf_len(&record));
+    buf_free(&record);
+    thaw(&c, &again, &spool, NULL);
+    EXPECT_HAS(&c, "a FETCH 2 (UID BODY.PEEK[TEXT])",
+               "* 2 FETCH (UID 2 BODY[TEXT] {25}\r\nFirst line\r\nSecond line\r\n)\r\na OK");
+    client_close(&c);
+    fixture_close(&f);
+}
+
 /* A command that was switched off meanwhile, a spool that is no file, one that is too short: refused. */
 static void test_refused(void **state)
 {
@@ -458,7 +490,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_random), cmocka_unit_test(test_slow_fetch),
-                                       cmocka_unit_test(test_changes_between), cmocka_unit_test(test_refused)};
+                                       cmocka_unit_test(test_changes_between), cmocka_unit_test(test_departed),
+                                       cmocka_unit_test(test_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
