@@ -58,7 +58,7 @@ static enum imap_step stage(struct imap_job *job, struct create_args *a)
     if (a->name.ptr == NULL)
         return imap_job_fail(job, ERR_SYNTAX);
     if (!imap_name_is_net_unicode(job->s, a->name))
-        return imap_job_no(job, "CANNOT", "The name is not in Unicode's normalization form C");
+        return imap_job_no(job, "CANNOT", "The name is not Net-Unicode");
     if (a->bad_use)
         return imap_job_no(job, "USEATTR", "No such special use");
     if (!imap_may_create(job->s, a->name))

@@ -121,7 +121,7 @@ static enum imap_step step(struct imap_job *job)
     struct imap_list_args *a = job->args;
     struct buf *out = imap_out(job->s);
 
-    if (a->npatterns == 1 && a->patterns[0].len == 0 && a->select == 0) { /* asks for the separator: RFC 9051 6.3.9 */
+    if (!a->extended && a->patterns[0].len == 0) { /* asks for the separator: RFC 9051 6.3.9 */
         buf_put_str(out, "* LIST (\\Noselect) \"");
         buf_put_byte(out, (uint8_t)imap_separator(job->s));
         buf_put_str(out, "\" \"\"\r\n");

@@ -29,7 +29,7 @@ static enum imap_step stage(struct imap_job *job, struct rename_args *a)
     if (a->from.ptr == NULL || a->to.ptr == NULL)
         return imap_job_fail(job, ERR_SYNTAX);
     if (!imap_name_is_net_unicode(job->s, a->to))
-        return imap_job_no(job, "CANNOT", "The name is not in Unicode's normalization form C");
+        return imap_job_no(job, "CANNOT", "The name is not Net-Unicode");
     m = account_find(job->s->acc, a->from);
     if ((m != NULL && !imap_may(m, ACL_DELETE)) || !imap_may_create(job->s, a->to))
         return imap_job_noperm(job);

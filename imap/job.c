@@ -21,9 +21,11 @@ static const char *read_name(struct imap_session *s, struct imap_job *job, struc
     struct view tag = imap_parse_tag(p), name;
     const char *error;
 
-    if (!imap_parse_ok(p) || !imap_parse_try(p, ' '))
-        return imap_parse_ok(p) ? "Missing command" : "Invalid tag";
+    if (!imap_parse_ok(p) || (imap_parse_peek(p) != ' ' && cursor_left(&p->c) > 0))
+        return "Invalid tag";
     job->tag = tag;
+    if (!imap_parse_try(p, ' '))
+        return "Missing command";
     name = imap_parse_atom(p);
     if (!imap_parse_ok(p))
         return "Missing command";

@@ -108,6 +108,8 @@ static void compile(struct imap_job *job, struct imap_list_args *a)
         struct buf whole;
         struct view pattern;
 
+        if (a->extended && a->patterns[i].len == 0)
+            continue; /* RFC 5258 3: ignored */
         buf_init(&whole, 2 * IMAP_PATTERN_MAX);
         buf_put_view(&whole, a->reference);
         buf_put_view(&whole, a->patterns[i]);

@@ -58,12 +58,23 @@ out:
     return err;
 }
 
+/* U+2028 and U+2029: E2 80 A8, E2 80 A9. */
+static bool has_separators(struct view name)
+{
+    for (size_t i = 0; i + 2 < name.len; i++)
+        if (name.ptr[i] == 0xe2 && name.ptr[i + 1] == 0x80 && (name.ptr[i + 2] == 0xa8 || name.ptr[i + 2] == 0xa9))
+            return true;
+    return false;
+}
+
 bool imap_name_is_net_unicode(const struct imap_session *s, struct view name)
 {
     utf8proc_uint8_t *composed = NULL;
     utf8proc_ssize_t n;
     bool same;
 
+    if (has_separators(name))
+        return false;
     if (!imap_session_utf8(s))
         return true;
     n = utf8proc_map(name.ptr, (utf8proc_ssize_t)name.len, &composed, UTF8PROC_STABLE | UTF8PROC_COMPOSE);

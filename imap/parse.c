@@ -297,11 +297,23 @@ void imap_parse_flags(struct imap_parse *p, bool bare_allowed, struct imap_flags
 
 static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
+/* date-day is 1*2DIGIT, date-year 4DIGIT (RFC 9051 section 9). */
+static uint64_t take_digits(struct imap_parse *p, size_t min, size_t max)
+{
+    size_t before = cursor_left(&p->c), digits;
+    uint64_t n = imap_parse_number(p, 1, 9999);
+
+    digits = before - cursor_left(&p->c);
+    if (imap_parse_ok(p) && (digits < min || digits > max))
+        imap_parse_fail(p, "Invalid date");
+    return n;
+}
+
 int64_t imap_parse_date(struct imap_parse *p)
 {
     static const uint8_t days_in[12] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool quoted = imap_parse_try(p, '"');
-    unsigned day = (unsigned)imap_parse_number(p, 1, 31), month = 0, year;
+    unsigned day = (unsigned)take_digits(p, 1, 2), month = 0, year;
 
     imap_parse_expect(p, '-', "Invalid date");
     while (month < 12 && !imap_parse_try_word(p, months[month]))
@@ -309,7 +321,7 @@ int64_t imap_parse_date(struct imap_parse *p)
     if (month == 12)
         imap_parse_fail(p, "Invalid date");
     imap_parse_expect(p, '-', "Invalid date");
-    year = (unsigned)imap_parse_number(p, 1, 9999);
+    year = (unsigned)take_digits(p, 4, 4);
     if (quoted)
         imap_parse_expect(p, '"', "Invalid date");
     if (!imap_parse_ok(p))

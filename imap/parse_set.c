@@ -16,6 +16,8 @@ static uint32_t take_number(struct imap_parse *p)
 {
     if (imap_parse_try(p, '*'))
         return 0;
+    if (imap_parse_peek(p) == '0')
+        imap_parse_fail(p, "Invalid number"); /* nz-number has no leading zeros either */
     return (uint32_t)imap_parse_number(p, 1, UINT32_MAX);
 }
 
@@ -94,11 +96,8 @@ int imap_set_resolve(const struct imap_seq_set *set, uint32_t count, struct uids
 {
     for (size_t i = 0; i < set->n; i++) {
         const struct imap_seq_range *r = &set->ranges[i];
-        bool star = r->first == 0 || r->last == 0;
 
-        if (count == 0 && star)
-            continue;
-        if (r->first > count || r->last > count)
+        if (count == 0 || r->first > count || r->last > count)
             return ERR_RANGE;
     }
     add_sorted(set, count, out);

@@ -113,7 +113,7 @@ static void check_set(const char *text, uint32_t count, const char *want, int er
 
 static void test_sets(void **state)
 {
-    static const char *const bad[] = {"0", "1:", ":1", "1,,2", ",", "1,", "*:0", "4294967296", "x", ""};
+    static const char *const bad[] = {"0", "1:", ":1", "1,,2", ",", "1,", "*:0", "4294967296", "x", "", "01", "1:02"};
     struct imap_seq_set set;
     struct uidset out;
 
@@ -125,7 +125,8 @@ static void test_sets(void **state)
     check_set("3:*", 3, "3", 0);
     check_set("4:*", 3, "", ERR_RANGE);
     check_set("4", 3, "", ERR_RANGE);
-    check_set("1:*", 0, "", 0);
+    check_set("1:*", 0, "", ERR_RANGE);
+    check_set("*", 0, "", ERR_RANGE);
     check_set("1", 0, "", ERR_RANGE);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         begin(bad[i]);
@@ -144,6 +145,7 @@ static void test_sets(void **state)
 
 static void test_flags_and_dates(void **state)
 {
+    static const char *const bad_dates[] = {"29-Feb-2023", "001-Feb-2023", "0-Feb-2023", "1-Feb-23", "1-Feb-02023", "1-Foo-2023"};
     struct imap_flags f;
     int64_t t = 0;
     int zone = 0;
@@ -165,9 +167,11 @@ static void test_flags_and_dates(void **state)
     begin("\"29-feb-2024\"");
     assert_int_equal(imap_parse_date(&p), 19782);
     assert_true(imap_parse_ok(&p));
-    begin("29-Feb-2023");
-    (void)imap_parse_date(&p);
-    assert_false(imap_parse_ok(&p));
+    for (size_t i = 0; i < sizeof(bad_dates) / sizeof(bad_dates[0]); i++) {
+        begin(bad_dates[i]);
+        (void)imap_parse_date(&p);
+        assert_false(imap_parse_ok(&p));
+    }
     begin("\" 1-Jan-1970 01:00:00 +0100\"");
     imap_parse_date_time(&p, &t, &zone);
     assert_true(imap_parse_ok(&p));
