@@ -175,6 +175,7 @@ static enum imap_step put_binary(struct imap_session *s, struct fetch_args *a, c
     return begin_value(s, a, v, v.len > 0 && memchr(v.ptr, '\0', v.len) != NULL);
 }
 
+/* RFC 8970 3.2: empty where nothing can be shown; NIL would say that it can be later. */
 static void put_preview(struct imap_session *s, struct fetch_args *a)
 {
     int err = imap_message_digest(s, &a->m);
@@ -182,7 +183,7 @@ static void put_preview(struct imap_session *s, struct fetch_args *a)
     if (err != 0)
         note_failure(a, err);
     if (err != 0 || !a->m.digest.preview_ok)
-        buf_put_str(imap_out(s), "NIL");
+        buf_put_str(imap_out(s), "\"\"");
     else
         imap_put_string(s, imap_out(s), a->m.digest.preview);
 }
@@ -254,6 +255,7 @@ static void put_item(struct imap_session *s, struct fetch_args *a, const struct 
         break;
     case FETCH_MODSEQ:
         put_parenthesized(out, info->modseq);
+        s->told_modseq = true;
         break;
     case FETCH_EMAILID:
         put_emailid(out, info);

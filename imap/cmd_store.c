@@ -115,7 +115,7 @@ static bool tell_new(struct imap_job *job, struct store_args *a)
 }
 
 /* MODIFIED in the numbers of the command. */
-static void put_modified(struct imap_job *job, struct store_args *a)
+static void put_modified(struct imap_job *job, const struct store_args *a)
 {
     struct uidset seqs;
     uint32_t uid, next = 0;
@@ -137,11 +137,27 @@ static void put_modified(struct imap_job *job, struct store_args *a)
     uidset_free(&seqs);
 }
 
+/* Messages that another session has expunged: RFC 2180 4.2.1 to 4.2.3. */
+static enum imap_step answer(struct imap_job *job, const struct store_args *a)
+{
+    enum imap_step r;
+
+    if (a->targets.gone && !a->silent && !job->uid)
+        r = imap_job_no(job, "EXPUNGEISSUED", "Some of the messages were removed");
+    else
+        r = imap_job_ok(job, a->modified.n > 0 ? "Conditional STORE failed for some" : "STORE completed");
+    if (a->modified.n > 0) {
+        buf_reset(&job->code);
+        put_modified(job, a);
+    }
+    return r;
+}
+
 static enum imap_step step(struct imap_job *job)
 {
     struct store_args *a = job->args;
     struct imap_session *s = job->s;
-    bool failed;
+    bool failed, tells = !a->silent || a->change.has_unchangedsince; /* RFC 7162 3.1.3: silent or not, changed or not */
 
     if (!a->staged) {
         enum imap_step r = imap_targets_step(job, &a->targets, &failed);
@@ -150,15 +166,13 @@ static enum imap_step step(struct imap_job *job)
     }
     if (job->commit_err != 0)
         return imap_job_fail(job, job->commit_err);
-    if (!a->silent && !tell_new(job, a))
+    if (tells && !tell_new(job, a))
         return IMAP_STEP_AGAIN;
     imap_context_touch(s, &a->targets.uids);
     /* With CONDSTORE a silent change is told all the same: the client needs the new mod-sequence. */
-    if (a->targets.uids.n > 0 && (!a->silent || (s->enabled & IMAP_ENABLED_CONDSTORE) == 0))
+    if (a->targets.uids.n > 0 && (tells || (s->enabled & IMAP_ENABLED_CONDSTORE) == 0))
         mailbox_view_forget(s->view, &a->targets.uids, a->modseq);
-    if (a->modified.n > 0)
-        put_modified(job, a);
-    return imap_job_ok(job, a->modified.n > 0 ? "Conditional STORE failed for some" : "STORE completed");
+    return answer(job, a);
 }
 
 static void drop(struct imap_job *job)

@@ -17,7 +17,9 @@
 #define FROZEN_EXAMINE 1
 #define FROZEN_SELECTED 2
 #define FROZEN_NOTIFY 4 /* NOTIFY was used */
-#define FROZEN_FLAGS 7
+#define FROZEN_TOLD_MODSEQ 8
+#define FROZEN_BEHIND 16
+#define FROZEN_FLAGS 31
 #define SAVED_RANGES_MAX ((size_t)1 << 22)
 
 enum frozen_job { FROZEN_NONE, FROZEN_RUNNING, FROZEN_RECEIVING };
@@ -132,7 +134,8 @@ int imap_session_freeze(struct imap_session *s, struct buf *out, int *spool_out)
     *spool_out = -1;
     buf_put_u32(out, s->enabled);
     buf_put_u8(out, (uint8_t)((s->examine ? FROZEN_EXAMINE : 0) | (s->view != NULL ? FROZEN_SELECTED : 0) |
-                              (s->notify != NULL ? FROZEN_NOTIFY : 0)));
+                              (s->notify != NULL ? FROZEN_NOTIFY : 0) | (s->told_modseq ? FROZEN_TOLD_MODSEQ : 0) |
+                              (s->behind ? FROZEN_BEHIND : 0)));
     buf_put_varint(out, s->bad_commands);
     put_input(out, &s->input);
     buf_put_view16(out, buf_view(&s->final_tag));
@@ -166,6 +169,8 @@ static int get_view(struct cursor *c, struct imap_session *s, uint8_t flags)
     err = mailbox_view_thaw(s->acc, c, &v);
     if (err == 0)
         imap_session_use_view(s, v, (flags & FROZEN_EXAMINE) != 0);
+    s->told_modseq = (flags & FROZEN_TOLD_MODSEQ) != 0;
+    s->behind = (flags & FROZEN_BEHIND) != 0;
     return err;
 }
 

@@ -9,6 +9,17 @@
 
 #define UNSEEN_STEP 4096 /* messages that are looked at between two looks at the clock */
 
+/* A set of what the client knows: "*" is not allowed (RFC 7162 section 7), and "$" is no mailbox's before it is selected. */
+static void parse_known(struct imap_parse *p, struct imap_seq_set *set)
+{
+    imap_parse_set(p, set);
+    for (size_t i = 0; i < set->n && imap_parse_ok(p); i++)
+        if (set->ranges[i].first == 0 || set->ranges[i].last == 0)
+            imap_parse_fail(p, "\"*\" cannot be known");
+    if (set->saved)
+        imap_parse_fail(p, "\"$\" cannot be known");
+}
+
 /* (uidvalidity modseq [known-uids] [(known-sequence-set known-uid-set)]) */
 static void parse_qresync(struct imap_parse *p, struct imap_job *job)
 {
@@ -25,7 +36,7 @@ static void parse_qresync(struct imap_parse *p, struct imap_job *job)
     q->modseq = imap_parse_number(p, 1, INT64_MAX);
     more = imap_parse_try(p, ' ');
     if (more && imap_parse_peek(p) != '(') {
-        imap_parse_set(p, &q->known);
+        parse_known(p, &q->known);
         q->has_known = true;
         more = imap_parse_try(p, ' ');
     }
@@ -33,9 +44,9 @@ static void parse_qresync(struct imap_parse *p, struct imap_job *job)
         if (p->uidonly)
             imap_parse_fail_code(p, "UIDREQUIRED", "Message numbers cannot be used after ENABLE UIDONLY");
         imap_parse_open(p);
-        imap_parse_set(p, &q->match_seqs);
+        parse_known(p, &q->match_seqs);
         imap_parse_space(p);
-        imap_parse_set(p, &q->match_uids);
+        parse_known(p, &q->match_uids);
         imap_parse_close(p);
     }
     imap_parse_close(p);

@@ -77,7 +77,7 @@ void imap_session_unselect(struct imap_session *s)
         return;
     mailbox_view_set_notify(s->view, NULL, NULL);
     mailbox_view_close(&s->view);
-    s->examine = false;
+    s->examine = s->told_modseq = s->behind = false;
     s->news = false;
 }
 

@@ -116,6 +116,7 @@ struct imap_tell {
     uint32_t touched_next;
     uint32_t count, recent;
     bool exists, keywords;
+    uint64_t modseq, held_modseq; /* struct view_changes */
 };
 
 struct imap_session {
@@ -123,6 +124,8 @@ struct imap_session {
     struct account *acc;
     struct mailbox_view *view; /* of the selected mailbox, or NULL */
     bool examine;              /* selected read-only */
+    bool told_modseq;          /* a FETCH response had a MODSEQ, and HIGHESTMODSEQ did not follow */
+    bool behind;               /* HIGHESTMODSEQ was told that is below the mailbox's, because expunges are held back */
     unsigned rights_told;      /* in it (enum acl_right), as of the last PERMANENTFLAGS */
     unsigned enabled;          /* mask of enum imap_enabled */
     struct comparator comparator;

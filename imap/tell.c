@@ -74,6 +74,8 @@ void imap_tell_begin(struct imap_session *s, bool allow_expunge)
     s->tell.recent = c.recent;
     s->tell.exists = c.exists_changed;
     s->tell.keywords = c.keywords_changed;
+    s->tell.modseq = c.modseq;
+    s->tell.held_modseq = c.held_modseq;
 }
 
 void imap_tell_fetch(struct imap_session *s, uint32_t seq, uint32_t uid)
@@ -105,6 +107,7 @@ void imap_tell_flags(struct imap_session *s, uint32_t seq, bool with_uid)
         buf_put_str(out, " MODSEQ (");
         buf_put_dec(out, info.modseq);
         buf_put_byte(out, ')');
+        s->told_modseq = true;
     }
     buf_put_str(out, ")\r\n");
 }
@@ -172,6 +175,21 @@ static bool rights_changed(const struct imap_session *s)
     return m != NULL && mailbox_own_rights(m) != s->rights_told;
 }
 
+/* RFC 7162 3.2, section 6: the mod-sequences of FETCH responses must not make the client believe that it knows of the expunges
+ * before them, which cannot be told yet. When they are, it may have the mailbox's own again. */
+static void tell_modseq(struct imap_session *s)
+{
+    uint64_t held = s->tell.held_modseq, modseq = held == 0 ? s->tell.modseq : held - 1;
+    bool told = s->told_modseq;
+
+    s->tell.modseq = 0; /* once */
+    s->told_modseq = false;
+    if (modseq == 0 || (s->enabled & IMAP_ENABLED_QRESYNC) == 0 || !(held == 0 ? s->behind : told))
+        return;
+    imap_put_code_number(s, "HIGHESTMODSEQ", modseq, held == 0 ? "All is told" : "Expunges are held back");
+    s->behind = held != 0;
+}
+
 bool imap_tell_step(struct imap_session *s, bool with_uid)
 {
     struct imap_tell *t = &s->tell;
@@ -199,6 +217,8 @@ bool imap_tell_step(struct imap_session *s, bool with_uid)
         if (imap_slice_over(s))
             return false;
     }
+    if (t->modseq != 0)
+        tell_modseq(s);
     if (!imap_notify_tell(s) || !imap_metadata_tell(s))
         return false;
     if (s->contexts != NULL && !imap_context_step(s))

@@ -38,6 +38,20 @@ static void remove_seen(const struct mailbox_view *v, struct uidset *uids)
     }
 }
 
+/* "n:*" ends with the last message, or in an empty mailbox with UIDNEXT (RFC 9051 section 9). Here it reaches as far as UIDs ever
+ * did: a client that says "all" must not miss the expunges behind the last message. */
+static void resolve_known(const struct imap_session *s, const struct mailbox *m, const struct imap_seq_set *known,
+                          struct uidset *out)
+{
+    uint32_t count = mailbox_view_count(s->view);
+    struct mailbox_status status;
+
+    mailbox_status(m, &status);
+    imap_set_resolve_uids(known, status.uidnext, out);
+    if (count > 0)
+        imap_set_resolve_uids(known, mailbox_view_uid(s->view, count), out);
+}
+
 void imap_vanished_collect(struct imap_session *s, const struct mailbox *m, uint64_t since, const struct imap_seq_set *known,
                            struct uidset *out)
 {
@@ -49,9 +63,7 @@ void imap_vanished_collect(struct imap_session *s, const struct mailbox *m, uint
     if (known == NULL)
         uidset_move(out, &all);
     else {
-        uint32_t count = mailbox_view_count(s->view);
-
-        imap_set_resolve_uids(known, count == 0 ? 0 : mailbox_view_uid(s->view, count), &wanted);
+        resolve_known(s, m, known, &wanted);
         intersect(&all, &wanted, out);
     }
     remove_seen(s->view, out);

@@ -443,7 +443,11 @@ static void apply_annotate(const struct apply *a, const struct op *op)
     annotations_set(a->acc, m != NULL ? &m->annotations : &a->acc->annotations, op->name, op->on ? &op->value : NULL);
     if (view_starts(op->name, VIEW(ACL_PREFIX)))
         a->acc->names_changes++;
-    if (a->r == NULL || annotation_is_hidden(op->name))
+    if (annotation_is_hidden(op->name))
+        return;
+    if (m != NULL)
+        (void)mailbox_bump(m, a->t->seq); /* RFC 7162 3.2 */
+    if (a->r == NULL)
         return;
     annotation_note(a->acc, op->mailbox, op->name);
     a->r->pub.annotation_last = a->acc->nnotes;

@@ -526,6 +526,18 @@ static void tell_expunged(struct mailbox_view *v, struct view_changes *out)
     idx_free(&seqs);
 }
 
+static uint64_t held_modseq(struct mailbox_view *v)
+{
+    uint64_t lowest = UINT64_MAX;
+
+    view_held_keep_known(v);
+    for (size_t i = 0; i < v->held.n; i++)
+        lowest = MIN_OF(lowest, mailbox_rec(v->m, v->held.v[i])->modseq);
+    for (uint32_t i = 0; i < v->nghosts; i++)
+        lowest = MIN_OF(lowest, v->ghosts[i].modseq);
+    return lowest == UINT64_MAX ? 0 : lowest;
+}
+
 static void tell_changed(struct mailbox_view *v, struct view_changes *out)
 {
     size_t n = 0;
@@ -551,6 +563,9 @@ void mailbox_view_sync(struct mailbox_view *v, bool allow_expunge, struct view_c
     before = v->count;
     if (allow_expunge)
         tell_expunged(v, out);
+    else
+        out->held_modseq = held_modseq(v);
+    out->modseq = m->highestmodseq;
     before -= (uint32_t)out->nexpunged;
     if (v->known_end < mailbox_nrecs(m))
         map_extend(v);

@@ -58,6 +58,8 @@ struct view_changes {
     size_t nchanged;
     bool keywords_changed; /* the mailbox has new keywords: tell FLAGS */
     bool deleted;          /* the mailbox itself is gone */
+    uint64_t modseq;       /* of the mailbox: what is told is up to here */
+    uint64_t held_modseq;  /* the lowest of the expunges that are kept for later; 0: there are none */
 };
 /* Takes over what waits. allow_expunge false keeps expunges (and what depends on them) for later. The arrays live until the next
  * call on this view. */

@@ -1169,7 +1169,7 @@ DATA = [
         C: FETCH 1:3 (UID PREVIEW)
         S: * 1 FETCH \(UID 1 PREVIEW "Body of message 1."\)
         S: * 2 FETCH \(UID 2 PREVIEW "Hello you"\)
-        S: * 3 FETCH \(UID 3 PREVIEW (""|NIL)\)
+        S: * 3 FETCH \(UID 3 PREVIEW ""\)
         S: OK .*
         C: FETCH 1 (PREVIEW (LAZY))
         S: * 1 FETCH \(PREVIEW ".*"\)

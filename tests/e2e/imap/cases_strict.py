@@ -102,3 +102,140 @@ LISTING = [
         S: OK .*
     """),
 ]
+
+RESYNC = [
+    case("RFC 7162 7", "what a client knows of UIDs and message numbers is said without *", r"""
+        C: ENABLE QRESYNC
+        S: OK .*
+        C: SELECT INBOX (QRESYNC (1 1 1:*))
+        S: BAD .*
+        C: SELECT INBOX (QRESYNC (1 1 $))
+        S: BAD .*
+        C: SELECT INBOX (QRESYNC (1 1 1:2 (1:* 1:2)))
+        S: BAD .*
+        C: SELECT INBOX (QRESYNC (1 1 1:2 (1:2 1:*)))
+        S: BAD .*
+        C: SELECT INBOX (QRESYNC (1 1 1:2 (1:2 1:2)))
+        S: OK .*
+    """),
+    case("RFC 7162 3.2.6", "UID FETCH 1:* (CHANGEDSINCE VANISHED) has the expunges behind the last message, and all of an emptied mailbox", r"""
+        C: ENABLE QRESYNC
+        S: OK .*
+        I: m1 m2 m3 m4
+        C: STORE 2,4 +FLAGS.SILENT (\Deleted)
+        S: OK .*
+        C: EXPUNGE
+        S: OK .*
+        C: UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1 VANISHED)
+        S: * VANISHED \(EARLIER\) 2,4
+        S: * 2 FETCH \(UID 3 .*
+        S: OK .*
+        C: UID FETCH 3:* (FLAGS) (CHANGEDSINCE 1 VANISHED)
+        S: * VANISHED \(EARLIER\) 4
+        S: OK .*
+        C: STORE 1:2 +FLAGS.SILENT (\Deleted)
+        S: OK .*
+        C: EXPUNGE
+        S: OK .*
+        C: UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1 VANISHED)
+        S: * VANISHED \(EARLIER\) 1:4
+        S: OK .*
+    """),
+    case("RFC 7162 3.2", "while expunges are held back, HIGHESTMODSEQ is lower than theirs, whatever MODSEQ was told", r"""
+        C1: ENABLE QRESYNC
+        S1: OK .*
+        C2: ENABLE QRESYNC
+        S2: OK .*
+        I1: m1 m2 m3
+        I2:
+        C1: STORE 2 +FLAGS (\Deleted)
+        S1: * 2 FETCH .* MODSEQ \((?P<deleted>\d+)\)\)
+        S1: OK .*
+        C1: EXPUNGE
+        S1: OK .*
+        C1: STORE 1 +FLAGS (\Seen)
+        S1: * 1 FETCH .* MODSEQ \((?P<seen>\d+)\)\)
+        S1: OK .*
+        C2: FETCH 3 UID
+        S2: * 1 FETCH .* MODSEQ \(<<seen>>\)\)
+        S2: * OK \[HIGHESTMODSEQ <<deleted>>\] .*
+        S2: OK .*
+        C2: STORE 3 +FLAGS.SILENT (\Answered)
+        S2: * 3 FETCH .* MODSEQ \((?P<answered>\d+)\)\)
+        S2: * OK \[HIGHESTMODSEQ <<deleted>>\] .*
+        S2: OK .*
+        C2: NOOP
+        S2: * VANISHED 2
+        S2: * OK \[HIGHESTMODSEQ <<answered>>\] .*
+        S2: OK .*
+        C2: FETCH 1 UID
+        S2: OK .*
+        N2: * OK .*HIGHESTMODSEQ.*
+    """),
+    case("RFC 7162 3.2", "SETMETADATA raises the mailbox's mod-sequence", r"""
+        C: STATUS INBOX (HIGHESTMODSEQ)
+        S: * STATUS "INBOX" \(HIGHESTMODSEQ (?P<before>\d+)\)
+        S: OK .*
+        C: SETMETADATA INBOX (/private/comment "x")
+        S: OK .*
+        C: STATUS INBOX (HIGHESTMODSEQ)
+        S: * STATUS "INBOX" \(HIGHESTMODSEQ (?P<after>\d+)\)
+        S: OK .*
+        N: * STATUS "INBOX" \(HIGHESTMODSEQ <<before>>\)
+        C: SETMETADATA "" (/private/comment "x")
+        S: OK .*
+        C: STATUS INBOX (HIGHESTMODSEQ)
+        S: * STATUS "INBOX" \(HIGHESTMODSEQ <<after>>\)
+        S: OK .*
+    """),
+    case("RFC 7162 3.1.3", "a conditional STORE tells MODSEQ, silent or not, changed or not", r"""
+        I: m1 m2
+        C: FETCH 1:2 (MODSEQ)
+        S: * 1 FETCH \(MODSEQ \((?P<one>\d+)\)\)
+        S: * 2 FETCH \(MODSEQ \((?P<two>\d+)\)\)
+        S: OK .*
+        C: STORE 1 (UNCHANGEDSINCE <<one>>) -FLAGS.SILENT (\Seen)
+        S: * 1 FETCH \(UID 1 .*MODSEQ \(<<one>>\)\)
+        S: OK .*
+        C: STORE 1:2 (UNCHANGEDSINCE <<one>>) +FLAGS.SILENT (\Seen)
+        S: * 1 FETCH \(UID 1 .*MODSEQ \(\d+\)\)
+        S: OK \[MODIFIED 2\] .*
+        N: * 2 FETCH .*
+    """),
+    case("RFC 7162 3.1.3", "a conditional STORE on messages that are gone, and one that changed", r"""
+        I1: m1 m2 m3
+        I2:
+        C1: STORE 3 +FLAGS.SILENT (\Deleted)
+        S1: OK .*
+        C1: EXPUNGE
+        S1: OK .*
+        C2: FETCH 1 MODSEQ
+        S2: * 1 FETCH \(MODSEQ \((?P<one>\d+)\)\)
+        S2: OK .*
+        C2: STORE 1:3 (UNCHANGEDSINCE <<one>>) +FLAGS (\Seen)
+        S2: * 1 FETCH .*
+        S2: NO \[MODIFIED 2\] .*
+    """),
+    case("RFC 2180 4.2", "STORE on messages that another session removed", r"""
+        I1: m1 m2 m3
+        I2:
+        C1: STORE 2:3 +FLAGS.SILENT (\Deleted)
+        S1: OK .*
+        C1: EXPUNGE
+        S1: OK .*
+        C2: STORE 1:3 +FLAGS.SILENT (\Flagged)
+        S2: OK .*
+        C2: STORE 2:3 +FLAGS (\Flagged)
+        S2: NO \[EXPUNGEISSUED\] .*
+        N2: * \d FETCH .*
+        C2: STORE 1:3 -FLAGS (\Flagged)
+        S2: * 1 FETCH \(FLAGS \(\)\)
+        S2: NO \[EXPUNGEISSUED\] .*
+        N2: * \d EXPUNGE
+        C2: UID STORE 1:3 +FLAGS (\Flagged)
+        S2: * 1 FETCH \(UID 1 FLAGS \(\\Flagged\)\)
+        S2: * 3 EXPUNGE
+        S2: * 2 EXPUNGE
+        S2: OK .*
+    """),
+]

@@ -29,6 +29,8 @@ class Client(Session):
         self.box = None
         self.messages = []
         self.highest = 0
+        self.code = None  # HIGHESTMODSEQ since the last tagged response, and the highest MODSEQ
+        self.modseq = 0
         self.uidvalidity = None
         self.log = []
         if self.ENABLE[kind]:
@@ -49,6 +51,9 @@ class Client(Session):
         for line in lines[:-1]:
             self.told(line)
         self.codes(lines[-1])
+        # RFC 7162 section 6: the code counts even if it is lower than what was seen.
+        self.highest = self.code if self.code is not None else max(self.highest, self.modseq)
+        self.code, self.modseq = None, 0
         return lines[:-1], status.decode(), lines[-1]
 
     def select(self, box, more=b""):
@@ -86,7 +91,7 @@ class Client(Session):
     def codes(self, line):
         found = re.search(rb"\[HIGHESTMODSEQ (\d+)\]", line)
         if found:
-            self.highest = max(self.highest, int(found.group(1)))
+            self.code = int(found.group(1))
         found = re.search(rb"\[UIDVALIDITY (\d+)\]", line)
         if found:
             self.uidvalidity = int(found.group(1))
@@ -151,7 +156,7 @@ class Client(Session):
             modseq = int(values["MODSEQ"][0])
             assert message.modseq is None or modseq >= message.modseq, f"MODSEQ {message.modseq} became {modseq}"
             message.modseq = modseq
-            self.highest = max(self.highest, message.modseq)
+            self.modseq = max(self.modseq, message.modseq)
         if "FLAGS" in values:
             message.flags = flag_set(values["FLAGS"])
 
