@@ -545,12 +545,17 @@ enum imap_step imap_append_stage(struct imap_job *job, struct append_args *a, st
     return err == 0 ? IMAP_STEP_COMMIT : job->answer_text != NULL ? IMAP_STEP_DONE : imap_job_fail(job, err);
 }
 
-void imap_append_code(struct buf *code, const struct txn_result *result)
+void imap_append_code(struct imap_job *job, const struct txn_result *result)
 {
-    buf_put_str(code, "APPENDUID ");
-    buf_put_dec(code, result->append_uidvalidity);
-    buf_put_byte(code, ' ');
-    uidset_put(code, &result->append_uids);
+    const struct append_args *a = job->args;
+    const struct mailbox *m = account_find(job->s->acc, a->name);
+
+    if (m == NULL || !imap_may(m, ACL_READ))
+        return;
+    buf_put_str(&job->code, "APPENDUID ");
+    buf_put_dec(&job->code, result->append_uidvalidity);
+    buf_put_byte(&job->code, ' ');
+    uidset_put(&job->code, &result->append_uids);
 }
 
 void imap_append_drop(struct imap_job *job)

@@ -88,7 +88,8 @@ void imap_append_thaw(struct imap_job *job, struct imap_parse *p, struct cursor 
 void imap_append_parse(struct imap_parse *p, struct imap_job *job);
 /* Stages the messages in t when they are complete. AGAIN: the slice is over; COMMIT: staged; DONE: the answer is set. */
 enum imap_step imap_append_stage(struct imap_job *job, struct append_args *a, struct txn *(*begin)(struct imap_job *job));
-void imap_append_code(struct buf *code, const struct txn_result *result);
+/* APPENDUID, but of a mailbox that may not be selected (RFC 4315 3). */
+void imap_append_code(struct imap_job *job, const struct txn_result *result);
 void imap_append_drop(struct imap_job *job);
 
 /* catenate.c: makes each message of parts one run of bytes in the spool. AGAIN, DONE (the answer is set), COMMIT when all are. */

@@ -9,7 +9,7 @@ static struct txn *begin(struct imap_job *job)
 
 static void committed(struct imap_job *job, const struct txn_result *result)
 {
-    imap_append_code(&job->code, result);
+    imap_append_code(job, result);
 }
 
 static enum imap_step step(struct imap_job *job)

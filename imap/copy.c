@@ -70,7 +70,10 @@ static void put_numbers(struct buf *out, const uint32_t *numbers, size_t n)
 
 void imap_copy_committed(struct imap_job *job, const struct txn_result *result)
 {
-    if (result->ncopied == 0)
+    const struct imap_copy_args *a = job->args;
+    const struct mailbox *to = account_find(job->s->acc, a->name);
+
+    if (result->ncopied == 0 || to == NULL || !imap_may(to, ACL_READ)) /* RFC 4315 3: of one that may not be selected none */
         return;
     buf_put_str(&job->code, "COPYUID ");
     buf_put_dec(&job->code, result->copy_uidvalidity);
@@ -99,8 +102,8 @@ enum imap_step imap_copy_step(struct imap_job *job, bool move)
     if (buf_len(&job->code) > 0) { /* RFC 6851 4.3: before the EXPUNGE responses */
         imap_put_tagged(job->s, (struct view){NULL, 0}, IMAP_OK, buf_view(&job->code), "Moved");
         buf_reset(&job->code);
-        imap_expunge_code(job);
     }
+    imap_expunge_code(job);
     return imap_job_ok(job, "MOVE completed");
 }
 

@@ -21,8 +21,9 @@ extern const struct imap_use_name imap_uses[];
 /* Storage form of a name or pattern of the client, in the pool; "INBOX" as the first level in upper case. ERR_SYNTAX: not
  * modified UTF-7 (or UTF-8); ERR_LIMIT: the pool is full. */
 MUST_CHECK int imap_name_decode(const struct imap_session *s, struct imap_pool *pool, struct view raw, struct view *out);
-/* Of a mailbox that is to be made: a name that a client gave in UTF-8 must be in Net-Unicode's normalization form (RFC 9051 6.3.4,
- * RFC 5198), and none may have the separators of lines and paragraphs (RFC 9051 5.1; storage refuses control characters). */
+/* Of a mailbox that is to be made: a name that a client gave in UTF-8 must be in Net-Unicode's normalization form (RFC
+ * 9051 6.3.4, RFC 5198), and none may have the separators of lines and paragraphs (RFC 9051 5.1; storage refuses control
+ * characters). */
 bool imap_name_is_net_unicode(const struct imap_session *s, struct view name);
 /* As the client has it. */
 void imap_name_encode(const struct imap_session *s, struct buf *out, struct view name);

@@ -72,8 +72,8 @@ struct imap_seq_set {
 void imap_parse_set(struct imap_parse *p, struct imap_seq_set *out);
 /* Is a sequence-set next (a digit, "*" or "$")? */
 bool imap_parse_set_next(const struct imap_parse *p);
-/* Resolves message numbers against count messages. ERR_RANGE: a number above count, or "*" in an empty mailbox (RFC 9051 section 9,
- * seq-number: an error of the client). */
+/* Resolves message numbers against count messages. ERR_RANGE: a number above count, or "*" in an empty mailbox (RFC 9051 section
+ * 9, seq-number: an error of the client). */
 MUST_CHECK int imap_set_resolve(const struct imap_seq_set *set, uint32_t count, struct uidset *out);
 /* Resolves UIDs; "*" is last_uid (0 in an empty mailbox). */
 void imap_set_resolve_uids(const struct imap_seq_set *set, uint32_t last_uid, struct uidset *out);

@@ -239,3 +239,31 @@ RESYNC = [
         S2: OK .*
     """),
 ]
+
+RIGHTS = [
+    case("RFC 4315 3", "no UIDs are told of a mailbox that may not be selected", r"""
+        I: m1 m2
+        C: GETACL Sent
+        S: * ACL "Sent" "(?P<me>.*)" .*
+        S: OK .*
+        C: SETACL Sent <<me>> -r
+        S: OK .*
+        C: COPY 1 Sent
+        S: OK COPY completed
+        C: APPEND Sent {msg m1}
+        S: OK APPEND completed
+        C: MOVE 1 Sent
+        S: * 1 EXPUNGE
+        S: OK MOVE completed
+        N: * OK .*
+        C: REPLACE 1 Sent {msg m1}
+        S: * 1 EXPUNGE
+        S: OK REPLACE completed
+        N: .*APPENDUID.*
+        C: SETACL Sent <<me>> +r
+        S: OK .*
+        C: STATUS Sent (MESSAGES)
+        S: * STATUS "Sent" \(MESSAGES 4\)
+        S: OK .*
+    """),
+]
