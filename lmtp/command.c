@@ -70,6 +70,7 @@ static bool mail_param(struct lmtp_conn *c, struct view name, struct view value)
             lmtp_reply(c, 552, "5.3.4", "The message is too large.");
             return false;
         }
+        c->declared = size;
         return true;
     }
     if (view_eq_nocase(name, VIEW("BODY")) && (view_eq_nocase(value, VIEW("7BIT")) || view_eq_nocase(value, VIEW("8BITMIME"))))
@@ -107,6 +108,7 @@ static void cmd_mail(struct lmtp_conn *c, struct view arg)
         return;
     }
     c->utf8 = false;
+    c->declared = 0;
     while (lmtp_take_param(&cur, &name, &value)) {
         if (!mail_param(c, name, value))
             return;

@@ -120,6 +120,7 @@ static bool run(struct lmtp_conn *c)
             more = lmtp_take_message(c);
             break;
         case LMTP_LOOKUP:
+        case LMTP_ROOM:
         case LMTP_DELIVER:
         case LMTP_STARTTLS:
         case LMTP_HANDSHAKE:
@@ -165,7 +166,7 @@ static void resume_later(void *arg);
 
 static void flush(struct lmtp_conn *c)
 {
-    bool waiting = c->state == LMTP_LOOKUP || c->state == LMTP_DELIVER;
+    bool waiting = c->state == LMTP_LOOKUP || c->state == LMTP_ROOM || c->state == LMTP_DELIVER;
     int err;
 
     if (c->over)
@@ -287,9 +288,13 @@ static void on_auth_closed(void *arg, struct ipc *ch, int err)
 static void on_master(void *arg, struct ipc *ch, struct ipc_msg *msg)
 {
     struct lmtp_conn *c = arg;
+    struct msg_room m;
 
     (void)ch;
-    LOG_WARN(c->id, "unexpected message from master", F_UINT("kind", msg->kind));
+    if (msg->kind == IPC_MASTER_ROOM && msg_room_decode(msg->body, &m) == 0)
+        lmtp_room(c, &m);
+    else
+        LOG_WARN(c->id, "unexpected message from master", F_UINT("kind", msg->kind));
 }
 
 static void on_master_closed(void *arg, struct ipc *ch, int err)

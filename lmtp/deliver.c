@@ -18,6 +18,8 @@
 
 /* RFC 5321 4.5.3.2.6: a client waits 10 minutes for the answer to a message. */
 #define DELIVER_TIMEOUT_MS 300000
+/* Master answers at once, or not at all. */
+#define ROOM_TIMEOUT_MS 2000
 /* Each holds descriptors here, at master and at its worker. */
 #define DELIVERIES_AT_ONCE 64
 /* With code and line end at most 512 octets (RFC 5321 4.5.3.1.5). */
@@ -63,15 +65,64 @@ static void keep_rcpt(struct lmtp_conn *c)
     c->looking_up = (struct lmtp_rcpt){0}; /* transferred */
 }
 
+/* The recipient was answered. */
+static void rcpt_done(struct lmtp_conn *c)
+{
+    lmtp_rcpt_free(&c->looking_up);
+    if (c->auth != NULL)
+        ipc_set_state(c->auth, IPC_STATE_READY);
+    lmtp_enter(c, LMTP_COMMAND);
+    lmtp_resume(c);
+}
+
+/* There is such a user. RFC 1870 section 6.1, RFC 5321 section 4.5.3.1.10 and RFC 3463 x.2.2: whether there is room is answered
+ * here as far as it is known; the worker has the last word when the message is there. */
+static void ask_room(struct lmtp_conn *c)
+{
+    struct msg_room_ask m = {.rcpt_id = c->looking_up.id, .size = c->declared};
+    struct msg_room fits = {m.rcpt_id, ROOM_FITS};
+    struct buf body;
+
+    lmtp_enter(c, LMTP_ROOM);
+    buf_init(&body, IPC_MAX_BODY);
+    msg_room_ask_encode(&body, &m);
+    if (c->master == NULL || ipc_send(c->master, IPC_LCONN_ROOM, &body, NULL, 0) != 0) {
+        lmtp_room(c, &fits);
+    } else {
+        ipc_set_state(c->master, IPC_STATE_BUSY); /* and so it stays: an answer may come late */
+        timer_arm(c->deliver_timer, ROOM_TIMEOUT_MS);
+    }
+    buf_free(&body);
+}
+
+void lmtp_room(struct lmtp_conn *c, const struct msg_room *m)
+{
+    if (c->state != LMTP_ROOM || m->rcpt_id != c->looking_up.id)
+        return;
+    timer_disarm(c->deliver_timer);
+    switch (m->result) {
+    case ROOM_FITS:
+        keep_rcpt(c);
+        lmtp_reply(c, 250, "2.1.5", "Recipient good.");
+        break;
+    case ROOM_FULL:
+        lmtp_reply(c, 552, "5.2.2", "The mailbox is full.");
+        break;
+    case ROOM_FULL_NOW:
+        lmtp_reply(c, 452, "4.2.2", "The mailbox is full.");
+        break;
+    }
+    rcpt_done(c);
+}
+
 void lmtp_rcpt_result(struct lmtp_conn *c, const struct msg_rcpt_result *m)
 {
     if (c->state != LMTP_LOOKUP || m->rcpt_id != c->looking_up.id)
         return;
     switch (m->result) {
     case RCPT_OK:
-        keep_rcpt(c);
-        lmtp_reply(c, 250, "2.1.5", "Recipient good.");
-        break;
+        ask_room(c);
+        return;
     case RCPT_UNKNOWN:
         lmtp_reply(c, 550, "5.1.1", "There is no such user here.");
         break;
@@ -82,11 +133,7 @@ void lmtp_rcpt_result(struct lmtp_conn *c, const struct msg_rcpt_result *m)
         lmtp_reply(c, 451, "4.3.0", "The recipient cannot be looked up now.");
         break;
     }
-    lmtp_rcpt_free(&c->looking_up);
-    if (c->auth != NULL)
-        ipc_set_state(c->auth, IPC_STATE_READY);
-    lmtp_enter(c, LMTP_COMMAND);
-    lmtp_resume(c);
+    rcpt_done(c);
 }
 
 /* --- trace fields ----------------------------------------------------------------------------------------------------- */
@@ -285,7 +332,12 @@ void lmtp_deliver(struct lmtp_conn *c)
 void lmtp_deliver_timeout(void *arg)
 {
     struct lmtp_conn *c = arg;
+    struct msg_room fits = {c->looking_up.id, ROOM_FITS};
 
+    if (c->state == LMTP_ROOM) {
+        lmtp_room(c, &fits);
+        return;
+    }
     for (size_t i = 0; i < c->nrcpts; i++) {
         if (c->rcpts[i].code == 0)
             set_answer(&c->rcpts[i], 451, "4.4.2", "the mailbox did not answer in time");

@@ -17,6 +17,7 @@
 enum lmtp_state {
     LMTP_COMMAND,   /* the next line is a command */
     LMTP_LOOKUP,    /* RCPT waits for auth */
+    LMTP_ROOM,      /* and for what master knows of the quota */
     LMTP_DATA,      /* message bytes until the end of data */
     LMTP_CHUNK,     /* message bytes of a BDAT chunk */
     LMTP_DELIVER,   /* waiting for the workers */
@@ -60,7 +61,8 @@ struct lmtp_conn {
 
     char *helo; /* of LHLO; NULL: not said yet */
     bool has_sender;
-    bool utf8; /* MAIL said SMTPUTF8 */
+    bool utf8;         /* MAIL said SMTPUTF8 */
+    uint64_t declared; /* the SIZE that it said; 0: none */
     char *sender;
     struct lmtp_rcpt *rcpts; /* those that were accepted */
     size_t nrcpts;
@@ -106,6 +108,8 @@ bool lmtp_take_message(struct lmtp_conn *c);
 /* deliver.c */
 void lmtp_lookup(struct lmtp_conn *c, struct view address);
 void lmtp_rcpt_result(struct lmtp_conn *c, const struct msg_rcpt_result *m);
+/* What master knows of the recipient's quota. */
+void lmtp_room(struct lmtp_conn *c, const struct msg_room *m);
 /* auth is gone: a look-up under way fails for now. */
 void lmtp_lookup_failed(struct lmtp_conn *c);
 /* The message is whole: seals it and hands it to every recipient's worker. */

@@ -12,6 +12,7 @@
 #include "common/secret/secret.h"
 #include "master/fdcheck.h"
 #include "master/request.h"
+#include "master/rooms.h"
 #include "master/service.h"
 #include "master/workers.h"
 
@@ -312,6 +313,44 @@ static int on_deliver(struct link *l, struct ipc_msg *msg)
     return 0;
 }
 
+/* --- ROOM ------------------------------------------------------------------------------------------------------------------ */
+
+/* What a recipient's worker has said of its quota; nothing of it is told but whether this message fits. */
+static enum room_result room_of(struct master *m, const struct user *user, uint64_t size)
+{
+    workers_hear(m, user);
+    if (rooms_fit(m->rooms, user, size, loop_now(m->loop)))
+        return ROOM_FITS;
+    return m->setup->worker->quota_full == SET_QUOTA_FULL_REJECT ? ROOM_FULL : ROOM_FULL_NOW;
+}
+
+static int on_room(struct link *l, const struct ipc_msg *msg)
+{
+    struct msg_room_ask ask;
+    struct msg_room answer = {.result = ROOM_FITS};
+    const struct user *user;
+    struct buf body;
+
+    if (l->conn->proxy_due || msg_room_ask_decode(msg->body, &ask) != 0)
+        return ERR_PROTO;
+    user = grants_peek(l->conn, ask.rcpt_id, loop_now(l->m->loop));
+    if (user == NULL) {
+        services_poll_auth(l->m);
+        user = grants_peek(l->conn, ask.rcpt_id, loop_now(l->m->loop));
+    }
+    if (user == NULL && ++l->grantless > GRANTLESS_MAX)
+        return ERR_PROTO;
+    answer.rcpt_id = ask.rcpt_id;
+    if (user != NULL)
+        answer.result = room_of(l->m, user, ask.size);
+    buf_init(&body, IPC_MAX_BODY);
+    msg_room_encode(&body, &answer);
+    if (ipc_send(l->ch, IPC_MASTER_ROOM, &body, NULL, 0) != 0)
+        LOG_DEBUG(l->conn->id, "connection is gone before it knew of a quota");
+    buf_free(&body);
+    return 0;
+}
+
 /* --- the channel ------------------------------------------------------------------------------------------------------------ */
 
 static int on_proxied(struct link *l, const struct ipc_msg *msg)
@@ -343,6 +382,9 @@ static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
         break;
     case IPC_CONN_TAKE:
         rc = on_take(l, msg);
+        break;
+    case IPC_LCONN_ROOM:
+        rc = on_room(l, msg);
         break;
     case IPC_LCONN_DELIVER:
         rc = on_deliver(l, msg);

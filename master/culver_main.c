@@ -18,6 +18,7 @@
 #include "master/listener.h"
 #include "master/logtarget.h"
 #include "master/options.h"
+#include "master/rooms.h"
 #include "master/service.h"
 #include "master/supervise.h"
 #include "master/tlsfiles.h"
@@ -26,6 +27,7 @@
 #define ERRORS_MAX 65536
 #define CONNS_MAX 65536
 #define GRANTS_MAX 131072
+#define ROOMS_MAX 131072
 
 static char *self_dir_find(void)
 {
@@ -125,6 +127,7 @@ static void parts_init(struct master *m)
     m->grants = grants_new(CONNS_MAX, GRANTS_MAX);
     m->limits = session_limits_new();
     session_limits_set(m->limits, s->sessions_per_user, s->sessions_per_user_address, s->sessions_max);
+    m->rooms = rooms_new(ROOMS_MAX);
     conns_init(m);
     workers_init(m);
     helpers_init(m);
@@ -141,6 +144,7 @@ static void parts_free(struct master *m)
     shutdown_free(&m->shutdown);
     grants_free(&m->grants);
     session_limits_free(&m->limits);
+    rooms_free(&m->rooms);
     uids_close(&m->uids);
     listeners_free(&m->listeners, NULL);
     tlsfiles_free(&m->tls);

@@ -188,6 +188,13 @@ int grants_add(struct grants *g, const struct msg_grant *m, uint64_t now)
     return 0;
 }
 
+const struct user *grants_peek(const struct conn *c, uint32_t rcpt_id, uint64_t now)
+{
+    const struct grant *gr = grant_find(c, rcpt_id);
+
+    return gr != NULL && (gr->expires == 0 || now < gr->expires) ? gr->user : NULL;
+}
+
 struct user *grants_take(struct grants *g, struct conn *c, uint32_t rcpt_id, uint64_t now)
 {
     struct grant *gr = grant_find(c, rcpt_id);

@@ -64,6 +64,8 @@ MUST_CHECK int grants_conn_proxied(struct conn *c, const struct msg_proxied *m);
 /* Auth's word. ERR_NOTFOUND: no such connection; ERR_DENIED: wrong kind for it; ERR_EXISTS: a second log-in grant, or one for a
  * recipient that has one; ERR_LIMIT. */
 MUST_CHECK int grants_add(struct grants *g, const struct msg_grant *m, uint64_t now);
+/* Whose grant it is that the next grants_take of it consumes; NULL: there is none. Borrowed. */
+const struct user *grants_peek(const struct conn *c, uint32_t rcpt_id, uint64_t now);
 /* Consumes: NULL when there is none or it has expired. The caller owns the user. */
 struct user *grants_take(struct grants *g, struct conn *c, uint32_t rcpt_id, uint64_t now);
 /* Drops log-in grants that expired unused; returns how many. */

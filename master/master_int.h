@@ -25,6 +25,7 @@ struct workers;
 struct helpers;
 struct control;
 struct mails;
+struct rooms;
 struct credential;
 struct shutdown;
 
@@ -49,6 +50,7 @@ struct master {
     struct grants *grants;
     struct conns *conns;
     struct session_limits *limits;
+    struct rooms *rooms;
     struct uids *uids;
     struct workers *workers;
     struct helpers *helpers;

@@ -10,6 +10,7 @@
 #include "common/sandbox/sandbox.h"
 #include "master/mail_dir.h"
 #include "master/process.h"
+#include "master/rooms.h"
 
 #define READY_DEADLINE_MS 30000
 #define LEAVE_DEADLINE_MS 60000 /* for the last snapshot */
@@ -104,6 +105,16 @@ static void on_idle(struct worker *w)
         worker_leave(w);
 }
 
+static int on_room(struct worker *w, const struct ipc_msg *msg)
+{
+    struct msg_worker_room room;
+
+    if (msg_worker_room_decode(msg->body, &room) != 0)
+        return ERR_PROTO;
+    rooms_told(w->m->rooms, w->user, &room);
+    return 0;
+}
+
 static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
 {
     struct worker *w = arg;
@@ -119,6 +130,9 @@ static void on_message(void *arg, struct ipc *ch, struct ipc_msg *msg)
         break;
     case IPC_WORKER_IDLE:
         on_idle(w);
+        break;
+    case IPC_WORKER_ROOM:
+        rc = on_room(w, msg);
         break;
     case IPC_WORKER_FROZEN:
         rc = upgrade_on_frozen(w, msg);
@@ -155,6 +169,17 @@ static uint64_t delay_after(struct worker *w, int status, uint64_t lived)
     return backoff_was_killed(status, w->served, w->by_us) ? backoff_after_kill(&w->backoff) : backoff_delay(&w->backoff, lived);
 }
 
+/* What it said of the quota holds on where nobody but a worker changes the mail, and it had the time to say it. */
+static void leave_room(struct worker *w, bool bad)
+{
+    const struct set_worker *set = w->m->setup->worker;
+    bool maildir =
+        w->user->format == USER_FORMAT_GENERAL ? set->mail_format == SET_MAIL_MAILDIR : w->user->format == USER_FORMAT_MAILDIR;
+    bool keep = !bad && !maildir && w->held_by == NULL;
+
+    rooms_left(w->m->rooms, w->user, keep ? loop_now(w->m->loop) + ROOMS_KEEP_MS : 0, set->message_size_max);
+}
+
 static void exited(void *arg, pid_t pid, int status)
 {
     struct worker *w = arg;
@@ -170,6 +195,7 @@ static void exited(void *arg, pid_t pid, int status)
         LOG_DEBUG(0, "worker left", F_STR("user", w->user->name), F_INT("child", pid));
     if (w->ch != NULL)
         ipc_poll(w->ch); /* what it said last */
+    leave_room(w, bad);
     worker_recover_unread(w);
     w->pid = 0;
     ipc_free(&w->ch);
@@ -251,6 +277,7 @@ static void start(struct worker *w)
     w->m->workers->running++;
     w->m->workers->nstarted++;
     w->started = w->last_used = loop_now(w->m->loop);
+    rooms_left(w->m->rooms, w->user, 0, 0);
     w->state = WORKER_STARTING;
     w->served = w->by_us = false;
     timer_arm(w->timer, READY_DEADLINE_MS);

@@ -6,6 +6,7 @@
 
 #include "common/base/mem.h"
 #include "common/secret/secret.h"
+#include "master/rooms.h"
 #include "master/supervise.h"
 
 #define SWEEP_EVERY_MS 1000
@@ -300,6 +301,14 @@ static struct worker *worker_find(struct master *m, struct user **user)
     return w;
 }
 
+void workers_hear(struct master *m, const struct user *user)
+{
+    struct worker *w = table_get(m->workers->by_name, view_str(user->name));
+
+    if (w != NULL && w->ch != NULL)
+        ipc_poll(w->ch);
+}
+
 void workers_submit(struct master *m, struct user **user, struct request *r)
 {
     struct worker *w = m->stopping ? NULL : worker_find(m, user);
@@ -421,6 +430,7 @@ int workers_hold(struct master *m, struct user **user, void (*ready)(void *arg),
     if (w->held_by != NULL)
         return ERR_BUSY;
     LOG_INFO(0, "mail held by the administrator", F_STR("user", w->user->name), F_UINT("sessions", w->nsessions));
+    rooms_left(m->rooms, w->user, 0, 0);
     w->held_by = arg;
     w->held_ready = ready;
     if (w->pid != 0)

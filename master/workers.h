@@ -21,6 +21,8 @@ enum worker_state { WORKER_WAITING, WORKER_STARTING, WORKER_READY, WORKER_LEAVIN
 void workers_init(struct master *m);
 void workers_free(struct master *m);
 
+/* What this user's worker has said, if there is one, is handled now. */
+void workers_hear(struct master *m, const struct user *user);
 /* Takes over *user (may leave it NULL) and r. The answer comes through r->done, possibly before this returns. A counted session
  * is given back to the limits when it ends, fails or is cancelled. */
 void workers_submit(struct master *m, struct user **user, struct request *r);

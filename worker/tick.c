@@ -52,6 +52,35 @@ static void look_for_changes(struct worker *w)
         timer_arm(w->look, wait);
 }
 
+static uint64_t room(uint64_t limit, uint64_t used)
+{
+    if (limit == QUOTA_NONE)
+        return UINT64_MAX;
+    return limit > used ? limit - used : 0;
+}
+
+/* Master answers for the quota before there is a message to be stored. */
+static void tell_room(struct worker *w)
+{
+    struct quota_usage q;
+    struct msg_worker_room m;
+    struct buf body;
+
+    if (w->acc == NULL || w->proc.master == NULL)
+        return;
+    account_quota(w->acc, &q);
+    m = (struct msg_worker_room){room(q.limits.bytes, q.bytes), room(q.limits.messages, q.messages)};
+    if (m.bytes == w->room_bytes && m.messages == w->room_messages)
+        return;
+    w->room_bytes = m.bytes;
+    w->room_messages = m.messages;
+    buf_init(&body, IPC_MAX_BODY);
+    msg_worker_room_encode(&body, &m);
+    if (ipc_send(w->proc.master, IPC_WORKER_ROOM, &body, NULL, 0) != 0)
+        LOG_WARN(0, "master cannot be told of the quota", F_STR("user", w->user));
+    buf_free(&body);
+}
+
 void worker_tick(void *arg)
 {
     struct worker *w = arg;
@@ -69,6 +98,7 @@ void worker_tick(void *arg)
     worker_commit(w);
     worker_quota_check(w);
     worker_commit(w); /* a warning, if there is one */
+    tell_room(w);
     for (h = w->sessions; h != NULL; h = next) {
         next = hosted_next(h);
         hosted_flush(h);

@@ -43,8 +43,9 @@ struct worker {
     struct delivery *waiting; /* deliveries that came before the account was open or have to wait for their turn, oldest first */
     struct delivery *staged;  /* those that wait for the commit */
     uint64_t nstaged, staged_octets;
-    unsigned quota_level; /* the percentage of quota_warnings that was reached last */
-    bool had_session;     /* it has served more than deliveries */
+    uint64_t room_bytes, room_messages; /* of the quota, as master was told last */
+    unsigned quota_level;               /* the percentage of quota_warnings that was reached last */
+    bool had_session;                   /* it has served more than deliveries */
 
     struct timer *linger, *background, *leave;
     bool idle_told; /* master knows that nothing is left to serve */

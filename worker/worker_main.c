@@ -31,6 +31,7 @@ static int receive_start(void *arg, struct ipc_msg *msg)
     w->quota_bytes = m.user.quota_bytes;
     w->quota_messages = m.user.quota_messages;
     w->capability_disable = view_dup(m.user.capability_disable);
+    w->room_bytes = w->room_messages = UINT64_MAX; /* without a word, anything fits */
     return 0;
 }
 

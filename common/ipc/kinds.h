@@ -87,6 +87,8 @@ enum ipc_kind {
     IPC_CONN_TAKE, /* +fd: hand this client over to its worker */
     IPC_MASTER_TAKE_OK,
     IPC_MASTER_TAKE_FAIL,
+    IPC_LCONN_ROOM,    /* lmtp: as far as is known, would a message fit into this recipient's quota? */
+    IPC_MASTER_ROOM,   /* the answer */
     IPC_LCONN_DELIVER, /* +2 fds: sealed memfd with the message, reply channel (its other end speaks IPC_WORKER_DELIVERED) */
 
     /* master <-> worker */
@@ -99,11 +101,10 @@ enum ipc_kind {
     IPC_WORKER_FROZEN, /* +3 fds: its record in a sealed memfd; the client's connection; a file of its own, or the record again */
     IPC_WORKER_THAWED, /* this session goes on here */
     IPC_WORKER_ENDED,  /* this session is over */
+    IPC_WORKER_ROOM,   /* what is left of the user's quota */
     IPC_WORKER_IDLE,   /* no session left; leaving after the linger time unless a session comes */
-
     /* worker (or master, when it cannot reach one) -> lmtp connection, on the reply channel of a delivery */
     IPC_WORKER_DELIVERED,
-
     /* connection <-> keys */
     IPC_CONN_SIGN,
     IPC_KEYS_SIGNED,
@@ -113,7 +114,6 @@ enum ipc_kind {
     IPC_CTL_CREDENTIAL, /* IPC_MASTER_CREDENTIAL on its way there */
     IPC_CTL_LINE,
     IPC_CTL_END,
-
     IPC_KIND_COUNT
 };
 

@@ -99,6 +99,8 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
         1 + V(128) + V(PROTO_TAG_MAX) + V(PROTO_INPUT_MAX) + V(PROTO_TEXT_MAX), 1, true),
     ROW(IPC_MASTER_TAKE_OK, "master.take_ok", MASTER, CONN, BUSY, 0, 0, 0, false),
     ROW(IPC_MASTER_TAKE_FAIL, "master.take_fail", MASTER, CONN, BUSY, 1 + V(0), 1 + V(PROTO_TEXT_MAX), 0, false),
+    ROW(IPC_LCONN_ROOM, "lconn.room", LCONN, MASTER, NEW | READY, 12, 12, 0, false),
+    ROW(IPC_MASTER_ROOM, "master.room", MASTER, LCONN, BUSY, 5, 5, 0, false),
     /* The answer comes on the reply channel, so this one is free for the next recipient at once. */
     ROW(IPC_LCONN_DELIVER, "lconn.deliver", LCONN, MASTER, NEW | READY, 20 + 3 * V(0),
         20 + V(PROTO_ADDR_MAX) + V(PROTO_PREFIX_MAX) + V(PROTO_DETAIL_MAX), 2, false),
@@ -115,6 +117,7 @@ static const struct ipc_rule rules[IPC_KIND_COUNT] = {
     ROW(IPC_WORKER_FROZEN, "worker.frozen", WORKER, MASTER, BUSY, 17, 17, 3, false),
     ROW(IPC_WORKER_THAWED, "worker.thawed", WORKER, MASTER, READY | BUSY, 8, 8, 0, false),
     ROW(IPC_WORKER_ENDED, "worker.ended", WORKER, MASTER, READY | BUSY, 8, 8, 0, false),
+    ROW(IPC_WORKER_ROOM, "worker.room", WORKER, MASTER, READY | BUSY, 16, 16, 0, false),
     ROW(IPC_WORKER_IDLE, "worker.idle", WORKER, MASTER, READY | BUSY, 0, 0, 0, false),
     ROW(IPC_WORKER_DELIVERED, "worker.delivered", WORKER | MASTER, LCONN, NEW | READY | BUSY, 2 + 2 * V(0),
         2 + V(16) + V(PROTO_TEXT_MAX), 0, false),

@@ -192,6 +192,25 @@ struct user_record {
     uint64_t quota_messages;
     struct view capability_disable; /* capabilities that this user is not to see, separated by commas; may be empty */
 };
+/* IPC_LCONN_ROOM */
+struct msg_room_ask {
+    uint32_t rcpt_id; /* not 0 */
+    uint64_t size;    /* what the sender says of the message; 0: nothing */
+};
+/* IPC_MASTER_ROOM */
+enum room_result {
+    ROOM_FITS = 1, /* or nobody knows: the user's worker has the last word when the message is there */
+    ROOM_FULL,
+    ROOM_FULL_NOW /* the same, to be tried again */
+};
+struct msg_room {
+    uint32_t rcpt_id;
+    enum room_result result;
+};
+/* IPC_WORKER_ROOM */
+struct msg_worker_room {
+    uint64_t bytes, messages; /* UINT64_MAX: any number */
+};
 /* IPC_AUTH_GRANT */
 struct msg_grant {
     uint64_t conn_id;
@@ -417,6 +436,9 @@ PROTO_CODEC(handshake);
 PROTO_CODEC(auth_fail);
 PROTO_CODEC(rcpt);
 PROTO_CODEC(rcpt_result);
+PROTO_CODEC(room_ask);
+PROTO_CODEC(room);
+PROTO_CODEC(worker_room);
 PROTO_CODEC(grant);
 PROTO_CODEC(lookup);
 PROTO_CODEC(found);

@@ -131,6 +131,51 @@ int msg_rcpt_result_decode(struct view body, struct msg_rcpt_result *out)
     FIELD_END(&c, m, out);
 }
 
+void msg_room_ask_encode(struct buf *out, const struct msg_room_ask *m)
+{
+    field_put_id32(out, m->rcpt_id);
+    buf_put_u64(out, m->size);
+}
+
+int msg_room_ask_decode(struct view body, struct msg_room_ask *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_room_ask m = {0};
+    m.rcpt_id = field_get_id32(&c);
+    m.size = cursor_u64(&c);
+    FIELD_END(&c, m, out);
+}
+
+void msg_room_encode(struct buf *out, const struct msg_room *m)
+{
+    field_put_id32(out, m->rcpt_id);
+    field_put_enum(out, m->result, ROOM_FITS, ROOM_FULL_NOW);
+}
+
+int msg_room_decode(struct view body, struct msg_room *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_room m = {0};
+    m.rcpt_id = field_get_id32(&c);
+    m.result = (enum room_result)field_get_enum(&c, ROOM_FITS, ROOM_FULL_NOW);
+    FIELD_END(&c, m, out);
+}
+
+void msg_worker_room_encode(struct buf *out, const struct msg_worker_room *m)
+{
+    buf_put_u64(out, m->bytes);
+    buf_put_u64(out, m->messages);
+}
+
+int msg_worker_room_decode(struct view body, struct msg_worker_room *out)
+{
+    struct cursor c = cursor_make(body);
+    struct msg_worker_room m = {0};
+    m.bytes = cursor_u64(&c);
+    m.messages = cursor_u64(&c);
+    FIELD_END(&c, m, out);
+}
+
 void msg_grant_encode(struct buf *out, const struct msg_grant *m)
 {
     if (m->admin && m->rcpt_id != 0)

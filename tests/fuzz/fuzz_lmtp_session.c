@@ -43,6 +43,23 @@ static void on_auth(void *arg, struct ipc *ch, struct ipc_msg *msg)
     buf_free(&body);
 }
 
+/* Every fifth mailbox is full. */
+static void answer_room(struct ipc *ch, struct view question)
+{
+    struct msg_room_ask ask;
+    struct msg_room room = {.result = ROOM_FITS};
+    struct buf body;
+
+    ASSERT(msg_room_ask_decode(question, &ask) == 0);
+    room.rcpt_id = ask.rcpt_id;
+    if (ask.rcpt_id % 5 == 0)
+        room.result = ask.size > 0 ? ROOM_FULL : ROOM_FULL_NOW;
+    buf_init(&body, IPC_MAX_BODY);
+    msg_room_encode(&body, &room);
+    ASSERT(ipc_send(ch, IPC_MASTER_ROOM, &body, NULL, 0) == 0);
+    buf_free(&body);
+}
+
 /* Every third recipient's worker dies. */
 static void on_master(void *arg, struct ipc *ch, struct ipc_msg *msg)
 {
@@ -51,7 +68,10 @@ static void on_master(void *arg, struct ipc *ch, struct ipc_msg *msg)
     struct msg_deliver m;
     struct buf body;
 
-    (void)ch;
+    if (msg->kind == IPC_LCONN_ROOM) {
+        answer_room(ch, msg->body);
+        return;
+    }
     ASSERT(msg->kind == IPC_LCONN_DELIVER && msg_deliver_decode(msg->body, &m) == 0 && msg->nfds == 2);
     ASSERT((uint64_t)lseek(msg->fds[0], 0, SEEK_END) == m.size);
     if (++w->deliveries % 3 == 0)

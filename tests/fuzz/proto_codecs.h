@@ -34,6 +34,9 @@ AGAIN(handshake)
 AGAIN(auth_fail)
 AGAIN(rcpt)
 AGAIN(rcpt_result)
+AGAIN(room_ask)
+AGAIN(room)
+AGAIN(worker_room)
 AGAIN(grant)
 AGAIN(lookup)
 AGAIN(found)
@@ -102,6 +105,8 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_HELPER_DB] = again_helper_db,
     [IPC_CONN_TAKE] = again_take,
     [IPC_MASTER_TAKE_FAIL] = again_take_fail,
+    [IPC_LCONN_ROOM] = again_room_ask,
+    [IPC_MASTER_ROOM] = again_room,
     [IPC_LCONN_DELIVER] = again_deliver,
     [IPC_MASTER_USER] = again_user,
     [IPC_MASTER_SESSION] = again_session,
@@ -111,6 +116,7 @@ static proto_again_fn *const proto_codecs[IPC_KIND_COUNT] = {
     [IPC_WORKER_FROZEN] = again_frozen,
     [IPC_WORKER_THAWED] = again_id,
     [IPC_WORKER_ENDED] = again_id,
+    [IPC_WORKER_ROOM] = again_worker_room,
     [IPC_WORKER_DELIVERED] = again_delivered,
     [IPC_CONN_SIGN] = again_sign,
     [IPC_KEYS_SIGNED] = again_signed,

@@ -61,6 +61,15 @@ static void encode_extreme_session(unsigned kind, size_t n)
     bool big = n > 0;
 
     switch ((enum ipc_kind)kind) {
+    case IPC_LCONN_ROOM:
+        ENCODE(room_ask, .rcpt_id = 1, .size = big ? UINT64_MAX : 0);
+        break;
+    case IPC_MASTER_ROOM:
+        ENCODE(room, .rcpt_id = 1, .result = big ? ROOM_FULL_NOW : ROOM_FITS);
+        break;
+    case IPC_WORKER_ROOM:
+        ENCODE(worker_room, .bytes = big ? UINT64_MAX : 0, .messages = 1);
+        break;
     case IPC_CONN_TAKE:
         ENCODE(take, .tls = true, .tls_info = fill(n * 128), .tag = fill(n * PROTO_TAG_MAX), .input = fill(n * PROTO_INPUT_MAX),
                .final = fill(n * PROTO_TEXT_MAX));

@@ -25,6 +25,7 @@
 #include "common/base/mem.h"
 #include "master/conns.h"
 #include "master/logtarget.h"
+#include "master/rooms.h"
 #include "master/service.h"
 #include "master/supervise.h"
 #include "master/workers.h"
@@ -159,6 +160,7 @@ static int group_setup(void **state)
     m.loop = loop_new();
     m.grants = grants_new(100, 100);
     m.limits = session_limits_new();
+    m.rooms = rooms_new(100);
     session_limits_set(m.limits, 3, 2, 100);
     conns_init(&m);
     workers_init(&m);
@@ -179,6 +181,7 @@ static int group_teardown(void **state)
     services_free(&m.services);
     grants_free(&m.grants);
     session_limits_free(&m.limits);
+    rooms_free(&m.rooms);
     supervise_free(&m.children);
     loop_free(&m.loop);
     setup_free(&m.setup);

@@ -22,6 +22,7 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 #include "master/limits.h"
+#include "master/rooms.h"
 #include "master/workers_int.h"
 
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
@@ -94,6 +95,7 @@ static int setup(void **state)
 
     w->m.loop = loop_new();
     w->m.limits = session_limits_new();
+    w->m.rooms = rooms_new(100);
     session_limits_set(w->m.limits, 100, 100, 100);
     workers_init(&w->m);
     w->alice = (struct user){.name = xstrdup("alice")};
@@ -137,6 +139,7 @@ static int teardown(void **state)
     close(w->dir);
     workers_free(&w->m);
     session_limits_free(&w->m.limits);
+    rooms_free(&w->m.rooms);
     loop_free(&w->m.loop);
     free(w->alice.name);
     free(w->bob.name);
