@@ -2,8 +2,9 @@
  * An account as the sink of an import.
  *
  * A mailbox without messages takes over the source's UIDVALIDITY, and its messages their UIDs. When the import is run again it
- * finds that UIDVALIDITY, and leaves out every UID that is below the mailbox's next one. Where there are no UIDs to go by, or the
- * mailbox has messages of its own, a message is left out when one with the same content is there already, each of those once.
+ * finds that UIDVALIDITY, and leaves out every UID that is below the mailbox's next one, unless that is another message's: one
+ * that came between the two runs. Where there are no UIDs to go by, or the mailbox has messages of its own, a message is left out
+ * when one with the same content is there already, each of those once.
  */
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@
 
 struct content {
     uint8_t id[BLOB_ID_SIZE];
+    uint32_t uid;
     bool used;
 };
 
@@ -30,7 +32,10 @@ struct account_sink {
     bool raised;             /* the next UID is at least the source's */
     uint32_t below;          /* UIDs below are there already */
     struct content *content; /* of what is there, by id */
+    struct content **by_uid; /* the same */
     size_t ncontent;
+    struct tool_message *later; /* whose UIDs others have: they come when no UID can be taken from another any more */
+    size_t nlater, clater;
     struct txn *t;
     unsigned in_batch;
     uint64_t batch_bytes;
@@ -76,6 +81,13 @@ static int content_order(const void *a, const void *b)
     return memcmp(((const struct content *)a)->id, ((const struct content *)b)->id, BLOB_ID_SIZE);
 }
 
+static int uid_order(const void *a, const void *b)
+{
+    const struct content *x = *(const struct content *const *)a, *y = *(const struct content *const *)b;
+
+    return x->uid < y->uid ? -1 : x->uid > y->uid;
+}
+
 static void read_content(struct account_sink *s)
 {
     struct mailbox_view *v = mailbox_view_open(s->acc, s->m, false);
@@ -87,9 +99,45 @@ static void read_content(struct account_sink *s)
 
         mailbox_view_info(v, seq, &info);
         memcpy(s->content[seq - 1].id, info.emailid, BLOB_ID_SIZE);
+        s->content[seq - 1].uid = info.uid;
     }
     mailbox_view_close(&v);
     qsort(s->content, s->ncontent, sizeof(*s->content), content_order);
+    s->by_uid = xcalloc(s->ncontent + 1, sizeof(struct content *));
+    for (size_t i = 0; i < s->ncontent; i++)
+        s->by_uid[i] = &s->content[i];
+    qsort(s->by_uid, s->ncontent, sizeof(struct content *), uid_order);
+}
+
+/* The ids of what is there are of messages with CRLF throughout, where they are files of a Maildir. */
+static bool is_content(const struct content *c, struct view bytes)
+{
+    uint8_t id[BLOB_ID_SIZE];
+    struct buf crlf;
+    bool same;
+
+    content_id_of(bytes, id);
+    if (memcmp(c->id, id, sizeof(id)) == 0)
+        return true;
+    buf_init(&crlf, bytes.len * 2);
+    tool_to_crlf(&crlf, bytes);
+    content_id_of(buf_view(&crlf), id);
+    same = buf_ok(&crlf) && memcmp(c->id, id, sizeof(id)) == 0;
+    buf_free(&crlf);
+    return same;
+}
+
+/* Whether this UID is that of another message; its own is claimed. */
+static bool is_others(struct account_sink *s, uint32_t uid, struct view bytes)
+{
+    struct content key = {.uid = uid}, *k = &key, **found = NULL;
+
+    if (s->ncontent > 0)
+        found = bsearch(&k, s->by_uid, s->ncontent, sizeof(struct content *), uid_order);
+    if (found == NULL)
+        return false;
+    (*found)->used = (*found)->used || is_content(*found, bytes);
+    return !(*found)->used;
 }
 
 /* Whether a message with these bytes is there that no other of the source has claimed. */
@@ -228,11 +276,49 @@ static int raise_uidnext(struct account_sink *s)
     return run(s, &t, txn_identity(t, s->m, s->source.uidvalidity, s->source.uidnext));
 }
 
-static int sink_message(struct tool_sink *base, const struct tool_message *m)
+static struct view copy_view(struct view v)
 {
-    struct account_sink *s = (struct account_sink *)base;
-    struct tool *t = base->tool;
-    uint32_t uid = s->keep_uids ? m->uid : 0;
+    return view_make(v.len > 0 ? memcpy(xmalloc(v.len), v.ptr, v.len) : NULL, v.len);
+}
+
+static void keep_for_later(struct account_sink *s, const struct tool_message *m)
+{
+    struct view *keywords = xcalloc(m->nkeywords + 1, sizeof(*keywords));
+    struct tool_message *later;
+
+    if (s->nlater == s->clater) {
+        s->clater = MAX_OF(s->clater * 2, (size_t)8);
+        s->later = xreallocarray(s->later, s->clater, sizeof(*s->later));
+    }
+    later = &s->later[s->nlater++];
+    *later = *m;
+    for (size_t i = 0; i < m->nkeywords; i++)
+        keywords[i] = copy_view(m->keywords[i]);
+    later->keywords = keywords;
+    later->uid = 0;
+    later->uidl = copy_view(m->uidl);
+    later->bytes = copy_view(m->bytes);
+}
+
+static void free_later(struct account_sink *s)
+{
+    for (size_t i = 0; i < s->nlater; i++) {
+        struct tool_message *m = &s->later[i];
+
+        for (size_t k = 0; k < m->nkeywords; k++)
+            free((void *)(uintptr_t)m->keywords[k].ptr);
+        free((void *)(uintptr_t)m->keywords);
+        free((void *)(uintptr_t)m->uidl.ptr);
+        free((void *)(uintptr_t)m->bytes.ptr);
+    }
+    free(s->later);
+    s->later = NULL;
+    s->nlater = s->clater = 0;
+}
+
+static int take_message(struct account_sink *s, const struct tool_message *m, uint32_t uid)
+{
+    struct tool *t = s->base.tool;
     int err;
 
     if (uid != 0 ? uid < s->below : claim(s, m->bytes)) {
@@ -258,13 +344,32 @@ static int sink_message(struct tool_sink *base, const struct tool_message *m)
     return err;
 }
 
+static int sink_message(struct tool_sink *base, const struct tool_message *m)
+{
+    struct account_sink *s = (struct account_sink *)base;
+    uint32_t uid = s->keep_uids ? m->uid : 0;
+
+    if (uid == 0 || uid >= s->below || !is_others(s, uid, m->bytes))
+        return take_message(s, m, uid);
+    keep_for_later(s, m);
+    base->tool->notes++;
+    return 0;
+}
+
 static int sink_mailbox_end(struct tool_sink *base)
 {
     struct account_sink *s = (struct account_sink *)base;
     int err = raise_uidnext(s);
 
+    for (size_t i = 0; i < s->nlater && err == 0; i++)
+        err = take_message(s, &s->later[i], 0);
+    if (err == 0)
+        err = commit(s);
+    free_later(s);
     free(s->content);
+    free(s->by_uid);
     s->content = NULL;
+    s->by_uid = NULL;
     s->ncontent = 0;
     return err;
 }
@@ -289,7 +394,9 @@ static void sink_free(struct tool_sink *base)
     struct account_sink *s = (struct account_sink *)base;
 
     txn_abort(&s->t);
+    free_later(s);
     free(s->content);
+    free(s->by_uid);
     free(s);
 }
 

@@ -137,7 +137,7 @@ int tool_verify(struct tool *t, const struct tool_job *job)
 
 struct rescue {
     struct tool_sink *sink;
-    bool begun;
+    bool begun, done; /* done: in an earlier run */
 };
 
 static int give_orphan(void *arg, const struct salvage_message *m)
@@ -151,10 +151,11 @@ static int give_orphan(void *arg, const struct salvage_message *m)
                                      .date = m->date,
                                      .zone = m->zone,
                                      .bytes = m->bytes};
-    int err = r->begun ? 0 : r->sink->ops->mailbox(r->sink, &mailbox);
+    int err = r->begun || r->done ? 0 : r->sink->ops->mailbox(r->sink, &mailbox);
 
-    if (err != 0)
-        return err;
+    r->done = r->done || err == ERR_EXISTS;
+    if (r->done || err != 0)
+        return r->done ? 0 : err;
     r->begun = true;
     return r->sink->ops->message(r->sink, &out);
 }

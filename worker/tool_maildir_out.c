@@ -1,5 +1,6 @@
 /*
- * A Maildir++ as a sink, as Dovecot keeps one: INBOX in the folder itself, "A/B" in ".A.B"; dovecot-uidlist (version 3) with
+ * A Maildir++ as a sink, as Dovecot keeps one: INBOX in the folder itself, "A/B" in ".A.B" (of two mailboxes that would share a
+ * folder, as "A.B" and "A_B", the second one's has a '_' more); dovecot-uidlist (version 3) with
  * UIDVALIDITY and UIDs, dovecot-keywords, subscriptions. Line ends are LF; the date of a file is INTERNALDATE.
  *
  * The name of a file is made from UIDVALIDITY and UID (or the content), so that a file that is there with its full size is done
@@ -18,12 +19,14 @@
 #include "storage/blob.h"
 #include "storage/maildir_name.h"
 #include "worker/tool.h"
+#include "worker/tool_names.h"
 
 struct maildir_sink {
     struct tool_sink base;
     int dir;
     int folder, cur, tmp; /* of the mailbox in the making; -1: none */
     struct tool_mailbox mailbox;
+    struct tool_names names;
     char **there; /* names in cur/ as they were, sorted */
     size_t nthere;
     char *keywords[MD_LETTERS];
@@ -34,8 +37,8 @@ struct maildir_sink {
 /* --- folders
  * ------------------------------------------------------------------------------------------------------------------------ */
 
-/* The name of its folder. A '.' within a level, which such a name cannot hold, becomes '_'. */
-static int folder_name(struct maildir_sink *s, struct view mailbox, struct buf *out)
+/* A '.' within a level, which the name of a folder cannot hold, becomes '_'. */
+static int wanted_name(struct maildir_sink *s, struct view mailbox, struct buf *out)
 {
     struct buf clean;
     int err;
@@ -49,6 +52,23 @@ static int folder_name(struct maildir_sink *s, struct view mailbox, struct buf *
     buf_free(&clean);
     s->base.tool->notes++;
     return err;
+}
+
+/* The name of its folder; no other mailbox's. */
+static int folder_name(struct maildir_sink *s, struct view mailbox, struct buf *out)
+{
+    const char *given = tool_names_find(&s->names, mailbox);
+    int err = given == NULL ? wanted_name(s, mailbox, out) : 0;
+
+    if (err == 0 && given == NULL) {
+        given = tool_names_give(&s->names, mailbox, buf_view(out));
+        s->base.tool->notes += !view_eq(view_str(given), buf_view(out));
+    }
+    if (err != 0)
+        return err;
+    buf_reset(out);
+    buf_put_str(out, given);
+    return buf_ok(out) ? 0 : ERR_LIMIT;
 }
 
 static void close_folder(struct maildir_sink *s)
@@ -335,6 +355,7 @@ static void sink_free(struct tool_sink *base)
     struct maildir_sink *s = (struct maildir_sink *)base;
 
     close_folder(s);
+    tool_names_free(&s->names);
     buf_free(&s->uidlist);
     buf_free(&s->text);
     buf_free(&s->subscriptions);

@@ -4,6 +4,8 @@
  * Dovecot, mutt and UW IMAP know: X-IMAPbase (first message: UIDVALIDITY, last UID, keywords), X-UID, Status, X-Status,
  * X-Keywords; fields of these names that a message has itself are left out.
  *
+ * Where two mailboxes would get the same file ("A/B" and "A.B"), the second one's has a '_' more.
+ *
  * A file gets its name when it is complete. So a file that is there is done, and when the export is run again it is left alone.
  */
 #include <errno.h>
@@ -17,8 +19,10 @@
 #include "common/text/text.h"
 #include "storage/message/mime.h"
 #include "worker/tool.h"
+#include "worker/tool_names.h"
 
 #define SUFFIX ".mbox"
+#define NAME_LEN_MAX 230 /* with what is before and behind it a file can be called so */
 #define FLUSH_AT ((size_t)1 << 20)
 
 struct mbox_sink {
@@ -26,17 +30,33 @@ struct mbox_sink {
     int dir;
     int fd; /* of the file in the making; -1: none */
     char *name, *tmp;
+    struct tool_names names; /* without SUFFIX */
     struct tool_mailbox mailbox;
     bool first; /* its first message is still to come */
     struct buf out;
 };
 
+static char *joined(const char *a, const char *b, const char *c)
+{
+    struct buf out;
+    char *s;
+
+    buf_init(&out, SIZE_MAX / 4);
+    buf_put_str(&out, a);
+    buf_put_str(&out, b);
+    buf_put_str(&out, c);
+    s = view_dup(buf_view(&out));
+    buf_free(&out);
+    return s;
+}
+
 static int file_names(struct mbox_sink *s, struct view mailbox)
 {
     struct buf name;
+    const char *given;
     int err;
 
-    buf_init(&name, 240);
+    buf_init(&name, NAME_LEN_MAX);
     err = mutf7_encode(&name, mailbox);
     if (err == 0 && !buf_ok(&name))
         err = ERR_LIMIT;
@@ -45,11 +65,10 @@ static int file_names(struct mbox_sink *s, struct view mailbox)
             if (name.data[name.off + i] == '/')
                 name.data[name.off + i] = '.';
         }
-        buf_put_str(&name, SUFFIX);
-        s->name = view_dup(buf_view(&name));
-        buf_reset(&name);
-        buf_put_fmt(&name, ".%s.new", s->name);
-        s->tmp = view_dup(buf_view(&name));
+        given = tool_names_give(&s->names, mailbox, buf_view(&name));
+        s->base.tool->notes += !view_eq(view_str(given), buf_view(&name));
+        s->name = joined("", given, SUFFIX);
+        s->tmp = joined(".", s->name, ".new");
     }
     buf_free(&name);
     return err;
@@ -268,6 +287,7 @@ static void sink_free(struct tool_sink *base)
     if (s->fd >= 0)
         (void)close(s->fd);
     forget_names(s);
+    tool_names_free(&s->names);
     buf_free(&s->out);
     free(s);
 }

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/base/cursor.h"
 #include "common/base/mem.h"
+#include "common/text/text.h"
 #include "worker/tool.h"
 
 #define SHOW_EVERY_MS 200
@@ -20,12 +22,22 @@ char *tool_printable(struct view v)
     struct buf b;
     char *s;
 
+    struct cursor c = cursor_make(v);
+
     buf_init(&b, v.len * 4 + 1);
-    for (size_t i = 0; i < v.len; i++) {
-        if (v.ptr[i] < 0x20 || v.ptr[i] == 0x7f)
-            buf_put_fmt(&b, "\\x%02x", v.ptr[i]);
-        else
-            buf_put_byte(&b, v.ptr[i]);
+    while (cursor_left(&c) > 0) {
+        struct view rest = cursor_rest(&c);
+        uint32_t ch;
+        size_t n = utf8_decode(rest, &ch);
+
+        /* What is no UTF-8, and U+0080 to U+009F, a terminal may take for controls, too. */
+        if (n == 0 || ch < 0x20 || (ch >= 0x7f && ch < 0xa0)) {
+            for (n = MAX_OF(n, (size_t)1); n > 0; n--)
+                buf_put_fmt(&b, "\\x%02x", cursor_byte(&c));
+        } else {
+            buf_put_view(&b, view_sub(rest, 0, n));
+            cursor_skip(&c, n);
+        }
     }
     s = view_dup(buf_view(&b));
     buf_free(&b);

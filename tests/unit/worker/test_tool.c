@@ -10,6 +10,9 @@
 
 #include "common/base/mem.h"
 #include "common/log/log.h"
+#include "storage/mailbox_view.h"
+#include "storage/txn.h"
+#include "storage/vfs_sim.h"
 #include "tests/unit/support/folder.h"
 #include "worker/tool.h"
 
@@ -227,6 +230,178 @@ static void test_maildir_oddities(void **state)
     buf_reset(&s->note.text);
 }
 
+/* Mailboxes whose names come to the same one of a file. */
+static void feed_twins(struct tool_sink *sink)
+{
+    const struct tool_mailbox twins[] = {{VIEW("A.b"), 5, 9}, {VIEW("A/b"), 6, 9}, {VIEW("A_b"), 7, 9}};
+    const struct tool_mailbox inbox = {VIEW("INBOX"), 4, 1};
+
+    if (sink->ops->mailbox(sink, &inbox) == 0)
+        assert_int_equal(sink->ops->mailbox_end(sink), 0);
+    for (size_t i = 0; i < 3; i++) {
+        const struct tool_message m = {.uid = 3, .has_date = true, .bytes = VIEW("Subject: 1\r\n\r\n")};
+        int err = sink->ops->mailbox(sink, &twins[i]);
+
+        assert_true(err == 0 || err == ERR_EXISTS);
+        if (err == 0) {
+            assert_int_equal(sink->ops->message(sink, &m), 0);
+            assert_int_equal(sink->ops->mailbox_end(sink), 0);
+        }
+        assert_int_equal(sink->ops->subscribe(sink, twins[i].name), 0);
+    }
+    assert_int_equal(sink->ops->finish(sink), 0);
+    tool_sink_free(&sink);
+}
+
+#define ONE "uid=3 flags=0 date=0 zone=0 uidl=\nSubject: 1\r\n\r\n\n"
+
+static void test_maildir_twins(void **state)
+{
+    struct state *s = *state;
+    struct tool_sink *sink;
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tool_sink_maildir(&s->tool, s->fd, &sink), 0);
+        feed_twins(sink);
+        assert_int_equal(s->tool.messages, 3);
+        assert_int_equal(s->tool.skipped, i * 3);
+        assert_int_equal(tool_source_maildir(&s->tool, s->fd, &s->note.base), 0);
+        check_note(s, "[INBOX 4 1]\n[A/b 6 9]\n" ONE "[A_b 5 9]\n" ONE "[A_b_ 7 9]\n" ONE
+                      "subscribed A_b\nsubscribed A/b\nsubscribed A_b_\n");
+    }
+}
+
+static void test_mbox_twins(void **state)
+{
+    struct state *s = *state;
+    struct tool_sink *sink;
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tool_sink_mbox(&s->tool, s->fd, &sink), 0);
+        feed_twins(sink);
+        assert_int_equal(s->tool.messages, 3);
+        assert_int_equal(s->tool.skipped, i * 4);
+        assert_int_equal(tool_source_mbox(&s->tool, s->fd, VIEW(""), &s->note.base), 0);
+        check_note(s, "[A/b 5 9]\n" ONE "[A/b_ 6 9]\n" ONE "[A_b 7 9]\n" ONE "[INBOX 0 0]\n");
+    }
+}
+
+static void test_long_name(void **state)
+{
+    struct state *s = *state;
+    struct tool_sink *sink;
+    char name[300];
+
+    assert_int_equal(tool_sink_mbox(&s->tool, s->fd, &sink), 0);
+    for (size_t len = 200; len < 260; len++) {
+        struct tool_mailbox m = {view_make(memset(name, 'n', len), len), 0, 0};
+        int err = sink->ops->mailbox(sink, &m);
+
+        assert_int_equal(err, len <= 230 ? 0 : ERR_EXISTS);
+        if (err == 0)
+            assert_int_equal(sink->ops->mailbox_end(sink), 0);
+    }
+    assert_int_equal(s->tool.failed, 29);
+    tool_sink_free(&sink);
+}
+
+/* --- an account ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t clock_of_1970(void *arg)
+{
+    (void)arg;
+    return 1000000;
+}
+
+static void import_some(struct state *s, struct account *acc, uint32_t last, bool whole)
+{
+    const struct tool_mailbox inbox = {VIEW("INBOX"), 1234, 10};
+    struct tool_sink *sink;
+    char text[64];
+
+    s->tool.messages = s->tool.skipped = 0;
+    assert_int_equal(tool_sink_account(&s->tool, acc, &sink), 0);
+    assert_int_equal(sink->ops->mailbox(sink, &inbox), 0);
+    for (uint32_t uid = 1; uid <= last; uid++) {
+        struct tool_message m = {.uid = uid};
+
+        /* The first two are the same. */
+        snprintf(text, sizeof(text), "Subject: %u\r\n\r\n", uid == 2 ? 1 : uid);
+        m.bytes = view_str(text);
+        assert_int_equal(sink->ops->message(sink, &m), 0);
+    }
+    if (whole)
+        assert_int_equal(sink->ops->mailbox_end(sink), 0);
+    assert_int_equal(sink->ops->finish(sink), 0);
+    tool_sink_free(&sink);
+}
+
+static void deliver(struct account *acc, const char *text)
+{
+    const struct message_source src = {.parts = {view_str(text)}, .fd = -1};
+    const struct append_options opt = {.flags = 0};
+    struct txn *t = txn_begin(acc);
+
+    assert_int_equal(txn_append(t, account_find(acc, VIEW("INBOX")), &src, &opt), 0);
+    txn_commit(&t, NULL, NULL);
+    assert_int_equal(account_commit(acc), 0);
+}
+
+/* An import that did not come to its end, mail that came then, and took UIDs of the source; and the import again. */
+static void test_import_again(void **state)
+{
+    static const uint32_t uids[] = {1, 2, 3, 4, 5, 6, 10, 11};
+    static const char *const subjects[] = {"1", "1", "new", "new", "5", "6", "3", "4"};
+    struct state *s = *state;
+    struct account_params p = {.vfs = vfs_sim_new(1), .now_ms = clock_of_1970};
+    struct account *acc;
+
+    assert_int_equal(account_open(&p, &acc), 0);
+    import_some(s, acc, 2, false);
+    assert_int_equal(s->tool.messages, 2);
+    deliver(acc, "Subject: new\r\n\r\n");
+    deliver(acc, "Subject: new\r\n\r\n");
+    for (int i = 0; i < 3; i++) {
+        struct mailbox_view *v;
+
+        import_some(s, acc, 6, true);
+        assert_int_equal(s->tool.messages, i == 0 ? 4 : 0);
+        assert_int_equal(s->tool.skipped, i == 0 ? 2 : 6);
+        v = mailbox_view_open(acc, account_find(acc, VIEW("INBOX")), false);
+        assert_int_equal(mailbox_view_count(v), 8);
+        for (uint32_t seq = 1; seq <= 8; seq++) {
+            struct msg_data d;
+            char text[64];
+
+            snprintf(text, sizeof(text), "Subject: %s\r\n\r\n", subjects[seq - 1]);
+            assert_int_equal(mailbox_view_uid(v, seq), uids[seq - 1]);
+            assert_int_equal(mailbox_view_data(v, seq, &d), 0);
+            assert_true(view_eq(d.bytes, view_str(text)));
+            msg_data_close(&d);
+        }
+        mailbox_view_close(&v);
+    }
+    account_close(&acc);
+    vfs_free(&p.vfs);
+}
+
+static void test_printable(void **state)
+{
+    static const char *const pairs[][2] = {{"a \xc3\xbc \xe2\x82\xac", "a \xc3\xbc \xe2\x82\xac"},
+                                           {"\x1b[2J\n\x7f", "\\x1b[2J\\x0a\\x7f"},
+                                           {"\xc2\x9b\xc2\xa0", "\\xc2\\x9b\xc2\xa0"},
+                                           {"x\x9by\xc3", "x\\x9by\\xc3"},
+                                           {"", ""}};
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        char *shown = tool_printable(view_str(pairs[i][0]));
+
+        assert_string_equal(shown, pairs[i][1]);
+        free(shown);
+    }
+}
+
 static void test_line_ends(void **state)
 {
     struct buf a, b;
@@ -250,6 +425,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_maildir, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mbox_round, setup, teardown),
         cmocka_unit_test_setup_teardown(test_maildir_oddities, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_maildir_twins, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mbox_twins, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_long_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_import_again, setup, teardown),
+        cmocka_unit_test(test_printable),
         cmocka_unit_test(test_line_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
