@@ -10,6 +10,7 @@ from harness import wait_for
 from ledger import FLAGS, GONE, Box, Ledger, Lost, Pending, Refused, Session, look, quoted, text, uid_list
 
 SESSIONS = 3
+KINDS = "APPEND COPY MOVE STORE EXPUNGE LMTP CREATE RENAME DELETE SUBSCRIBE UNSUBSCRIBE".split()
 KEEP = 25  # messages of a session; above that it rather removes some
 
 
@@ -63,6 +64,9 @@ class Actor(threading.Thread):
                 self.rng.shuffle(self.free)
                 self.taken = set()
                 ops = [op for _ in range(self.rng.randrange(1, 5)) for op in self.message_ops()]
+        self.do(ops)
+
+    def do(self, ops):
         tags = self.session.send([command for command, _ in ops])
         for tag, (_, done) in zip(tags, ops):
             answer = self.session.answer(tag)
@@ -70,6 +74,24 @@ class Actor(threading.Thread):
                 raise Lost
             with self.ledger.lock:
                 done(answer)
+
+    def tour(self):
+        """Every kind of change once."""
+        self.select()
+        for make in [lambda: self.append(self.selected)] * 10 + [self.copy, self.move, self.store, self.expunge]:
+            with self.ledger.lock:
+                self.free, self.taken = self.mine(self.selected), set()
+                ops = make()
+            assert ops
+            self.do(ops)
+        with self.ledger.lock:
+            create = self.create()
+        self.do([create])
+        box = self.ledger.boxes[-1]
+        for make in (self.rename, self.subscribe, self.subscribe, self.delete):
+            with self.ledger.lock:
+                ops = [make(box)]
+            self.do(ops)
 
     def take(self, most=3):
         out = []
@@ -96,8 +118,8 @@ class Actor(threading.Thread):
         box.uidvalidity = uidvalidity
         self.ledger.bind(box, uid, content, flags, self.number)
 
-    def append(self):
-        box, content, flags = self.rng.choice(self.boxes()), self.ledger.new_content(f"a{self.number}"), self.flags()
+    def append(self, box=None):
+        box, content, flags = box or self.rng.choice(self.boxes()), self.ledger.new_content(f"a{self.number}"), self.flags()
         p = Pending(box, [(content, flags)], owner=self.number)
         self.ledger.pending.append(p)
         self.taken.add(content)
@@ -257,16 +279,19 @@ class Delivery(threading.Thread):
     def deliver(self):
         with self.server.lmtp() as client:
             while not self.stopping.is_set() and not self.rounds.only_flags.is_set():
-                content = self.ledger.new_content("lmtp")
-                p = Pending(self.ledger.boxes[0], [(content, frozenset())])
-                with self.ledger.lock:
-                    self.ledger.pending.append(p)
-                client.sendmail("sender@example.org", ["alice"], text(content))
-                if self.rounds.ending.is_set():
-                    return
-                with self.ledger.lock:
-                    p.must = True
-                    self.ledger.count("LMTP")
+                self.send(client)
+
+    def send(self, client):
+        content = self.ledger.new_content("lmtp")
+        p = Pending(self.ledger.boxes[0], [(content, frozenset())])
+        with self.ledger.lock:
+            self.ledger.pending.append(p)
+        client.sendmail("sender@example.org", ["alice"], text(content))
+        if self.rounds.ending.is_set():
+            return
+        with self.ledger.lock:
+            p.must = True
+            self.ledger.count("LMTP")
 
 
 def log_in(server, user):
@@ -291,6 +316,21 @@ class Rounds:
         session.run([b'CREATE "Work"'])
         session.close()
         self.check(0, set())
+        self.tour()
+
+    def tour(self):
+        """One change of each kind before the first round: however few rounds there are, none is without acknowledged ones."""
+        actor = Actor(self, 0, self.rng.random(), None)
+        actor.tour()
+        actor.session.close()
+        with self.server.lmtp() as client:
+            Delivery(self, None).send(client)
+        self.toured = dict(self.ledger.counts)
+        assert all(self.toured.get(kind) for kind in KINDS), self.toured
+
+    def has_seen(self, kinds):
+        """Under load, too."""
+        return all(self.ledger.counts[kind] > self.toured[kind] for kind in kinds)
 
     def check(self, ended, whole):
         session = wait_for(lambda: log_in(self.server, "alice"), 15, "a session after the kill")

@@ -652,7 +652,7 @@ def test_under_load():
         rounds.check(ended, {b.name for b in rounds.ledger.boxes})
         counts = rounds.ledger.counts
         print(f"{ROUNDS} upgrades, acknowledged {counts}")
-        assert all(counts.get(c, 0) > 0 for c in ("APPEND", "STORE", "LMTP"))
+        assert rounds.has_seen(("APPEND", "STORE", "LMTP"))
 
 
 def kill_workers(server):
