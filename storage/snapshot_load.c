@@ -31,6 +31,18 @@ static bool find_one(void *arg, struct vfs_name name)
     return true;
 }
 
+/* One without a good trailer was not finished; or a newer version wrote it, whose trailer looks different. */
+static int unfinished_or_newer(struct vfs_file *file)
+{
+    uint8_t bytes[STATE_HEADER_SIZE];
+    struct cursor c = cursor_make(view_make(bytes, sizeof(bytes)));
+    int err = vfs_read(file, 0, bytes, sizeof(bytes));
+
+    if (err != 0)
+        return err;
+    return cursor_take_view(&c, VIEW(STATE_MAGIC)) && cursor_u32(&c) > SNAPSHOT_VERSION ? ERR_UNSUPPORTED : ERR_NOTFOUND;
+}
+
 static int read_state(struct account *acc, struct vfs_file *file, struct txlog_pos *pos)
 {
     uint8_t end[STATE_TRAILER_SIZE];
@@ -49,7 +61,7 @@ static int read_state(struct account *acc, struct vfs_file *file, struct txlog_p
         return err;
     err = state_trailer_get(view_make(end, sizeof(end)), &t);
     if (err != 0)
-        return err == ERR_CORRUPT ? ERR_NOTFOUND : err;
+        return err == ERR_CORRUPT ? unfinished_or_newer(file) : err;
     if (t.meta_off > size || t.meta_len > size - t.meta_off)
         return ERR_CORRUPT;
     buf_init(&meta, SIZE_MAX / 4);

@@ -178,9 +178,10 @@ static int prepare_copy(struct prepare *p, struct stage *s)
 }
 
 /* RFC 4314 4: a new mailbox inherits the access control list of the one above it. */
-static void inherit_acl(struct prepare *p, struct view name, uint32_t mailbox)
+static int inherit_acl(struct prepare *p, struct view name, uint32_t mailbox)
 {
     const struct mailbox *parent = NULL;
+    uint64_t bytes = 0;
 
     for (size_t i = name.len; i > 0 && parent == NULL; i--)
         if (name.ptr[i - 1] == '/')
@@ -190,9 +191,14 @@ static void inherit_acl(struct prepare *p, struct view name, uint32_t mailbox)
         struct op op = {.kind = OP_ANNOTATE, .mailbox = mailbox, .on = true, .name = view_str(a->entry)};
 
         op.value = view_make(a->value, a->len);
-        if (view_starts(op.name, VIEW(ACL_PREFIX)))
-            op_put(&p->t->ops, &op);
+        if (!view_starts(op.name, VIEW(ACL_PREFIX)))
+            continue;
+        bytes += op.name.len + op.value.len;
+        if (p->acc->annotation_bytes + p->acc->annotation_staged + bytes > ANNOTATION_BYTES_MAX)
+            return ERR_QUOTA;
+        op_put(&p->t->ops, &op);
     }
+    return 0;
 }
 
 /* uidvalidity 0: a new one. */
@@ -224,9 +230,7 @@ static int put_new(struct prepare *p, struct view name, unsigned use, uint32_t u
     uint32_t id = p->next_id;
     int err = put_create(p, name, use, uidvalidity);
 
-    if (err == 0)
-        inherit_acl(p, name, id);
-    return err;
+    return err == 0 ? inherit_acl(p, name, id) : err;
 }
 
 static int put_parents(struct prepare *p, struct view name)
@@ -247,8 +251,16 @@ static int prepare_create(struct prepare *p, struct stage *s)
 
     if (account_find(p->acc, name) != NULL)
         return ERR_EXISTS;
-    /* A folder that was found does not need a parent. */
-    err = s->op.on ? 0 : put_parents(p, name);
+    /* A folder that was found does not need a parent, and no lack of room keeps it out. */
+    if (s->op.on) {
+        uint32_t id = p->next_id;
+
+        err = put_create(p, name, s->op.use, s->op.uidvalidity);
+        if (err == 0)
+            (void)!inherit_acl(p, name, id);
+        return err;
+    }
+    err = put_parents(p, name);
     return err != 0 ? err : put_new(p, name, s->op.use, s->op.uidvalidity);
 }
 

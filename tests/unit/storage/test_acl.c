@@ -157,11 +157,41 @@ static void test_flags(void **state)
     }
 }
 
+/* Long lists that many mailboxes inherit end at the limit that every list has. */
+static void test_inherited_without_end(void **state)
+{
+    const unsigned some = ACL_LOOKUP;
+    struct box *b = *state;
+    struct quota_usage usage;
+    char name[300];
+    int err = 0;
+    unsigned n;
+
+    b->acc->params.mailboxes_max = 5000;
+    assert_int_equal(box_create(b, "top"), 0);
+    for (unsigned i = 0; i < ACL_IDENTIFIERS_MAX; i++) {
+        snprintf(name, sizeof(name), "%0200u", i);
+        assert_int_equal(set(b, "top", name, &some), 0);
+    }
+    for (n = 0; n < 1000 && err == 0; n++) {
+        snprintf(name, sizeof(name), "top/%u", n);
+        err = box_create(b, name);
+    }
+    assert_int_equal(err, ERR_QUOTA);
+    account_quota(b->acc, &usage);
+    assert_true(n > 100 && usage.annotation_bytes > ANNOTATION_BYTES_MAX / 2 && usage.annotation_bytes <= ANNOTATION_BYTES_MAX);
+    assert_null(box_find(b, name));
+    assert_int_equal(box_create(b, "elsewhere"), 0);
+    assert_int_equal(box_delete(b, "top/1"), 0);
+    assert_int_equal(box_create(b, name), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_inherited_without_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
