@@ -109,6 +109,21 @@ static int enrol(const char *socket_path, const struct msg_credential *request, 
     return status;
 }
 
+/* What is kept for a name that nobody has is a slip of the pen, and would be somebody's who gets the name later. */
+static int user_known(const char *socket_path, const char *user)
+{
+    struct buf text;
+    int hold = -1, status;
+
+    buf_init(&text, 65536);
+    status = ctl_ask(socket_path, CTL_LOOKUP, user, &text, &hold);
+    if (status != 0 && buf_len(&text) > 0)
+        fprintf(stderr, "culverctl: %s: %.*sculverctl: with -F it is done all the same\n", user, (int)buf_len(&text),
+                (const char *)buf_view(&text).ptr);
+    buf_free(&text);
+    return status;
+}
+
 static const struct {
     const char *command, *verb;
     enum credential_verb kind;
@@ -125,16 +140,21 @@ bool ctl_is_credential_command(const char *name)
 }
 
 /* Options may stand anywhere behind the verb; what they leave are the arguments. */
-static bool options_parse(int argc, char **argv, struct msg_credential *msg, bool *all_out)
+static bool options_parse(int argc, char **argv, struct msg_credential *msg, bool *all_out, bool *force_out)
 {
+    bool makes = msg->verb == CREDENTIAL_ADD || msg->verb == CREDENTIAL_ENROL;
     int opt;
 
     optind = 0; /* anew, and with options behind arguments, unlike in main */
-    while ((opt = getopt(argc, argv, "s:e:a")) != -1) {
+    while ((opt = getopt(argc, argv, "s:e:aF")) != -1) {
         if (opt == 's' && msg->verb == CREDENTIAL_ADD && (msg->scopes = scopes_parse(optarg)) != 0)
             continue;
         if (opt == 'e' && msg->verb == CREDENTIAL_ADD && (msg->expires = expiry_parse(optarg)) != 0)
             continue;
+        if (opt == 'F' && makes) {
+            *force_out = true;
+            continue;
+        }
         if (opt != 'a' || msg->verb != CREDENTIAL_REVOKE)
             return false;
         *all_out = true;
@@ -145,16 +165,16 @@ static bool options_parse(int argc, char **argv, struct msg_credential *msg, boo
 int ctl_credential(int argc, char **argv, const char *socket_path)
 {
     struct msg_credential msg = {.scopes = 7};
-    bool all = false;
+    bool all = false, force = false;
     size_t i = 0;
-    int n;
+    int n, status = 0;
 
     while (i < ARRAY_LEN(verbs) && (argc < 2 || strcmp(verbs[i].command, argv[0]) != 0 || strcmp(verbs[i].verb, argv[1]) != 0))
         i++;
     if (i == ARRAY_LEN(verbs))
         return CTL_EXIT_USAGE;
     msg.verb = verbs[i].kind;
-    if (!options_parse(argc - 1, argv + 1, &msg, &all))
+    if (!options_parse(argc - 1, argv + 1, &msg, &all, &force))
         return CTL_EXIT_USAGE;
     argv += 1 + optind;
     n = argc - 1 - optind;
@@ -165,6 +185,10 @@ int ctl_credential(int argc, char **argv, const char *socket_path)
         msg.code = view_str(argv[1]);
     else if (n == 2)
         msg.label = view_str(argv[1]);
+    if (!force && (msg.verb == CREDENTIAL_ADD || msg.verb == CREDENTIAL_ENROL))
+        status = user_known(socket_path, argv[0]);
+    if (status != 0)
+        return status;
     if (msg.verb == CREDENTIAL_ADD)
         return add(socket_path, &msg);
     if (msg.verb == CREDENTIAL_ENROL)

@@ -74,12 +74,28 @@ def test_scopes_and_expiry(server):
     assert ok(server, "bob", text, "pop3") and not ok(server, "bob", text)
     assert re.search(r"^fetcher\tpop3 smtp\tcreated .*\texpires \S+Z\t", server.ctl("app-password", "list", "bob").stdout)
     for args, status in (((), 64), (("bob",), 64), (("bob", "x", "-s", "lmtp"), 64), (("bob", "x", "-e", "0"), 64), (("bob", "fetcher"), 1),
-                         (("b/b", "x"), 1), (("bob", "x\ny"), 69)):
+                         (("b/b", "x"), 1), (("b/b", "x", "-F"), 1), (("bob", "x\ny"), 69)):
         assert server.ctl("app-password", "add", *args, check=False).returncode in (status, 1), args
     assert server.ctl("app-password", "revoke", "bob", "none", check=False).returncode == 1
     assert server.ctl("app-password", "revoke", "bob", check=False).returncode == 64
     assert server.ctl("app-password", "revoke", "bob", "-a").returncode == 0
     assert not ok(server, "bob", text, "pop3")
+
+
+def test_unknown_user():
+    """Nothing is kept for a name that nobody has, or of which nobody can say, unless it is forced."""
+    with Server(users=["alice"]) as server:
+        for command in (("app-password", "add", "nobody", "phone"), ("totp", "enrol", "nobody")):
+            r = server.ctl(*command, check=False)
+            assert r.returncode == 1 and r.stdout == "" and "nobody: no such user\n" in r.stderr and "-F" in r.stderr
+        assert server.ctl("app-password", "list", "nobody").stdout == "" and not list((server.folder / "state").rglob("*nobody*"))
+        assert len(server.ctl("app-password", "add", "nobody", "phone", "-F").stdout) > 30
+        assert server.ctl("app-password", "list", "-F", "nobody", check=False).returncode == 64
+        os.rename(server.folder / "etc/users", server.folder / "etc/away")
+        r = server.ctl("app-password", "add", "alice", "phone", check=False)
+        assert r.returncode == 75 and "cannot be looked up" in r.stderr
+        assert "secret: " in server.ctl("totp", "enrol", "-F", "alice").stdout
+        os.rename(server.folder / "etc/away", server.folder / "etc/users")
 
 
 def test_totp(server):
