@@ -14,6 +14,7 @@
 
 #include "imap/capability.h"
 #include "imap/command.h"
+#include "imap/limit.h"
 #include "imap/names.h"
 #include "imap/respond.h"
 #include "imap/rights.h"
@@ -276,6 +277,17 @@ static void prepare(struct imap_session *s, struct imap_job *job, uint64_t size)
     m->offset = spooled ? a->spool_size : buf_len(&a->memory);
 }
 
+/* RFC 9738 3.1: all or nothing. False: the answer is set. */
+static bool within_limit(struct imap_job *job, const struct append_args *a)
+{
+    uint32_t limit = imap_save_limit(job->s);
+
+    if (limit == 0 || a->n <= limit)
+        return true;
+    (void)imap_limit_refuse(job, limit, 0, "Too many messages for one command");
+    return false;
+}
+
 /* Reasons to refuse before a byte of the literal is read. DONE: refused. */
 static enum imap_step check(struct imap_job *job, const struct append_args *a, uint64_t size)
 {
@@ -291,6 +303,8 @@ static enum imap_step check(struct imap_job *job, const struct append_args *a, u
         return imap_job_no(job, "TRYCREATE", "No such mailbox");
     if (!imap_may(m, ACL_INSERT))
         return imap_job_noperm(job);
+    if (!within_limit(job, a))
+        return IMAP_STEP_DONE;
     if (a->url_literal && size > URL_MAX)
         return imap_job_no(job, "TOOBIG", "URL too large");
     if (size == 0 && !msg->catenate)
@@ -529,6 +543,8 @@ enum imap_step imap_append_stage(struct imap_job *job, struct append_args *a, st
         return imap_job_no(job, "TRYCREATE", "No such mailbox");
     if (!imap_may(m, ACL_INSERT))
         return imap_job_noperm(job);
+    if (!within_limit(job, a))
+        return IMAP_STEP_DONE;
     if (a->bad_url.ptr != NULL)
         return imap_bad_url(job, a->bad_url);
     r = a->err != 0 ? imap_job_fail(job, a->err) : imap_catenate(job, a);

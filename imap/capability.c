@@ -13,6 +13,29 @@ static void value_appendlimit(const struct imap_session *s, struct buf *out)
     buf_put_dec(out, s->host->set->message_size_max);
 }
 
+static void value_messagelimit(const struct imap_session *s, struct buf *out)
+{
+    buf_put_byte(out, '=');
+    buf_put_dec(out, s->host->set->imap_message_limit);
+}
+
+static void value_savelimit(const struct imap_session *s, struct buf *out)
+{
+    buf_put_byte(out, '=');
+    buf_put_dec(out, s->host->set->imap_save_limit);
+}
+
+static bool limits_messages(const struct imap_session *s)
+{
+    return s->host->set->imap_message_limit > 0;
+}
+
+/* Instead of the other (RFC 9738 3). */
+static bool limits_saving(const struct imap_session *s)
+{
+    return s->host->set->imap_save_limit > 0 && !limits_messages(s);
+}
+
 /* Until it is active (RFC 4978 3). */
 static bool may_compress(const struct imap_session *s)
 {
@@ -112,6 +135,8 @@ static const struct {
     {"REPLACE", NULL},
     {"NOTIFY", NULL},
     {"INPROGRESS", NULL},
+    {"MESSAGELIMIT", value_messagelimit},
+    {"SAVELIMIT", value_savelimit},
 };
 
 /* Those that not every session has. */
@@ -119,8 +144,9 @@ static const struct {
     const char *name;
     bool (*applies)(const struct imap_session *s);
 } conditions[] = {
-    {"COMPRESS=DEFLATE", may_compress}, {"LITERAL+", literal_plus}, {"LITERAL-", literal_minus},
-    {"INPROGRESS", tells_progress},     {"CONTEXT=SORT", sorts_on}, {"QUOTASET", sets_quota},
+    {"COMPRESS=DEFLATE", may_compress}, {"LITERAL+", literal_plus},   {"LITERAL-", literal_minus},
+    {"INPROGRESS", tells_progress},     {"CONTEXT=SORT", sorts_on},   {"QUOTASET", sets_quota},
+    {"MESSAGELIMIT", limits_messages},  {"SAVELIMIT", limits_saving},
 };
 
 static bool applies(const struct imap_session *s, const char *name)

@@ -8,6 +8,7 @@
 #include "imap/command.h"
 #include "imap/context.h"
 #include "imap/fetch.h"
+#include "imap/limit.h"
 #include "imap/respond.h"
 #include "imap/rights.h"
 #include "imap/vanished.h"
@@ -404,6 +405,34 @@ static bool asks_modseq(const struct imap_fetch_request *r)
     return false;
 }
 
+/* RFC 9738 3.1: the messages with the highest UIDs, downwards; of those that PARTIAL names all or none. One that goes on in
+ * another process keeps the limit that it began with. False: the answer is set. */
+static bool limit(struct imap_job *job, struct fetch_args *a)
+{
+    struct imap_session *s = job->s;
+    const struct imap_partial *p = &a->request.partial;
+    uint32_t most = job->internal ? 0 : imap_message_limit(s), lowest;
+
+    if (a->resumed) {
+        if (job->limited > 1 && a->seqs.n > 0 && mailbox_view_seq_at_or_after(s->view, job->limited) > 1)
+            uidset_remove_range(&a->seqs, 1, mailbox_view_seq_at_or_after(s->view, job->limited) - 1);
+        return true;
+    }
+    if (most > 0 && a->request.has_partial && MAX_OF(p->first, p->last) - MIN_OF(p->first, p->last) >= most) {
+        (void)imap_limit_refuse(job, most, 0, "PARTIAL names more messages than one command may work on");
+        return false;
+    }
+    lowest = imap_limit_cut(&a->seqs, most);
+    if (lowest != 0)
+        imap_limit_note(job, most, mailbox_view_uid(s->view, lowest));
+    return true;
+}
+
+static uint32_t next_seq(const struct imap_job *job, struct fetch_args *a)
+{
+    return job->limited != 0 ? imap_seqs_previous(&a->seqs, &a->next) : imap_seqs_next(&a->seqs, &a->range, &a->next);
+}
+
 /* PARTIAL first, CHANGEDSINCE then looks at what is left: RFC 9394 3.4. */
 static enum imap_step begin(struct imap_job *job, struct fetch_args *a)
 {
@@ -418,6 +447,8 @@ static enum imap_step begin(struct imap_job *job, struct fetch_args *a)
         imap_partial_cut(&a->request.partial, &a->seqs, &cut);
         uidset_move(&a->seqs, &cut);
     }
+    if (!limit(job, a))
+        return IMAP_STEP_DONE;
     if (asks_modseq(&a->request))
         imap_session_condstore(s);
     if (a->request.vanished && !a->resumed && mailbox_view_mailbox(s->view) != NULL)
@@ -441,7 +472,7 @@ static enum imap_step step(struct imap_job *job)
             return IMAP_STEP_AGAIN;
         }
         if (a->m.seq == 0) {
-            uint32_t seq = imap_seqs_next(&a->seqs, &a->range, &a->next);
+            uint32_t seq = next_seq(job, a);
 
             if (seq == 0)
                 break;
@@ -485,6 +516,8 @@ static void freeze(const struct imap_job *job, struct buf *out)
     const struct fetch_args *a = job->args;
 
     buf_put_u32(out, a->next);
+    buf_put_u32(out, job->limit);
+    buf_put_u32(out, job->limited);
     buf_put_u8(out, (uint8_t)a->failed);
     buf_put_u32(out, (uint32_t)-job->commit_err);
 }
@@ -495,10 +528,12 @@ static void thaw(struct imap_job *job, struct cursor *c)
     uint32_t err;
 
     a->next = cursor_u32(c);
+    job->limit = cursor_u32(c);
+    job->limited = cursor_u32(c);
     a->failed = cursor_u8(c);
     err = cursor_u32(c);
     a->resumed = true;
-    if (a->failed >= FAILED_COUNT || err > INT16_MAX)
+    if (a->failed >= FAILED_COUNT || (job->limited != 0 && job->limit == 0) || err > INT16_MAX)
         cursor_fail(c);
     else
         job->commit_err = -(int)err;
@@ -509,6 +544,11 @@ static void progress(const struct imap_job *job, struct imap_progress *out)
     const struct fetch_args *a = job->args;
 
     out->goal = uidset_count(&a->seqs);
+    if (job->limited != 0) {
+        for (size_t i = a->next == 0 ? 0 : a->seqs.n; i > 0 && a->seqs.ranges[i - 1].last >= a->next; i--)
+            out->done += (uint64_t)a->seqs.ranges[i - 1].last - MAX_OF(a->seqs.ranges[i - 1].first, a->next) + 1;
+        return;
+    }
     for (size_t i = 0; i < a->seqs.n && a->seqs.ranges[i].first < a->next; i++)
         out->done += (uint64_t)MIN_OF(a->seqs.ranges[i].last, a->next - 1) - a->seqs.ranges[i].first + 1;
 }

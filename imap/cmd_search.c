@@ -2,6 +2,7 @@
  * results (RFC 9394), updates (RFC 5267). */
 #include "imap/command.h"
 #include "imap/context.h"
+#include "imap/limit.h"
 #include "imap/respond.h"
 #include "imap/scan.h"
 
@@ -89,9 +90,13 @@ static enum imap_step begin(struct imap_job *job, struct search_args *a)
     if (a->scan.program.uses_modseq)
         imap_session_condstore(s);
     job->hold = a->scan.program.uses_numbers;
-    if (a->scan.ret.update && !imap_context_begin(job, &a->context))
-        return IMAP_STEP_DONE;
     imap_scan_begin(s, &a->scan, s->view, job->uid);
+    imap_scan_limit(&a->scan, imap_message_limit(s));
+    imap_limit_note(job, imap_message_limit(s), a->scan.lowest);
+    if (a->scan.ret.update && a->scan.lowest != 0)
+        imap_put_noupdate(job); /* what was not looked at is not known to be no result */
+    else if (a->scan.ret.update && !imap_context_begin(job, &a->context))
+        return IMAP_STEP_DONE;
     a->begun = true;
     return IMAP_STEP_AGAIN;
 }

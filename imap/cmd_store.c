@@ -1,6 +1,7 @@
 /* STORE (RFC 9051 6.4.6) with UNCHANGEDSINCE (RFC 7162 3.1.3). May be staged behind other changes. */
 #include "imap/command.h"
 #include "imap/context.h"
+#include "imap/limit.h"
 #include "imap/respond.h"
 #include "imap/rights.h"
 #include "imap/targets.h"
@@ -66,6 +67,7 @@ static enum imap_step stage(struct imap_job *job, struct store_args *a)
 {
     struct imap_session *s = job->s;
     struct mailbox *m = mailbox_view_mailbox(s->view);
+    uint32_t limit = imap_message_limit(s);
     struct txn *t;
     int err;
 
@@ -74,6 +76,7 @@ static enum imap_step stage(struct imap_job *job, struct store_args *a)
         return imap_job_no(job, "NONEXISTENT", "The mailbox was deleted");
     if (a->targets.uids.n == 0)
         return IMAP_STEP_COMMIT;
+    imap_limit_note(job, limit, imap_limit_cut(&a->targets.uids, limit));
     if (a->change.has_unchangedsince)
         imap_session_condstore(s);
     if (!limit_change(a, mailbox_own_rights(m)))
@@ -97,13 +100,20 @@ static void committed(struct imap_job *job, const struct txn_result *result)
     a->modseq = result->modseq;
 }
 
+/* A command that is limited goes downwards: RFC 9738 3.1. */
+static uint32_t next_uid(const struct imap_job *job, struct store_args *a)
+{
+    return job->limited != 0 ? imap_seqs_previous(&a->targets.uids, &a->next)
+                             : imap_seqs_next(&a->targets.uids, &a->range, &a->next);
+}
+
 /* The new flags, as if they had been fetched. */
 static bool tell_new(struct imap_job *job, struct store_args *a)
 {
     struct imap_session *s = job->s;
     uint32_t uid;
 
-    while ((uid = imap_seqs_next(&a->targets.uids, &a->range, &a->next)) != 0) {
+    while ((uid = next_uid(job, a)) != 0) {
         uint32_t seq = mailbox_view_seq(s->view, uid);
 
         if (seq != 0 && !uidset_has(&a->modified, uid))

@@ -46,6 +46,8 @@ static enum imap_step begin(struct imap_job *job, struct thread_args *a)
         imap_session_condstore(s);
     job->hold = a->program.uses_numbers;
     imap_search_resolve(&a->program, count, count == 0 ? 0 : mailbox_view_uid(s->view, count), &s->saved);
+    if (!imap_search_within_limit(job, &a->program))
+        return IMAP_STEP_DONE;
     a->now.now = (int64_t)time(NULL);
     a->begun = true;
     return IMAP_STEP_AGAIN;

@@ -2,6 +2,7 @@
 #include "imap/copy.h"
 
 #include "imap/expunge.h"
+#include "imap/limit.h"
 #include "imap/names.h"
 #include "imap/respond.h"
 #include "imap/rights.h"
@@ -14,6 +15,18 @@ void imap_copy_parse(struct imap_parse *p, struct imap_job *job)
     imap_parse_set(p, &a->targets.set);
     imap_parse_space(p);
     a->name = imap_parse_mailbox(p, job->s);
+}
+
+/* COPY is all or nothing, MOVE is not (RFC 9738 3.1). False: the answer is set. */
+static bool limit(struct imap_job *job, struct imap_copy_args *a, bool move)
+{
+    uint32_t most = move ? imap_message_limit(job->s) : imap_save_limit(job->s), lowest = imap_limit_cut(&a->targets.uids, most);
+
+    if (move)
+        imap_limit_note(job, most, lowest);
+    else if (lowest != 0)
+        (void)imap_limit_refuse(job, most, lowest, "Too many messages to be copied by one command");
+    return move || lowest == 0;
 }
 
 static enum imap_step stage(struct imap_job *job, struct imap_copy_args *a, bool move)
@@ -37,6 +50,8 @@ static enum imap_step stage(struct imap_job *job, struct imap_copy_args *a, bool
         return imap_job_no(job, "EXPUNGEISSUED", "Some of the messages were removed");
     if (a->targets.uids.n == 0)
         return imap_job_ok(job, "No messages found");
+    if (!limit(job, a, move))
+        return IMAP_STEP_DONE;
     t = txn_begin(s->acc);
     err = txn_copy(t, from, &a->targets.uids, to, move);
     if (err != 0) {

@@ -1,5 +1,6 @@
 #include "imap/expunge.h"
 
+#include "imap/limit.h"
 #include "imap/rights.h"
 
 static enum imap_step stage(struct imap_job *job, struct imap_expunge *e, bool *failed_out)
@@ -63,5 +64,7 @@ enum imap_step imap_expunge_step(struct imap_job *job, struct imap_expunge *e, c
         if (seq % 256 == 0 && imap_slice_over(s))
             return IMAP_STEP_AGAIN;
     }
+    if (only != NULL) /* neither EXPUNGE nor CLOSE: RFC 9738 3.1 */
+        imap_limit_note(job, imap_message_limit(s), imap_limit_cut(&e->uids, imap_message_limit(s)));
     return stage(job, e, failed_out);
 }

@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "imap/command.h"
+#include "imap/limit.h"
 #include "imap/notify.h"
 #include "imap/progress.h"
 #include "imap/respond.h"
@@ -251,6 +252,7 @@ enum imap_step imap_job_advance(struct imap_session *s, bool *done)
         }
         job->phase = IMAP_JOB_ANSWER;
     }
+    imap_limit_put(job);
     imap_put_tagged(s, job->tag, job->answer, buf_view(&job->code), job->answer_text);
     if (job->answer == IMAP_BAD)
         imap_session_count_bad(s);

@@ -101,7 +101,7 @@ void imap_put_noupdate(struct imap_job *job)
 
     buf_put_str(out, "* NO [NOUPDATE ");
     imap_put_string(job->s, out, job->tag);
-    buf_put_str(out, "] Too many contexts\r\n");
+    buf_put_str(out, "] The result will not be kept up to date\r\n");
 }
 
 static void put_partial(struct buf *out, const struct imap_partial *partial)

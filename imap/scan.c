@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "common/base/mem.h"
+#include "imap/limit.h"
 
 #define BACKWARDS_MAX 4096 /* results that are looked for from the end of the mailbox */
 #define PASS_STEP 4096     /* messages that are passed over between two looks at the clock */
@@ -23,6 +24,21 @@ bool imap_search_refuse(struct imap_job *job, const struct imap_search_program *
 enum imap_step imap_search_slice_end(struct imap_job *job, struct imap_search_program *prog, enum imap_step r)
 {
     return imap_search_budget_end(prog) ? r : imap_job_no(job, "LIMIT", "The search takes too much time");
+}
+
+bool imap_search_within_limit(struct imap_job *job, const struct imap_search_program *prog)
+{
+    uint32_t limit = imap_message_limit(job->s);
+    struct uidset candidates;
+
+    if (limit == 0)
+        return true;
+    uidset_init(&candidates);
+    imap_search_candidates(prog, job->s->view, &candidates);
+    if (imap_limit_cut(&candidates, limit) != 0)
+        (void)imap_limit_refuse(job, limit, 0, "Too many messages for one command: narrow it down with UIDAFTER and UIDBEFORE");
+    uidset_free(&candidates);
+    return job->answer_text == NULL;
 }
 
 static void note_modseq(struct imap_scan *a, uint64_t modseq)
@@ -104,7 +120,8 @@ void imap_scan_begin(struct imap_session *s, struct imap_scan *a, struct mailbox
     uidset_free(&a->shown);
     a->view = view;
     a->uid = uid;
-    a->scanned = 0;
+    a->scanned = a->lowest = 0;
+    a->end = count;
     a->nfound = a->highest = a->modseq_min = a->modseq_max = 0;
     imap_search_resolve(&a->program, count, count == 0 ? 0 : mailbox_view_uid(view, count), &s->saved);
     a->flags = imap_search_flags(&a->program);
@@ -112,11 +129,31 @@ void imap_scan_begin(struct imap_session *s, struct imap_scan *a, struct mailbox
     plan(a);
 }
 
+void imap_scan_limit(struct imap_scan *a, uint32_t limit)
+{
+    struct uidset candidates;
+    uint32_t first;
+
+    if (limit == 0)
+        return;
+    uidset_init(&candidates);
+    imap_search_candidates(&a->program, a->view, &candidates);
+    first = imap_limit_cut(&candidates, limit);
+    uidset_free(&candidates);
+    if (first == 0)
+        return;
+    a->lowest = mailbox_view_uid(a->view, first);
+    if (a->backwards)
+        a->end -= first - 1;
+    else
+        a->scanned = first - 1;
+}
+
 /* Passes over messages that their flags rule out, some at a time: these cost no more than a look at their records. False: the
  * next one has to be looked at. */
 static bool pass_over(struct imap_scan *a, uint32_t count)
 {
-    uint32_t ahead = MIN_OF(count - a->scanned, (uint32_t)PASS_STEP), from, to, seq;
+    uint32_t ahead = MIN_OF(a->end - a->scanned, (uint32_t)PASS_STEP), from, to, seq;
 
     if (a->flags.set == 0 && a->flags.clear == 0)
         return false;
@@ -138,7 +175,7 @@ enum imap_step imap_scan_step(struct imap_job *job, struct imap_scan *a)
     struct imap_message m = {.seq = 0};
 
     imap_search_budget_begin(&a->program);
-    while (!over && a->scanned < count && (a->enough == 0 || a->nfound < a->enough)) {
+    while (!over && a->scanned < a->end && (a->enough == 0 || a->nfound < a->enough)) {
         if (pass_over(a, count)) {
             over = imap_slice_spent(s);
             continue;

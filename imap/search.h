@@ -17,6 +17,8 @@ enum imap_search_op {
     SEARCH_NOT, /* one child */
     SEARCH_SEQ, /* set */
     SEARCH_UID,
+    SEARCH_UIDAFTER, /* number (RFC 9738 3.2) */
+    SEARCH_UIDBEFORE,
     SEARCH_FLAG,    /* number: enum msg_flag */
     SEARCH_KEYWORD, /* text */
     SEARCH_RECENT,
@@ -92,6 +94,10 @@ struct imap_search_flags {
     unsigned set, clear; /* enum msg_flag */
 };
 struct imap_search_flags imap_search_flags(const struct imap_search_program *prog);
+
+/* Message numbers of the view that its message sets, UID, UIDAFTER and UIDBEFORE leave: no other can match the program, whose
+ * sets are resolved. Added to out, which is empty. */
+void imap_search_candidates(const struct imap_search_program *prog, const struct mailbox_view *view, struct uidset *out);
 
 /* Around each slice of matching: false when the program has used more time of the processor than the messages that it looked at
  * are worth. */

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "common/text/text.h"
+#include "imap/limit.h"
 #include "imap/search.h"
 
 /* What a search may use of the processor: some seconds, and for each message what it takes to look at it with a few keys. */
@@ -116,6 +117,10 @@ static bool match(const struct eval *e, struct imap_search_node *n)
         return uidset_has(&n->resolved, m->seq);
     case SEARCH_UID:
         return uidset_has(&n->resolved, m->info.uid);
+    case SEARCH_UIDAFTER:
+        return m->info.uid > n->number;
+    case SEARCH_UIDBEFORE:
+        return m->info.uid < n->number;
     case SEARCH_FLAG:
         return (m->info.flags & n->number) != 0;
     case SEARCH_KEYWORD:
@@ -165,6 +170,71 @@ struct imap_search_flags imap_search_flags(const struct imap_search_program *pro
             break;
     }
     return f;
+}
+
+/* UIDs from..to as numbers of the view. */
+static void add_uids(const struct mailbox_view *v, uint64_t from, uint64_t to, struct uidset *out)
+{
+    uint32_t first, end = mailbox_view_count(v) + 1;
+
+    if (from > to || from > UINT32_MAX)
+        return;
+    first = mailbox_view_seq_at_or_after(v, (uint32_t)from);
+    if (to < UINT32_MAX)
+        end = mailbox_view_seq_at_or_after(v, (uint32_t)to + 1);
+    if (first < end)
+        uidset_add_range(out, first, end - 1);
+}
+
+/* What one key leaves. False: it says nothing of numbers. */
+static bool numbers_of(const struct imap_search_node *n, const struct mailbox_view *v, struct uidset *out)
+{
+    switch (n->op) {
+    case SEARCH_SEQ:
+        for (size_t i = 0; i < n->resolved.n; i++)
+            uidset_add_range(out, n->resolved.ranges[i].first, n->resolved.ranges[i].last);
+        return true;
+    case SEARCH_UID:
+        for (size_t i = 0; i < n->resolved.n; i++)
+            add_uids(v, n->resolved.ranges[i].first, n->resolved.ranges[i].last, out);
+        return true;
+    case SEARCH_UIDAFTER:
+        add_uids(v, n->number + 1, UINT32_MAX, out);
+        return true;
+    case SEARCH_UIDBEFORE:
+        add_uids(v, 1, n->number - 1, out);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Parentheses are as deep as the parser allows. */
+static void narrow(const struct imap_search_node *n, const struct mailbox_view *v, struct uidset *left)
+{
+    struct uidset numbers, both;
+
+    if (n->op == SEARCH_AND) {
+        for (const struct imap_search_node *c = n->children; c != NULL; c = c->next)
+            narrow(c, v, left);
+        return;
+    }
+    uidset_init(&numbers);
+    uidset_init(&both);
+    if (numbers_of(n, v, &numbers)) {
+        imap_limit_intersect(left, &numbers, &both);
+        uidset_move(left, &both);
+    }
+    uidset_free(&numbers);
+}
+
+void imap_search_candidates(const struct imap_search_program *prog, const struct mailbox_view *view, struct uidset *out)
+{
+    uint32_t count = mailbox_view_count(view);
+
+    if (count > 0)
+        uidset_add_range(out, 1, count);
+    narrow(prog->root, view, out);
 }
 
 static uint64_t cpu_us(void)

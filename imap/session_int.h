@@ -98,6 +98,8 @@ struct imap_job {
     bool hold;                /* no EXPUNGE with this one, its UID form or not */
     unsigned commits;         /* transactions that are not committed yet */
     int commit_err;           /* the first error of a transaction */
+    uint32_t limit;           /* how many messages it may work on */
+    uint32_t limited;         /* the lowest UID that it works on, where a limit keeps it from others (limit.h); 0: none does */
     uint64_t progress_due_us; /* when its client is told next that it goes on; 0: it has just begun */
     void *args;
     enum imap_answer answer;
@@ -235,5 +237,7 @@ void imap_tell_keywords(struct imap_session *s);
 MUST_CHECK int imap_job_seqs(struct imap_job *job, const struct imap_seq_set *set, struct uidset *seqs_out);
 /* Walks a set: the first member >= *next, or 0; *next is set past it. *range is a hint that starts at 0. */
 uint32_t imap_seqs_next(const struct uidset *seqs, size_t *range, uint32_t *next);
+/* Downwards: the last member < *next (any member when that is 0), or 0; *next is set to it. */
+uint32_t imap_seqs_previous(const struct uidset *seqs, uint32_t *next);
 
 #endif

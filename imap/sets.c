@@ -45,3 +45,24 @@ uint32_t imap_seqs_next(const struct uidset *seqs, size_t *range, uint32_t *next
     *next = seq + 1;
     return seq;
 }
+
+uint32_t imap_seqs_previous(const struct uidset *seqs, uint32_t *next)
+{
+    size_t low = 0, high = seqs->n;
+
+    while (low < high) { /* ranges that begin below *next */
+        size_t mid = low + (high - low) / 2;
+
+        if (*next == 0 || seqs->ranges[mid].first < *next)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low == 0)
+        return 0;
+    if (*next == 0 || seqs->ranges[low - 1].last < *next)
+        *next = seqs->ranges[low - 1].last;
+    else
+        --*next;
+    return *next;
+}

@@ -197,6 +197,8 @@ struct set_worker {
     struct conf_list auto_mailboxes;     /* "Drafts:\Drafts" … created and subscribed for a new account */
     int hierarchy_separator;             /* '/' or '.' : words "/" and "." */
     uint64_t imap_progress_interval;     /* ms, 10 s; 0: no INPROGRESS */
+    uint64_t imap_message_limit;         /* messages a command; 0: no MESSAGELIMIT */
+    uint64_t imap_save_limit;            /* messages a COPY or APPEND; 0: no SAVELIMIT */
     bool imap_literal_minus;             /* LITERAL- instead of LITERAL+ */
     struct conf_list imap_id;            /* "name=value" answered to ID, before and after log-in; default name=Culver */
     bool acl_anyone;                     /* access control lists may have the identifier "anyone" */

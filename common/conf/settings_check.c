@@ -486,6 +486,8 @@ static void check_worker(struct check *c, const struct set_worker *w)
     check_imap_id(c, w);
     if (w->imap_server_admin[0] != '\0' && !is_uri(w->imap_server_admin))
         found(c, "imap_server_admin: '%.64s' is not a URI", w->imap_server_admin);
+    if (w->imap_message_limit > 0 && w->imap_save_limit > 0) /* RFC 9738 3: one or the other */
+        found(c, "imap_save_limit cannot be given beside imap_message_limit, which is for COPY and APPEND too");
     check_pop3(c, w);
     check_quota_warnings(c, w);
     if (w->auto_mailboxes.n >= w->mailboxes_max)

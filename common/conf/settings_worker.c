@@ -61,6 +61,11 @@ static const struct conf_setting settings[] = {
      "IMAP commands in a row that are not understood before the client is cut off."},
     {"imap_progress_interval", CONF_TIME, AT(imap_progress_interval), 0, 3600000, "10s", NULL,
      "An IMAP client that waits for a long command is told so often how far it is (RFC 9585). 0: never."},
+    {"imap_message_limit", CONF_UINT, AT(imap_message_limit), 0, UINT32_MAX, "0", NULL,
+     "Messages that one IMAP command may work on, which clients are told (MESSAGELIMIT, RFC 9738, which wants 1000 or more). 0: "
+     "any."},
+    {"imap_save_limit", CONF_UINT, AT(imap_save_limit), 0, UINT32_MAX, "0", NULL,
+     "The same for COPY and APPEND alone (SAVELIMIT, RFC 9738). 0: any number."},
     {"imap_literal_minus", CONF_BOOL, AT(imap_literal_minus), 0, 0, "no", NULL,
      "LITERAL- instead of LITERAL+: clients may send literals unasked up to 4096 octets only (RFC 7888)."},
     {"imap_id", CONF_LIST, AT(imap_id), 0, 30, "name=Culver", NULL,

@@ -229,6 +229,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         open_account((data[0] & FEW_QUOTA) != 0);
     }
     set.imap_literal_minus = (data[0] & LITERAL_MINUS) != 0;
+    set.imap_message_limit = set.imap_literal_minus ? 2 : 0; /* both are rare */
     piece = (size_t)(data[0] & PIECE) * (data[0] & PIECE) + 1;
     fails = (data[1] & FAIL_AFTER) != 0;
     client_open(&clients[0], &set);
