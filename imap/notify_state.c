@@ -58,6 +58,19 @@ static int by_name(const void *a, const void *b)
     return view_cmp(((const struct imap_notify_spelled *)a)->name, ((const struct imap_notify_spelled *)b)->name);
 }
 
+/* Names come nearly always in this order already, and ids as they were made. */
+static void sort(void *v, size_t n, size_t size, int (*order)(const void *a, const void *b))
+{
+    const char *at = v;
+
+    for (size_t i = 1; i < n; i++, at += size) {
+        if (order(at, at + size) > 0) {
+            qsort(v, n, size, order);
+            return;
+        }
+    }
+}
+
 void imap_notify_state_init(struct imap_notify_state *state)
 {
     *state = (struct imap_notify_state){0};
@@ -74,8 +87,8 @@ void imap_notify_state_index(struct imap_notify_state *state)
         state->by_id[i] = (struct imap_notify_key){state->v[i].id, (uint32_t)i};
         state->by_name[i] = (struct imap_notify_spelled){imap_notify_name(state, &state->v[i]), (uint32_t)i};
     }
-    qsort(state->by_id, state->n, sizeof(*state->by_id), by_id);
-    qsort(state->by_name, state->n, sizeof(*state->by_name), by_name);
+    sort(state->by_id, state->n, sizeof(*state->by_id), by_id);
+    sort(state->by_name, state->n, sizeof(*state->by_name), by_name);
 }
 
 void imap_notify_look(struct imap_session *s, struct imap_notify_state *out)
