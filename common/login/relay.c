@@ -52,12 +52,14 @@ static void relay_on_pair(void *arg, int fd, unsigned events)
 
 int login_relay_begin(struct login_conn *c)
 {
-    /* Nothing of the log-in stays: what the protocol knew, the buffers with the password, the channels. */
+    /* Nothing of the log-in stays: what the protocol knew, the buffers with the password, the channels, the
+     * handshake. */
     c->svc->protocol->deinit(c->proto_state);
     secret_wipe(c->proto_state, c->svc->protocol->state_size);
     c->greeted = false;
     ipc_free(&c->auth);
     ipc_free(&c->master);
+    tls_forget_proof(c->tls);
     buf_free(&c->in);
     buf_free(&c->out);
     buf_init_secret(&c->in, RELAY_MAX);

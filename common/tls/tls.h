@@ -62,6 +62,7 @@ void tls_ask_certificate(struct tls_conn *tc, struct view nonce);
 /* The messages of the handshake from ClientHello to the client's CertificateVerify, one behind the other, once it is done; empty
  * when the client has no certificate, or they are more than PROTO_HANDSHAKE_MAX. Valid as long as tc. */
 struct view tls_client_proof(const struct tls_conn *tc);
+void tls_forget_proof(struct tls_conn *tc); /* nobody has to be convinced any more */
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384". */
 void tls_describe(const struct tls_conn *tc, struct buf *out);
 

@@ -183,6 +183,12 @@ struct view tls_client_proof(const struct tls_conn *tc)
     return tc->client.proven ? buf_view(&tc->client.messages) : view_make(NULL, 0);
 }
 
+void tls_forget_proof(struct tls_conn *tc)
+{
+    tc->client.proven = false;
+    buf_free(&tc->client.messages);
+}
+
 void tls_describe(const struct tls_conn *tc, struct buf *out)
 {
     buf_put_str(out, SSL_get_version(tc->ssl));

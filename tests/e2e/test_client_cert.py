@@ -303,3 +303,16 @@ def test_shared_isolation(pki):
     with make_server(pki, CONF + "login_isolation = shared\n") as server:
         assert external(server, pki.ca.issue("/CN=alice")).startswith(OK)
         assert external(server, pki.stranger.issue("/CN=alice")).startswith(REFUSED)
+
+
+def test_behind_a_proxy(pki):
+    """With a PROXY header, and TLS that ends here: the proof is between the client and this server."""
+    server = make_server(pki, CONF + "proxy_networks = 127.0.0.0/8\n")
+    server.conf.write_text(server.conf.read_text().replace(f"    port = {server.ports['imaps']}\n",
+                                                           f"    port = {server.ports['imaps']}\n    proxy_protocol = yes\n"))
+    with server, Raw(server.ports["imaps"]) as c:
+        c.send("PROXY TCP4 192.0.2.77 127.0.0.1 1000 993\r\n")
+        c.sock = context(server, pki.ca.issue("/CN=alice")).wrap_socket(c.sock, server_hostname="localhost")
+        assert b"AUTH=EXTERNAL" in c.line()
+        assert c.ask("AUTHENTICATE EXTERNAL =")[-1].startswith(OK)
+        assert "mech=EXTERNAL peer=192.0.2.77" in server.log_text()

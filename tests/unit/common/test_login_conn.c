@@ -67,6 +67,14 @@ static void toy_command(struct login_conn *c, struct toy *s, struct view line)
     } else if (view_eq(line, VIEW("TLS?"))) {
         toy_put(c, login_conn_tls(c) ? "TLS" : "CLEAR");
         toy_put(c, login_conn_may_auth(c) ? "MAY" : "MAY NOT");
+    } else if (view_eq(line, VIEW("MECHS"))) {
+        const char *const *names;
+        size_t n = login_conn_mechanisms(c, &names);
+
+        for (size_t i = 0; i < n; i++)
+            toy_put(c, names[i]);
+    } else if (view_eq(line, VIEW("EXTERNAL"))) {
+        login_conn_auth(c, VIEW("EXTERNAL"), NULL);
     } else if (view_starts(line, VIEW("AUTH "))) {
         rest = view_sub(line, 5, line.len);
         login_conn_auth(c, VIEW("PLAIN"), rest.len > 0 ? &rest : NULL);
@@ -163,6 +171,8 @@ static const struct login_protocol toy = {
 
 static struct {
     EVP_PKEY *key;
+    X509 *cert;
+    bool with_cert; /* the client has one */
     struct tls_ctx *tls;
     struct set_login set;
     struct login_service svc;
@@ -172,7 +182,7 @@ static struct {
     struct ipc *auth, *master;
     enum ipc_kind auth_last, master_last;
     unsigned proxied;
-    struct buf auth_data, take_tag, take_input;
+    struct buf auth_data, handshake, take_tag, take_input;
     int taken_fd;
     pid_t keys;
     SSL_CTX *ssl_ctx;
@@ -183,14 +193,19 @@ static void bench_auth(void *arg, struct ipc *ch, struct ipc_msg *msg)
 {
     struct msg_proxied p;
     struct msg_sasl sasl;
+    struct msg_handshake piece;
     struct msg_auth m;
 
     (void)arg;
     t.auth_last = msg->kind;
     buf_reset(&t.auth_data);
+    if (msg->kind == IPC_CONN_HANDSHAKE) {
+        assert_int_equal(msg_handshake_decode(msg->body, &piece), 0);
+        buf_put_view(&t.handshake, piece.piece);
+    }
     if (msg->kind == IPC_CONN_AUTH) {
         assert_int_equal(msg_auth_decode(msg->body, &m), 0);
-        assert_true(view_eq(m.mechanism, VIEW("PLAIN")));
+        assert_true(view_eq(m.mechanism, VIEW("PLAIN")) || view_eq(m.mechanism, VIEW("EXTERNAL")));
         buf_put_view(&t.auth_data, m.initial);
         ipc_set_state(ch, IPC_STATE_BUSY);
     } else if (msg->kind == IPC_CONN_RESPONSE) {
@@ -277,6 +292,7 @@ static void bench_start(enum listener_tls tls, bool proxy, bool with_keys)
     t.proxied = 0;
     t.taken_fd = -1;
     buf_reset(&t.auth_data);
+    buf_reset(&t.handshake);
     buf_reset(&t.take_tag);
     buf_reset(&t.take_input);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, client), 0);
@@ -289,6 +305,10 @@ static void bench_start(enum listener_tls tls, bool proxy, bool with_keys)
             close(keys[0]);
             close(client[0]);
             close(client[1]);
+            close(auth[0]);
+            close(auth[1]);
+            close(master[0]);
+            close(master[1]);
             bench_keys(keys[1]);
         }
         close(keys[1]);
@@ -388,7 +408,7 @@ static void master_says_fail(enum take_fail code)
 
 static int setup(void **state)
 {
-    X509 *cert = X509_new();
+    X509 *cert = t.cert = X509_new();
     BIO *bio = BIO_new(BIO_s_mem());
     char *pem = NULL;
     long len;
@@ -407,7 +427,6 @@ static int setup(void **state)
     assert_int_equal(tls_ctx_new(0x0303, "", &t.tls), 0);
     assert_int_equal(tls_ctx_add_cert(t.tls, 0, VIEW(""), fd), 0);
     close(fd);
-    X509_free(cert);
     BIO_free(bio);
     t.set = (struct set_login){.login_timeout = 60000,
                                .tls_handshake_timeout = 10000,
@@ -415,6 +434,7 @@ static int setup(void **state)
                                .login_bad_commands = 3,
                                .login_failures = 3};
     buf_init(&t.auth_data, 65536);
+    buf_init(&t.handshake, PROTO_HANDSHAKE_MAX);
     buf_init(&t.take_tag, 65536);
     buf_init(&t.take_input, 65536);
     return 0;
@@ -425,7 +445,9 @@ static int teardown(void **state)
     (void)state;
     tls_ctx_free(&t.tls);
     EVP_PKEY_free(t.key);
+    X509_free(t.cert);
     buf_free(&t.auth_data);
+    buf_free(&t.handshake);
     buf_free(&t.take_tag);
     buf_free(&t.take_input);
     return 0;
@@ -679,6 +701,10 @@ static void tls_client(void)
     t.ssl_ctx = SSL_CTX_new(TLS_client_method());
     t.ssl = SSL_new(t.ssl_ctx);
     SSL_set_fd(t.ssl, t.client);
+    if (t.with_cert) {
+        assert_int_equal(SSL_use_certificate(t.ssl, t.cert), 1);
+        assert_int_equal(SSL_use_PrivateKey(t.ssl, t.key), 1);
+    }
     for (unsigned i = 0; i < 100; i++) {
         if (SSL_connect(t.ssl) == 1)
             return;
@@ -865,9 +891,106 @@ static void test_tls_take_fails(void **state)
     bench_stop();
 }
 
+/* --- client certificates ---------------------------------------------------------------------------------------------------- */
+
+static void auth_says_nonce(void)
+{
+    static const uint8_t nonce[PROTO_NONCE_LEN] = "n";
+    const struct msg_nonce m = {view_make(nonce, sizeof(nonce))};
+    struct buf body;
+
+    buf_init(&body, IPC_MAX_BODY);
+    msg_nonce_encode(&body, &m);
+    assert_int_equal(ipc_send(t.auth, IPC_AUTH_NONCE, &body, NULL, 0), 0);
+    buf_free(&body);
+    turns(4);
+}
+
+static void external_start(bool with_cert)
+{
+    static const char *words[] = {"plain", "external"};
+
+    t.set.auth_mechanisms = (struct conf_list){.items = words, .n = ARRAY_LEN(words)};
+    t.with_cert = with_cert;
+    bench_start(LISTENER_TLS_IMPLICIT, false, true);
+    turns(2);
+    assert_int_equal(t.auth_last, IPC_CONN_NONCE);
+}
+
+static void external_stop(void)
+{
+    bench_stop();
+    t.set.auth_mechanisms = (struct conf_list){.n = 0};
+    t.with_cert = false;
+}
+
+static void test_client_certificate(void **state)
+{
+    (void)state;
+    external_start(true);
+    auth_says_nonce();
+    tls_client();
+    tls_expect("HELLO\r\n");
+    tls_say("MECHS\r\n");
+    tls_expect("EXTERNAL\r\nPLAIN\r\n");
+    tls_say("AUTH x\r\n");
+    assert_int_equal(buf_len(&t.handshake), 0); /* for nobody else */
+    auth_says(IPC_AUTH_FAIL, AUTH_FAIL_CREDENTIALS, VIEW(""));
+    tls_expect("FAIL\r\n");
+    for (unsigned i = 1; i <= 2; i++) { /* anew for each exchange */
+        buf_reset(&t.handshake);
+        tls_say("EXTERNAL\r\n");
+        assert_int_equal(t.auth_last, IPC_CONN_AUTH);
+        assert_true(buf_len(&t.handshake) > 0);
+        assert_true(view_eq(buf_view(&t.handshake), tls_client_proof(t.conn->tls)));
+        auth_says(IPC_AUTH_FAIL, AUTH_FAIL_TEMPORARY, VIEW(""));
+        tls_expect("FAIL TEMPORARY\r\n");
+    }
+    external_stop();
+}
+
+static void test_no_client_certificate(void **state)
+{
+    (void)state;
+    external_start(false);
+    auth_says_nonce();
+    tls_client();
+    tls_expect("HELLO\r\n");
+    tls_say("MECHS\r\n");
+    tls_expect("PLAIN\r\n");
+    tls_say("EXTERNAL\r\n");
+    assert_int_equal(t.auth_last, IPC_CONN_AUTH);
+    assert_int_equal(buf_len(&t.handshake), 0);
+    external_stop();
+}
+
+/* The handshake waits for the nonce; without auth, or with one that says something else, nobody is asked for a certificate. */
+static void test_no_nonce(void **state)
+{
+    (void)state;
+    for (int gone = 0; gone <= 1; gone++) {
+        external_start(true);
+        assert_null(t.conn->tls);
+        if (gone)
+            ipc_free(&t.auth);
+        else
+            auth_says(IPC_AUTH_PASS, 0, VIEW(""));
+        turns(4);
+        assert_null(t.conn->auth);
+        tls_client();
+        tls_expect("HELLO\r\n");
+        tls_say("MECHS\r\n");
+        tls_expect("PLAIN\r\n");
+        external_stop();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_client_certificate),
+        cmocka_unit_test(test_no_client_certificate),
+        cmocka_unit_test(test_no_nonce),
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_slow_reader),
