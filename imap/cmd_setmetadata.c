@@ -71,6 +71,9 @@ static enum imap_step stage(struct imap_job *job, struct setmetadata_args *a)
     for (size_t i = 0; i < a->n && m == NULL; i++)
         if (view_starts(a->pairs[i].entry, VIEW("/shared/")))
             return imap_job_no(job, "NOPERM", "Shared annotations of the server are set by its administrator");
+    for (size_t i = 0; i < a->n && m != NULL; i++)
+        if (view_eq(a->pairs[i].entry, VIEW(IMAP_METADATA_USES)))
+            return imap_job_no(job, "CANNOT", "Special uses are given when a mailbox is created");
     t = txn_begin(job->s->acc);
     for (size_t i = 0; i < a->n && err == 0; i++)
         err = txn_annotate(t, m, a->pairs[i].entry, a->pairs[i].value.ptr == NULL ? NULL : &a->pairs[i].value);

@@ -121,6 +121,43 @@ static bool look_at(void *arg, struct view entry, struct view value)
     return false;
 }
 
+/* RFC 6154 4: an entry that is not kept, but made of the special uses that the mailbox has. */
+struct uses_lookup {
+    struct lookup *f;
+    struct view uses;
+    bool passed;
+};
+
+/* True while there is still something to look for. */
+static bool look_at_uses(struct uses_lookup *u)
+{
+    u->passed = true;
+    return u->uses.len == 0 || look_at(u->f, VIEW(IMAP_METADATA_USES), u->uses);
+}
+
+static bool look_at_own(void *arg, struct view entry, struct view value)
+{
+    struct uses_lookup *u = arg;
+    int order = entry_cmp(entry, VIEW(IMAP_METADATA_USES));
+
+    if (order >= 0 && !u->passed && !look_at_uses(u))
+        return false;
+    return order == 0 || look_at(u->f, entry, value);
+}
+
+/* uses: takes their text. */
+static void each_of_mailbox(const struct mailbox *m, struct lookup *f, struct buf *uses)
+{
+    struct uses_lookup u = {.f = f};
+    bool first = true;
+
+    imap_put_uses(uses, mailbox_use(m), &first);
+    u.uses = buf_view(uses);
+    mailbox_annotation_each(m, look_at_own, &u);
+    if (!f->found && !u.passed)
+        (void)look_at_uses(&u);
+}
+
 /* The server's: what the settings say stands where it belongs in the order of the user's own. */
 static void each_of_server(const struct imap_session *s, struct lookup *f)
 {
@@ -185,11 +222,18 @@ static void put_next(struct imap_job *job, struct view name, const struct mailbo
                      struct imap_metadata_put *at)
 {
     struct lookup f = {.q = q, .i = at->entry, .after = at->after};
+    struct buf uses;
 
+    buf_init(&uses, 256);
     if (m != NULL)
-        mailbox_annotation_each(m, look_at, &f);
+        each_of_mailbox(m, &f, &uses);
     else
         each_of_server(job->s, &f);
+    if (f.found && q->has_maxsize && f.value.len > q->maxsize)
+        at->longest = MAX_OF(at->longest, (uint64_t)f.value.len);
+    else if (f.found)
+        put_pair(job->s, name, at, f.entry, &f.value);
+    buf_free(&uses);
     if (!f.found) {
         if (at->after.len == 0 && q->depth == IMAP_DEPTH_0)
             put_pair(job->s, name, at, q->entries[at->entry], NULL);
@@ -197,10 +241,6 @@ static void put_next(struct imap_job *job, struct view name, const struct mailbo
         at->after.len = 0;
         return;
     }
-    if (q->has_maxsize && f.value.len > q->maxsize)
-        at->longest = MAX_OF(at->longest, (uint64_t)f.value.len);
-    else
-        put_pair(job->s, name, at, f.entry, &f.value);
     at->after = imap_pool_copy(&job->pool, f.entry);
     if (at->after.ptr == NULL)
         at->entry = q->n; /* the pool is full, which is far more than there can be */

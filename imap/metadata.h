@@ -4,7 +4,8 @@
 
 #include "imap/session_int.h"
 
-#define IMAP_METADATA_ENTRIES_MAX 256 /* that a command names */
+#define IMAP_METADATA_USES "/private/specialuse" /* of a mailbox: RFC 6154 4 */
+#define IMAP_METADATA_ENTRIES_MAX 256            /* that a command names */
 
 enum imap_depth { IMAP_DEPTH_0, IMAP_DEPTH_1, IMAP_DEPTH_INFINITY };
 

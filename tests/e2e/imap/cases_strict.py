@@ -267,3 +267,42 @@ RIGHTS = [
         S: OK .*
     """),
 ]
+
+METADATA = [
+    case("RFC 6154 4", "/private/specialuse is what LIST says, and nothing else is taken for it", r"""
+        C: CREATE one (USE (\Archive \Sent))
+        S: OK .*
+        C: SETMETADATA one (/private/comment "c" /private/z "z")
+        S: OK .*
+        C: GETMETADATA one /private/specialuse
+        S: * METADATA "one" \(/private/specialuse "\\\\Archive \\\\Sent"\)
+        S: OK .*
+        C: GETMETADATA (DEPTH infinity) one /private
+        S: * METADATA "one" \(/private/comment "c" /private/specialuse "\\\\Archive \\\\Sent" /private/z "z"\)
+        S: OK .*
+        C: GETMETADATA (MAXSIZE 5) one (/private/specialuse /private/z)
+        S: * METADATA "one" \(/private/z "z"\)
+        S: OK \[METADATA LONGENTRIES 14\] .*
+        C: SETMETADATA one (/private/z NIL)
+        S: OK .*
+        C: GETMETADATA (DEPTH infinity) one /private
+        S: * METADATA "one" \(/private/comment "c" /private/specialuse "\\\\Archive \\\\Sent"\)
+        S: OK .*
+        C: GETMETADATA INBOX /private/specialuse
+        S: * METADATA "INBOX" \(/private/specialuse NIL\)
+        S: OK .*
+        C: GETMETADATA (DEPTH infinity) INBOX /private
+        S: OK .*
+        N: * METADATA .*
+        C: SETMETADATA INBOX (/private/x "1" /Private/SpecialUse "\\Frob")
+        S: NO \[CANNOT\] .*
+        C: SETMETADATA one (/private/specialuse NIL)
+        S: NO \[CANNOT\] .*
+        C: GETMETADATA INBOX /private/x
+        S: * METADATA "INBOX" \(/private/x NIL\)
+        S: OK .*
+        C: LIST "" one
+        S: * LIST \(\\HasNoChildren \\Archive \\Sent\) "/" "one"
+        S: OK .*
+    """),
+]
