@@ -329,6 +329,9 @@ static void test_check_users(void **state)
     check("listener a {\n}\nuserdb a {\n}\npassdb d {\n file = /x\n deny = yes\n}\npassdb m {\n file = /x\n master = yes\n}\n",
           "no passdb");
     check(GOOD "recipient_delimiter = @\n", "recipient_delimiter");
+    check(GOOD "auth_mechanisms = plain external\n", "auth_mechanisms: external needs tls_client_ca");
+    check(GOOD "auth_mechanisms = external\ntls_client_ca = /ca\ntls_client_crl = /crl\n", NULL);
+    check(GOOD "tls_client_crl = /crl\n", "tls_client_crl without tls_client_ca");
 }
 
 static void test_check_sessions(void **state)
