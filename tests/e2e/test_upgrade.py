@@ -409,6 +409,7 @@ def sorted_context(c, box, other):
     """RFC 5267 4.3.3: the order is known, and the filter that the search uses stays what it was (RFC 5466)."""
     fill(other, box, 3)
     c.ok(f"SELECT {box}")
+    c.ok("COMPARATOR -i;octet")
     c.ok(f'SETMETADATA "" (/private/filters/values/{box} "UNFLAGGED")')
     c.send(b"s UID SORT RETURN (UPDATE ALL) (REVERSE ARRIVAL SUBJECT) UTF-8 FILTER %s\r\n" % box.encode())
     c.until(rb"^s OK")
@@ -423,6 +424,7 @@ def sorted_context(c, box, other):
     c.ok("NOOP")
     assert re.search(rb'TAG "s"\) UID REMOVEFROM \(\d 2\)', b"".join(c.notes))
     assert re.search(rb'TAG "s"\) UID ADDTO \(\d 2\)', b"".join(c.notes))
+    assert b"* COMPARATOR -i;octet\r\n" in c.ok("COMPARATOR")
     c.ok('CANCELUPDATE "s"')
 
 
