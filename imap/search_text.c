@@ -174,7 +174,10 @@ static bool search_part(struct imap_find *f, struct imap_message *m, const struc
     if (part->kind != MIME_LEAF || !view_eq_nocase(part->type, VIEW("text")))
         return false;
     imap_find_reset(f);
-    (void)body_text(m->data.bytes, part, on_piece, &b);
+    if (f->collation == COLLATION_UNICODE_CASEMAP) /* it maps what is no character to U+FFFD */
+        (void)body_text_unchecked(m->data.bytes, part, on_piece, &b);
+    else
+        (void)body_text(m->data.bytes, part, on_piece, &b);
     return b.found;
 }
 

@@ -8,6 +8,11 @@
 bool utf8_valid(struct view v);
 /* Decodes one code point at the front of v: returns its length 1..4 and sets *cp_out, or 0 when invalid or empty. */
 unsigned utf8_decode(struct view v, uint32_t *cp_out);
+/* A sequence of two octets at p: most of what is not ASCII, for those who want it fast. */
+static inline bool utf8_is_two(const uint8_t *p)
+{
+    return p[0] >= 0xc2 && p[0] <= 0xdf && (p[1] & 0xc0) == 0x80;
+}
 void utf8_encode(struct buf *out, uint32_t cp);
 /* v with every invalid sequence replaced by U+FFFD. */
 void utf8_sanitize(struct buf *out, struct view v);

@@ -15,6 +15,7 @@ bool body_decode(struct view message, const struct mime_part *part, bool (*sink)
 
 struct text_sink {
     struct charset_conv conv;
+    bool unchecked;
     struct buf out;
     bool (*sink)(void *arg, struct view piece);
     void *arg;
@@ -33,6 +34,8 @@ static size_t as_it_is(const struct text_sink *t, struct view piece)
     if (t->conv.ncarry > 0 || t->conv.kind == CHARSET_ICONV)
         return 0;
     piece = view_sub(piece, 0, PASS_MAX);
+    if (t->conv.kind == CHARSET_UTF8 && t->unchecked)
+        return piece.len - charset_utf8_tail(piece);
     return t->conv.kind == CHARSET_UTF8 ? charset_utf8_run(piece) : charset_ascii_run(piece);
 }
 
@@ -64,9 +67,8 @@ static struct view charset_param(const struct mime_part *part)
     return VIEW("us-ascii");
 }
 
-bool body_text(struct view message, const struct mime_part *part, bool (*sink)(void *arg, struct view piece), void *arg)
+static bool convert(struct view message, const struct mime_part *part, struct text_sink t)
 {
-    struct text_sink t = {.sink = sink, .arg = arg};
     buf_init(&t.out, FEED_MAX * 4 + 256);
     if (charset_open(&t.conv, charset_param(part)) != 0)
         t.conv.kind = CHARSET_UNKNOWN; /* as it says already: read as ASCII */
@@ -76,4 +78,14 @@ bool body_text(struct view message, const struct mime_part *part, bool (*sink)(v
         more = text_flush(&t);
     buf_free(&t.out);
     return more;
+}
+
+bool body_text(struct view message, const struct mime_part *part, bool (*sink)(void *arg, struct view piece), void *arg)
+{
+    return convert(message, part, (struct text_sink){.sink = sink, .arg = arg});
+}
+
+bool body_text_unchecked(struct view message, const struct mime_part *part, bool (*sink)(void *arg, struct view piece), void *arg)
+{
+    return convert(message, part, (struct text_sink){.sink = sink, .arg = arg, .unchecked = true});
 }

@@ -262,16 +262,23 @@ int charset_open(struct charset_conv *c, struct view name)
     return 0;
 }
 
+#define TABLE_SLICE 1024u
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+
 /* Length of the run of ASCII at the front. */
 static size_t ascii_run(const uint8_t *p, size_t len)
 {
     size_t n = 0;
-    uint64_t word;
+    uint64_t words[4];
+    for (; n + 32 <= len; n += 32) {
+        memcpy(words, p + n, 32);
+        if (((words[0] | words[1] | words[2] | words[3]) & HIGH_BITS) != 0)
+            break;
+    }
     for (; n + 8 <= len; n += 8) {
-        memcpy(&word, p + n, 8);
-        word &= UINT64_C(0x8080808080808080);
-        if (word != 0)
-            return n + (size_t)__builtin_ctzll(word) / 8;
+        memcpy(words, p + n, 8);
+        if ((words[0] & HIGH_BITS) != 0)
+            return n + (size_t)__builtin_ctzll(words[0] & HIGH_BITS) / 8;
     }
     while (n < len && p[n] < 0x80)
         n++;
@@ -285,18 +292,21 @@ size_t charset_ascii_run(struct view v)
 
 size_t charset_utf8_run(struct view v)
 {
-    size_t n = 0, len;
+    size_t n = 0, len = 1;
     uint32_t cp;
-    do {
+    while (len > 0) {
         n += ascii_run(v.ptr + n, v.len - n);
-        len = n == v.len ? 0 : utf8_decode(view_make(v.ptr + n, v.len - n), &cp);
+        while (v.len - n >= 2 && utf8_is_two(v.ptr + n))
+            n += 2;
+        if (n < v.len && v.ptr[n] < 0x80)
+            continue;
+        len = utf8_decode(view_sub(v, n, v.len), &cp);
         n += len;
-    } while (len > 0);
+    }
     return n;
 }
 
-/* v begins with what could become a UTF-8 sequence if more came. */
-static bool utf8_unfinished(struct view v)
+bool charset_utf8_unfinished(struct view v)
 {
     uint8_t full[4] = {v.ptr[0], 0x80, 0x80, 0x80};
     uint32_t cp;
@@ -312,6 +322,14 @@ static bool utf8_unfinished(struct view v)
     return false;
 }
 
+size_t charset_utf8_tail(struct view v)
+{
+    size_t n = MIN_OF(v.len, (size_t)3);
+    while (n > 0 && !charset_utf8_unfinished(view_sub(v, v.len - n, n)))
+        n--;
+    return n;
+}
+
 /* What is left at the end is carried. */
 static void feed_utf8(struct charset_conv *c, struct view v, struct buf *out)
 {
@@ -319,7 +337,7 @@ static void feed_utf8(struct charset_conv *c, struct view v, struct buf *out)
         size_t n = charset_utf8_run(v);
         if (n > 0) {
             buf_put(out, v.ptr, n);
-        } else if (utf8_unfinished(v)) {
+        } else if (charset_utf8_unfinished(v)) {
             memcpy(c->carry, v.ptr, v.len);
             c->ncarry = v.len;
             return;
@@ -331,16 +349,57 @@ static void feed_utf8(struct charset_conv *c, struct view v, struct buf *out)
     }
 }
 
+/* The characters of the tables are of the basic plane, and no surrogates. */
+static size_t put_char(uint8_t *to, uint32_t cp)
+{
+    if (cp < 0x80) {
+        to[0] = (uint8_t)cp;
+        return 1;
+    }
+    if (cp < 0x800) {
+        to[0] = (uint8_t)(0xc0 | cp >> 6);
+        to[1] = (uint8_t)(0x80 | (cp & 0x3f));
+        return 2;
+    }
+    to[0] = (uint8_t)(0xe0 | cp >> 12);
+    to[1] = (uint8_t)(0x80 | (cp >> 6 & 0x3f));
+    to[2] = (uint8_t)(0x80 | (cp & 0x3f));
+    return 3;
+}
+
+/* Runs of ASCII go by words; what was written behind the last octet of one will be overwritten. room: three times as long.
+ * Returns the octets written. */
+static size_t table_slice(const uint16_t *table, struct view v, uint8_t *room)
+{
+    size_t n = 0, at = 0;
+    while (at < v.len) {
+        uint64_t word;
+        while (v.len - at >= 8) {
+            memcpy(&word, v.ptr + at, 8);
+            memcpy(room + n, &word, 8);
+            size_t len = (word & HIGH_BITS) == 0 ? 8 : (size_t)__builtin_ctzll(word & HIGH_BITS) / 8;
+            at += len;
+            n += len;
+            if (len < 8)
+                break;
+        }
+        if (at == v.len)
+            break;
+        uint8_t c = v.ptr[at++];
+        n += put_char(room + n, c < 0x80 ? c : table == NULL ? 0xfffd : table[c - 0x80]);
+    }
+    return n;
+}
+
 static void feed_table(const uint16_t *table, struct view v, struct buf *out)
 {
     while (v.len > 0) {
-        size_t n = ascii_run(v.ptr, v.len);
-        buf_put(out, v.ptr, n);
-        v = view_sub(v, n, v.len);
-        if (v.len == 0)
+        struct view some = view_sub(v, 0, TABLE_SLICE);
+        uint8_t *room = buf_reserve(out, 3 * some.len);
+        if (room == NULL)
             return;
-        utf8_encode(out, table == NULL ? 0xfffd : table[v.ptr[0] - 0x80]);
-        v = view_sub(v, 1, v.len);
+        buf_commit(out, table_slice(table, some, room));
+        v = view_sub(v, some.len, v.len);
     }
 }
 

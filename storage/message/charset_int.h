@@ -61,6 +61,9 @@ void charset_feed(struct charset_conv *c, struct view piece, struct buf *out);
 /* Length of the run of ASCII, or of valid UTF-8, at the front. */
 size_t charset_ascii_run(struct view v);
 size_t charset_utf8_run(struct view v);
+/* v, which is not empty, could become a character of UTF-8 if more came; the length of what could at the end of v. */
+bool charset_utf8_unfinished(struct view v);
+size_t charset_utf8_tail(struct view v);
 /* Appends what an unfinished sequence stands for (U+FFFD) and releases everything. */
 void charset_close(struct charset_conv *c, struct buf *out);
 

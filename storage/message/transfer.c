@@ -7,10 +7,13 @@
  */
 #include "storage/message/transfer.h"
 
+#include "common/base/mem.h"
 #include "common/text/text.h"
 
-#define PIECE 2048u
-#define QUOTED_WINDOW 256u
+#define PIECE 4096u
+#define QUOTED_LINE_MAX 512u /* of quoted-printable, that a line is looked through for its end first; RFC 2045 6.7 allows 76 */
+
+typedef uint8_t block __attribute__((vector_size(16), aligned(1), may_alias));
 
 struct output {
     transfer_sink *sink;
@@ -180,51 +183,100 @@ static size_t quoted_escape(struct output *o, struct view v)
     return 1 + n;
 }
 
-/* Length of a run at the front that stands for itself: up to an escape, or to blanks that may end a line. Looks at no more than a
- * window, so that a line of any length costs one pass. */
-static size_t quoted_plain(struct view v)
+/* One step at the front of in, which is not empty, whatever is there; returns its length. */
+static size_t quoted_step(struct output *o, struct view in)
 {
-    struct view w = view_sub(v, 0, QUOTED_WINDOW);
-    size_t escape, line, n;
-    if (w.len == 0 || w.ptr[0] == '=' || w.ptr[0] == ' ' || w.ptr[0] == '\t')
-        return 0;
-    if (w.ptr[0] == '\r')
-        return w.len > 1 && w.ptr[1] == '\n' ? 2 : 0;
-    escape = view_find(w, '=');
-    line = view_find(view_sub(w, 0, escape), '\n');
-    if (line == escape && escape < w.len)
-        return escape;
-    n = line;
-    while (n > 0 && (w.ptr[n - 1] == '\r' || w.ptr[n - 1] == ' ' || w.ptr[n - 1] == '\t'))
-        n--;
-    if (line < w.len && n + 1 >= line && (n == line || w.ptr[n] == '\r'))
-        return line + 1;
+    uint8_t c = in.ptr[0];
+    size_t n;
+    if (c == '=')
+        return quoted_escape(o, in);
+    if (c == ' ' || c == '\t') {
+        n = blanks(in);
+        if (n < in.len && line_end(view_sub(in, n, 2)) == 0)
+            output_view(o, view_sub(in, 0, n));
+        return n;
+    }
+    for (n = 1; n < in.len && in.ptr[n] != '=' && in.ptr[n] != ' ' && in.ptr[n] != '\t'; n++)
+        ;
+    output_view(o, view_sub(in, 0, n));
     return n;
+}
+
+/* Copies a block, which is more than it is to copy, and returns how many octets precede the first "=" in it. */
+static size_t quoted_block(uint8_t *to, const uint8_t *from)
+{
+    block b = *(const block *)from, equal = (block)(b == (uint8_t)'=');
+    uint64_t words[2];
+    *(block *)to = b;
+    memcpy(words, &equal, sizeof(words));
+    return words[0] != 0   ? (size_t)__builtin_ctzll(words[0]) / 8
+           : words[1] != 0 ? 8 + (size_t)__builtin_ctzll(words[1]) / 8
+                           : sizeof(block);
+}
+
+/* The text of one line, without its end and the blanks before it; behind it a block can be read, and in o there is room for one
+ * more. False: the line end is a soft one. */
+static bool quoted_line(struct output *o, const uint8_t *at, const uint8_t *end)
+{
+    uint8_t *to = o->bytes + o->n;
+    bool hard = true;
+    while (at < end) {
+        size_t left = (size_t)(end - at), n = quoted_block(to, at);
+        if (n >= MIN_OF(left, sizeof(block))) {
+            at += MIN_OF(left, sizeof(block));
+            to += MIN_OF(left, sizeof(block));
+            continue;
+        }
+        at += n;
+        to += n;
+        left -= n;
+        while (left > 2 && at[0] == '=' && hex_values[at[1]] != 0 && hex_values[at[2]] != 0) { /* they come in rows */
+            *to++ = (uint8_t)(hex_value(at[1]) * 16 + hex_value(at[2]));
+            at += 3;
+            left -= 3;
+        }
+        if (left == 0 || at[0] != '=')
+            continue;
+        hard = left > 1;
+        if (hard)
+            *to++ = '=';
+        at++;
+    }
+    o->n = (size_t)(to - o->bytes);
+    return hard;
+}
+
+/* Lines as they should be, which are short, from the front of in; returns the length of those. */
+static size_t quoted_lines(struct output *o, struct view in)
+{
+    size_t at = 0;
+    while (in.len - at >= QUOTED_LINE_MAX + sizeof(block) && !o->stopped) {
+        const uint8_t *line = in.ptr + at, *lf = memchr(line, '\n', QUOTED_LINE_MAX), *end = lf;
+        if (lf == NULL)
+            break;
+        if (o->n + QUOTED_LINE_MAX + sizeof(block) > sizeof(o->bytes) && !output_flush(o))
+            break;
+        if (end > line && end[-1] == '\r')
+            end--;
+        const uint8_t *ending = end;
+        while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
+            end--;
+        if (quoted_line(o, line, end)) {
+            o->bytes[o->n++] = *ending;
+            if (ending < lf)
+                o->bytes[o->n++] = '\n';
+        }
+        at += (size_t)(lf - line) + 1;
+    }
+    return at;
 }
 
 static void decode_quoted(struct output *o, struct view in)
 {
     while (in.len > 0 && !o->stopped) {
-        size_t n = quoted_plain(in);
-        output_view(o, view_sub(in, 0, n));
-        in = view_sub(in, n, in.len);
-        if (in.len == 0)
-            break;
-        uint8_t c = in.ptr[0];
-        n = 1;
-        if (c == '=') {
-            n = quoted_escape(o, in);
-            while (n == 3 && in.len > 3 && in.ptr[3] == '=' && !o->stopped) { /* they come in rows */
-                in = view_sub(in, 3, in.len);
-                n = quoted_escape(o, in);
-            }
-        } else if (c == ' ' || c == '\t') {
-            n = blanks(in);
-            if (n < in.len && line_end(view_sub(in, n, 2)) == 0)
-                output_view(o, view_sub(in, 0, n));
-        } else {
-            output_byte(o, c);
-        }
+        size_t n = quoted_lines(o, in), most = MIN_OF(in.len, n + QUOTED_LINE_MAX);
+        while (n < most && !o->stopped)
+            n += quoted_step(o, view_sub(in, n, in.len));
         in = view_sub(in, n, in.len);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "common/text/text.h"
 #include "storage/message/body.h"
+#include "storage/message/casemap.h"
 #include "storage/message/charset_int.h"
 #include "storage/message/preview.h"
 
@@ -45,6 +46,24 @@ static void check_pieces(struct view charset, struct view in)
     buf_free(&pieces);
 }
 
+/* As octets that are in no character are read, the text is the same. */
+static void check_unchecked(struct view body, const struct mime_part *part, struct view text)
+{
+    struct buf unchecked, a, b;
+    buf_init(&unchecked, body.len * 16 + 256);
+    buf_init(&a, text.len * 18 + 256);
+    buf_init(&b, text.len * 18 + 256);
+    if (!body_text_unchecked(body, part, append, &unchecked) || !buf_ok(&unchecked))
+        abort();
+    casemap_put(&a, text);
+    casemap_put(&b, buf_view(&unchecked));
+    if (!view_eq(buf_view(&a), buf_view(&b)))
+        abort();
+    buf_free(&unchecked);
+    buf_free(&a);
+    buf_free(&b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
@@ -65,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init(&preview, PREVIEW_CHARS * 4);
     if (!body_text(body, &part, append, &text) || !buf_ok(&text) || !utf8_valid(buf_view(&text)))
         abort();
+    check_unchecked(body, &part, buf_view(&text));
     (void)preview_make(body, &m, &preview);
     if (!buf_ok(&preview) || !utf8_valid(buf_view(&preview)))
         abort();

@@ -78,19 +78,21 @@ static void base64_slowly(struct view in, struct buf *out)
 /* The decoders have ways of their own for what is usual. */
 static void test_transfer_random(void **state)
 {
-    static const char quoted[] = "= \t\r\n4aF=x\r\n=", base64[] = "QUJD QUJD\r\nabcd=+/!";
+    static const char quoted[] = "= \t\r\n4aF=x\r\n=", words[] = "a=3D=c3=BC  ", base64[] = "QUJD QUJD\r\nabcd=+/!";
     (void)state;
     srandom(1);
     for (unsigned round = 0; round < 20000; round++) {
         bool is_quoted = round % 2 == 0;
         const char *from = is_quoted ? quoted : base64;
-        uint8_t in[900];
+        uint8_t in[5000];
         size_t n = (size_t)random() % (round % 10 == 0 ? sizeof(in) : 30), run = 0;
+        const char *usual = is_quoted && round % 4 == 0 ? words : "QUJDQUJD";
+        size_t longest = round % 3 == 0 ? 20 : round % 3 == 1 ? 200 : 1500;
         struct buf want, got;
         for (size_t i = 0; i<n; i++, run -= run> 0) { /* runs of what is usual, too */
             if (run == 0 && random() % 8 == 0)
-                run = (size_t)random() % 200;
-            in[i] = run > 0 ? (uint8_t) "QUJDQUJD"[i % 8] : (uint8_t)from[(size_t)random() % strlen(from)];
+                run = (size_t)random() % longest;
+            in[i] = run > 0 ? (uint8_t)usual[i % strlen(usual)] : (uint8_t)from[(size_t)random() % strlen(from)];
         }
         buf_init(&want, sizeof(in));
         buf_init(&got, sizeof(in));
@@ -104,6 +106,77 @@ static void test_transfer_random(void **state)
         assert_true(view_eq(buf_view(&want), buf_view(&got)));
         buf_free(&want);
         buf_free(&got);
+    }
+}
+
+/* A table's charset in pieces, with runs of ASCII between its own characters, against octet by octet. */
+static void test_single_octets(void **state)
+{
+    static const char *const charsets[] = {"iso-8859-1", "koi8-r", "windows-1251", "windows-874", "macintosh", "nonsense"};
+    (void)state;
+    srandom(2);
+    for (unsigned round = 0; round < 3000; round++) {
+        struct charset_conv c;
+        uint8_t in[3000];
+        size_t n = (size_t)random() % (round % 10 == 0 ? sizeof(in) : 100);
+        struct buf want, got;
+        bool known = charset_open(&c, view_str(charsets[round % ARRAY_LEN(charsets)])) == 0;
+        buf_init(&want, sizeof(in) * 3);
+        buf_init(&got, sizeof(in) * 3);
+        for (size_t i = 0; i < n; i++) {
+            in[i] = (uint8_t)(random() % 20 < (long)(round % 20) ? 0x80 + random() % 0x80 : random() % 0x80);
+            utf8_encode(&want, in[i] < 0x80 ? in[i] : known ? c.table[in[i] - 0x80] : 0xfffd);
+        }
+        for (size_t at = 0, some; at < n; at += some) {
+            some = view_sub(view_make(in, n), at, 1 + (size_t)random() % (round % 2 == 0 ? sizeof(in) : 20)).len;
+            charset_feed(&c, view_make(in + at, some), &got);
+        }
+        charset_close(&c, &got);
+        assert_true(buf_ok(&got) && view_eq(buf_view(&want), buf_view(&got)));
+        buf_free(&want);
+        buf_free(&got);
+    }
+}
+
+/* The same text for one who reads octets that are no character as U+FFFD. No octet at its end has them wait for more. */
+static void test_unchecked(void **state)
+{
+    static const char *const pieces[] = {"a",        "word ",        "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                                         "\xe2\x82", "\xf0\x9f\x98", "\xff",     "\xed\xa0",     "\xe0\x80",
+                                         "\xf4\x90", "\xc3",         "\xf0\x9f", "\x80"};
+    (void)state;
+    srandom(3);
+    for (unsigned round = 0; round < 5000; round++) {
+        struct mime_param param = {VIEW("charset"), VIEW("utf-8")};
+        struct mime_part part = {.params = &param, .nparams = 1, .encoding = round % 2 == 0 ? VIEW("8bit") : VIEW("base64")};
+        struct buf raw, body, want, got, sane;
+        buf_init(&raw, 1 << 20);
+        buf_init(&body, 1 << 20);
+        buf_init(&want, 1 << 20);
+        buf_init(&got, 1 << 20);
+        buf_init(&sane, 1 << 20);
+        for (long n = random() % (round % 50 == 0 ? 30000 : 40); n > 0; n--)
+            buf_put_str(&raw, pieces[(size_t)random() % (round % 3 == 0 ? 5 : ARRAY_LEN(pieces))]);
+        if (round % 2 == 0)
+            buf_put_view(&body, buf_view(&raw));
+        else
+            base64_encode(&body, buf_view(&raw));
+        part.body_len = buf_len(&body);
+        assert_true(body_text(buf_view(&body), &part, append, &want));
+        assert_true(body_text_unchecked(buf_view(&body), &part, append, &got));
+        assert_int_equal(charset_utf8_tail(buf_view(&got)), 0);
+        for (struct view rest = buf_view(&got); rest.len > 0;) {
+            uint32_t cp;
+            unsigned len = utf8_decode(rest, &cp);
+            utf8_encode(&sane, len == 0 ? 0xfffd : cp);
+            rest = view_sub(rest, len == 0 ? 1 : len, rest.len);
+        }
+        assert_true(view_eq(buf_view(&want), buf_view(&sane)));
+        buf_free(&raw);
+        buf_free(&body);
+        buf_free(&want);
+        buf_free(&got);
+        buf_free(&sane);
     }
 }
 
@@ -390,10 +463,10 @@ static void test_preview_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transfer),       cmocka_unit_test(test_transfer_random), cmocka_unit_test(test_stops),
-        cmocka_unit_test(test_linear),         cmocka_unit_test(test_charsets),        cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_body_text),      cmocka_unit_test(test_header_decode),   cmocka_unit_test(test_preview),
-        cmocka_unit_test(test_preview_length),
+        cmocka_unit_test(test_transfer),        cmocka_unit_test(test_single_octets), cmocka_unit_test(test_unchecked),
+        cmocka_unit_test(test_transfer_random), cmocka_unit_test(test_stops),         cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_charsets),        cmocka_unit_test(test_tables),        cmocka_unit_test(test_body_text),
+        cmocka_unit_test(test_header_decode),   cmocka_unit_test(test_preview),       cmocka_unit_test(test_preview_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -353,6 +353,42 @@ static void test_casemap(void **state)
     }
 }
 
+/* Piece by piece, with ways of its own for what is usual, against character by character. */
+static void test_casemap_pieces(void **state)
+{
+    static const uint32_t scripts[][2] = {{0x20, 0x7f},     {0x80, 0x24f},    {0x370, 0x52f},   {0x20, 0x7ff},
+                                          {0x4e00, 0x9fff}, {0xac00, 0xd7a3}, {0x20, 0x10ffff}, {0x61, 0x7a}};
+    static struct casemap_cache cache;
+    (void)state;
+    srandom(1);
+    for (unsigned round = 0; round < 3000; round++) {
+        struct buf text, want, got;
+        buf_init(&text, 1 << 16);
+        buf_init(&want, 1 << 20);
+        buf_init(&got, 1 << 20);
+        for (long n = random() % (round % 10 == 0 ? 2000 : 60); n > 0; n--) {
+            const uint32_t *script = scripts[(unsigned)(random() % 3 == 0 ? random() : round) % ARRAY_LEN(scripts)];
+            if (random() % 100 == 0)
+                buf_put_byte(&text, (uint8_t)(0x80 + random() % 0x80));
+            else
+                utf8_encode(&text, script[0] + (uint32_t)random() % (script[1] - script[0] + 1));
+        }
+        buf_put_byte(&text, '.'); /* no unfinished character at the end */
+        casemap_put(&want, buf_view(&text));
+        for (struct view rest = buf_view(&text); rest.len > 0;) {
+            size_t room = CASEMAP_CHAR_MAX + (size_t)random() % 300;
+            uint8_t *to = malloc(room);
+            assert_non_null(to);
+            buf_put(&got, to, casemap_some(&cache, &rest, to, room));
+            free(to);
+        }
+        assert_true(view_eq(buf_view(&want), buf_view(&got)));
+        buf_free(&text);
+        buf_free(&want);
+        buf_free(&got);
+    }
+}
+
 static void test_message_ids(void **state)
 {
     (void)state;
@@ -388,9 +424,9 @@ static void test_message_ids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_addresses),   cmocka_unit_test(test_envelope),     cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_dates),       cmocka_unit_test(test_base_subject), cmocka_unit_test(test_casemap),
-        cmocka_unit_test(test_message_ids),
+        cmocka_unit_test(test_addresses),      cmocka_unit_test(test_envelope),     cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_dates),          cmocka_unit_test(test_base_subject), cmocka_unit_test(test_casemap),
+        cmocka_unit_test(test_casemap_pieces), cmocka_unit_test(test_message_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
