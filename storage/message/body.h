@@ -13,7 +13,8 @@ bool body_text(struct view message, const struct mime_part *part, bool (*sink)(v
 
 /* As body_text, for those who read each octet that is in no character as U+FFFD themselves: what says that it is UTF-8 is given
  * as it is, only that no unfinished character is at its end. */
-bool body_text_unchecked(struct view message, const struct mime_part *part, bool (*sink)(void *arg, struct view piece), void *arg);
+bool body_text_unchecked(struct view message, const struct mime_part *part, bool (*sink)(void *arg, struct view piece),
+                         void *arg);
 
 /* Converts text of a named charset to UTF-8. ERR_UNSUPPORTED: unknown charset. Invalid sequences become U+FFFD. */
 MUST_CHECK int charset_to_utf8(struct buf *out, struct view charset, struct view text);
