@@ -214,12 +214,11 @@ static bool may_see(const struct mailbox *m)
     return (mailbox_own_rights(m) & ACL_LOOKUP) != 0;
 }
 
-static bool has_children(const struct account *acc, struct view name, bool visible)
+/* after: the first mailbox behind that name. */
+static bool has_children(const struct account *acc, struct view name, size_t after, bool visible)
 {
-    size_t i = names_lower_bound(acc, name);
+    size_t i = after;
 
-    if (i < acc->nmailboxes && view_eq(mailbox_name_view(acc->by_name[i]), name))
-        i++;
     while (visible && i < acc->nmailboxes && name_below(mailbox_name_view(acc->by_name[i]), name) && !may_see(acc->by_name[i]))
         i++;
     return i < acc->nmailboxes && name_below(mailbox_name_view(acc->by_name[i]), name);
@@ -233,25 +232,25 @@ struct each {
     struct view last; /* the last name given */
 };
 
-static bool each_emit(struct each *w, struct view name, struct mailbox *m)
+/* after: as of has_children(). Names may be long and alike: where they are is known here, and is not searched for. */
+static bool each_emit(struct each *w, struct view name, struct mailbox *m, bool subscribed, size_t after)
 {
-    struct mailbox_entry e = {.name = name, .mailbox = m, .use = m != NULL ? m->use : 0};
+    struct mailbox_entry e = {.name = name, .mailbox = m, .subscribed = subscribed, .use = m != NULL ? m->use : 0};
 
-    e.subscribed = subs_has(w->acc, name);
-    e.has_children = has_children(w->acc, name, w->visible);
+    e.has_children = has_children(w->acc, name, after, w->visible);
     w->last = name;
     return w->fn(w->arg, &e);
 }
 
 /* The names above a mailbox that were not given yet: parents that are no mailboxes and not subscribed to. */
-static bool each_parents(struct each *w, struct view name)
+static bool each_parents(struct each *w, struct view name, size_t at)
 {
     for (size_t i = 0; i < name.len; i++) {
         struct view parent = view_sub(name, 0, i);
 
         if (name.ptr[i] != '/' || view_eq(w->last, parent) || name_below(w->last, parent))
             continue;
-        if (!each_emit(w, parent, NULL))
+        if (!each_emit(w, parent, NULL, subs_has(w->acc, parent), at))
             return false;
     }
     return true;
@@ -274,7 +273,7 @@ static void each(struct each w)
                 if (order < 0)
                     continue;
                 m = NULL; /* a subscription, as to something that is not there */
-            } else if (!each_parents(&w, name))
+            } else if (!each_parents(&w, name, i - 1))
                 return;
         } else {
             name = sub_view(&acc->subs[s]);
@@ -283,7 +282,7 @@ static void each(struct each w)
         if (order >= 0)
             s++;
         /* A subscribed parent may have been given already. */
-        if (!view_eq(w.last, name) && !each_emit(&w, name, m))
+        if (!view_eq(w.last, name) && !each_emit(&w, name, m, order >= 0, i))
             return;
     }
 }
