@@ -266,6 +266,7 @@ static int search_transaction(struct search *f, uint64_t off, const struct txlog
 
 static int search_segment(struct search *f, uint32_t num)
 {
+    struct txlog_budget budget = txlog_budget_of(f->bytes.len);
     struct txlog_seg_head head;
     struct txlog_txn_head h;
     uint64_t off = TXLOG_HEADER_SIZE, gap = off;
@@ -275,7 +276,7 @@ static int search_segment(struct search *f, uint32_t num)
     if (txlog_seg_head_parse(f->bytes, num, &head) != 0)
         return search_bytes(f, 0, f->bytes.len);
     while (off < f->bytes.len && err == 0) {
-        if (!txlog_txn_parse(f->bytes, off, head.seed, &h, &ops)) {
+        if (!txlog_txn_parse(f->bytes, off, head.seed, &budget, &h, &ops)) {
             off++;
             continue;
         }

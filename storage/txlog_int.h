@@ -23,7 +23,15 @@ struct txlog_txn_head {
     uint32_t ops_len;
     uint64_t total, seq, epoch, synced;
 };
+/* What looking for transactions may cost: a message can be full of what looks like large ones, each of which is a checksum over
+ * much of the segment. */
+struct txlog_budget {
+    uint64_t left; /* octets */
+    bool spent;    /* there was not enough: what was not found may be there */
+};
+struct txlog_budget txlog_budget_of(uint64_t size);
 /* Whether a whole transaction lies at off of a segment whose checksums have this seed; its blobs are not looked at. */
-bool txlog_txn_parse(struct view bytes, uint64_t off, uint64_t seed, struct txlog_txn_head *out, struct view *ops_out);
+bool txlog_txn_parse(struct view bytes, uint64_t off, uint64_t seed, struct txlog_budget *budget, struct txlog_txn_head *out,
+                     struct view *ops_out);
 
 #endif

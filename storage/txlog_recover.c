@@ -17,6 +17,8 @@
 #include "common/base/mem.h"
 #include "common/log/log.h"
 
+#define BUDGET 64 /* times the size of a segment may be spent on looking for transactions in it */
+
 struct scan {
     struct txlog *l;
     struct seg *seg;
@@ -30,6 +32,7 @@ struct scan {
     size_t n, cap;
     uint64_t end; /* of the good part */
     uint64_t damaged;
+    struct txlog_budget budget;
 };
 
 int txlog_seg_head_parse(struct view bytes, uint32_t num, struct txlog_seg_head *out)
@@ -53,7 +56,13 @@ int txlog_seg_head_parse(struct view bytes, uint32_t num, struct txlog_seg_head 
     return version == TXLOG_VERSION && out->num == num ? 0 : ERR_CORRUPT;
 }
 
-bool txlog_txn_parse(struct view bytes, uint64_t off, uint64_t seed, struct txlog_txn_head *out, struct view *ops_out)
+struct txlog_budget txlog_budget_of(uint64_t size)
+{
+    return (struct txlog_budget){.left = size < UINT64_MAX / BUDGET ? size * BUDGET : UINT64_MAX};
+}
+
+bool txlog_txn_parse(struct view bytes, uint64_t off, uint64_t seed, struct txlog_budget *budget, struct txlog_txn_head *out,
+                     struct view *ops_out)
 {
     struct cursor c;
     uint64_t left, sum;
@@ -72,15 +81,20 @@ bool txlog_txn_parse(struct view bytes, uint64_t off, uint64_t seed, struct txlo
     sum = cursor_u64(&c);
     if (out->total > left || out->total % 8 != 0 || out->total < TXLOG_TXN_SIZE + blob_padded(out->ops_len) || out->synced > off)
         return false;
+    if (out->ops_len > budget->left) {
+        budget->spent = true;
+        return false;
+    }
+    budget->left -= out->ops_len;
     *ops_out = view_sub(bytes, (size_t)off + TXLOG_TXN_SIZE, out->ops_len);
     return sum == txlog_txn_sum(seed, bytes.ptr + off, *ops_out);
 }
 
 /* The transaction at off, if there is a whole one that could follow what was read so far. any_seq: it may be later than the next.
  */
-static bool txn_at(const struct scan *s, uint64_t off, bool any_seq, struct txlog_txn_head *h, struct view *ops_out)
+static bool txn_at(struct scan *s, uint64_t off, bool any_seq, struct txlog_txn_head *h, struct view *ops_out)
 {
-    if (!txlog_txn_parse(s->bytes, off, s->head.seed, h, ops_out))
+    if (!txlog_txn_parse(s->bytes, off, s->head.seed, &s->budget, h, ops_out))
         return false;
     if (h->epoch < s->epoch || h->seq < s->next_seq)
         return false;
@@ -101,7 +115,7 @@ static void scan_take(struct scan *s, uint64_t off, const struct txlog_txn_head 
 }
 
 /* A later transaction that knows that [off, …) was durable; sealed: the segment as a whole was. */
-static bool find_beyond_damage(const struct scan *s, uint64_t off, bool sealed, uint64_t *off_out)
+static bool find_beyond_damage(struct scan *s, uint64_t off, bool sealed, uint64_t *off_out)
 {
     struct txlog_txn_head h;
     struct view ops;
@@ -215,10 +229,10 @@ static bool never_written(struct view bytes)
     return true;
 }
 
-/* What the device did not give is not what a crash tore: nothing may be cut off for it. */
+/* What the device did not give, or was too much to look through, is not what a crash tore: nothing may be cut off for it. */
 static bool unreadable(const struct scan *s)
 {
-    return !vfs_map_good(s->l->vfs, s->map);
+    return s->budget.spent || !vfs_map_good(s->l->vfs, s->map);
 }
 
 /* A segment whose header cannot be read: nothing in it can be judged. Torn while it was made, it goes; otherwise it stays for
@@ -318,6 +332,7 @@ static int read_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn
     s->map = NULL;
     s->n = 0;
     s->damaged = 0;
+    s->budget = txlog_budget_of(s->seg->size);
     if (s->seg->size > 0) {
         s->bytes.len = (size_t)s->seg->size;
         err = vfs_map(file, 0, s->bytes.len, false, &s->map);
@@ -328,7 +343,7 @@ static int read_segment(struct scan *s, uint64_t from, bool last, txlog_apply_fn
     err = scan_segment(s, from, last, apply, arg, report);
     /* It may be there the next time: what is in memory is good for reading, and must not become a snapshot. */
     if (unreadable(s)) {
-        LOG_ERROR(0, "part of the log cannot be read from the device: the account is read-only", F_UINT("segment", num));
+        LOG_ERROR(0, "part of the log cannot be read: the account is read-only", F_UINT("segment", num));
         report->damaged++;
         s->l->broken = true;
     }

@@ -39,6 +39,7 @@ static void found_in(struct verify *v, enum verify_grade grade, const char *what
 /* --- segments ------------------------------------------------------------------------------------------------------------ */
 
 struct walk {
+    struct txlog_budget budget;
     struct verify *v;
     struct vfs_name name;
     struct view bytes;
@@ -81,13 +82,13 @@ static void check_blobs(struct walk *w, uint64_t off, uint64_t end)
     }
 }
 
-static uint64_t next_transaction(const struct walk *w, uint64_t off)
+static uint64_t next_transaction(struct walk *w, uint64_t off)
 {
     struct txlog_txn_head h;
     struct view ops;
 
     for (uint64_t at = off + BLOB_ALIGN; at + TXLOG_TXN_SIZE <= w->bytes.len; at += BLOB_ALIGN) {
-        if (txlog_txn_parse(w->bytes, at, w->head.seed, &h, &ops))
+        if (txlog_txn_parse(w->bytes, at, w->head.seed, &w->budget, &h, &ops))
             return at;
     }
     return w->bytes.len;
@@ -99,8 +100,9 @@ static void walk_segment(struct walk *w)
     struct txlog_txn_head h;
     struct view ops;
 
+    w->budget = txlog_budget_of(w->bytes.len);
     while (off < w->bytes.len) {
-        if (txlog_txn_parse(w->bytes, off, w->head.seed, &h, &ops)) {
+        if (txlog_txn_parse(w->bytes, off, w->head.seed, &w->budget, &h, &ops)) {
             check_blobs(w, off + TXLOG_TXN_SIZE + blob_padded(h.ops_len), off + h.total);
             verify_progress(w->v, h.total);
             off += h.total;

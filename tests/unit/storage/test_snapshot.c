@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include "storage/snapshot_int.h"
+#include "storage/txlog_int.h"
 
 #define MSG "Subject: m\r\n\r\nbody of the message\r\n"
 
@@ -347,6 +348,54 @@ static void test_newer_version(void **state)
     assert_int_equal(box_status(b, "INBOX").messages, 3);
 }
 
+/* A message full of what looks like transactions, and the end of the log cut off: what it would cost to look at all of them is
+ * not spent, and nothing is cut off for it. */
+static void test_hostile_tail(void **state)
+{
+    struct box *b = *state;
+    struct message_source src = {.fd = -1};
+    struct append_options opt = {.flags = 0};
+    struct buf text;
+    struct txn *t;
+    char path[128];
+    off_t size;
+    int fd;
+
+    append_many(b, "INBOX", 3);
+    buf_init(&text, (size_t)8 << 20);
+    while (buf_len(&text) < (size_t)2 << 20) {
+        uint32_t ops_len = ((uint32_t)1 << 20) - (uint32_t)buf_len(&text) / 2;
+
+        buf_put_u32(&text, TXLOG_TXN_MAGIC);
+        buf_put_u32(&text, ops_len);
+        buf_put_u64(&text, TXLOG_TXN_SIZE + blob_padded(ops_len));
+        buf_put_u64(&text, UINT32_MAX);
+        buf_put_u64(&text, UINT32_MAX);
+        buf_put_u64(&text, 0);
+        buf_put_u64(&text, 0);
+    }
+    src.parts[0] = buf_view(&text);
+    t = txn_begin(b->acc);
+    assert_int_equal(txn_append(t, box_find(b, "INBOX"), &src, &opt), 0);
+    assert_int_equal(box_run(b, t), 0);
+    buf_free(&text);
+    b->acc->clean = true; /* close without writing */
+    b->acc->jump = 0;
+    account_close(&b->acc);
+    box_rm_snapshots(b);
+    snprintf(path, sizeof(path), "%s/log.%08u", b->dir, 1u);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    size = lseek(fd, 0, SEEK_END) - 64;
+    assert_int_equal(ftruncate(fd, size), 0);
+    assert_int_equal(box_open(b), 0);
+    assert_true(account_read_only(b->acc));
+    assert_int_equal(box_status(b, "INBOX").messages, 3);
+    account_close(&b->acc);
+    assert_int_equal(lseek(fd, 0, SEEK_END), size);
+    close(fd);
+    assert_int_equal(box_open(b), 0);
+}
+
 /* The only snapshot unreadable, and the log no longer whole: nothing is thrown away. */
 static void test_lost_state(void **state)
 {
@@ -424,6 +473,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damaged_mailbox, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unfinished_state, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newer_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hostile_tail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lost_state, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_state, setup, teardown),
     };
