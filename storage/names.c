@@ -242,7 +242,9 @@ static bool each_emit(struct each *w, struct view name, struct mailbox *m, bool 
     return w->fn(w->arg, &e);
 }
 
-/* The names above a mailbox that were not given yet: parents that are no mailboxes and not subscribed to. */
+/* The names above name that were not given yet and have mailboxes below them, from number at on: parents that are no mailboxes
+ * and not subscribed to. What is given below one of them may be a mere subscription, so they come with whatever is first there.
+ */
 static bool each_parents(struct each *w, struct view name, size_t at)
 {
     for (size_t i = 0; i < name.len; i++) {
@@ -250,6 +252,8 @@ static bool each_parents(struct each *w, struct view name, size_t at)
 
         if (name.ptr[i] != '/' || view_eq(w->last, parent) || name_below(w->last, parent))
             continue;
+        if (!has_children(w->acc, parent, at, w->visible))
+            break;
         if (!each_emit(w, parent, NULL, subs_has(w->acc, parent), at))
             return false;
     }
@@ -273,12 +277,13 @@ static void each(struct each w)
                 if (order < 0)
                     continue;
                 m = NULL; /* a subscription, as to something that is not there */
-            } else if (!each_parents(&w, name, i - 1))
-                return;
+            }
         } else {
             name = sub_view(&acc->subs[s]);
             m = NULL;
         }
+        if (!each_parents(&w, name, m != NULL ? i - 1 : i))
+            return;
         if (order >= 0)
             s++;
         /* A subscribed parent may have been given already. */

@@ -1056,6 +1056,25 @@ LIST = [
         S: * LIST \(.*\\NonExistent.*\\HasChildren.*\) "/" "?top"?
         S: OK .*
     """),
+    case("RFC 9051 6.3.9, RFC 5258 3.5", "a subscription below such a level does not hide it", r"""
+        C: CREATE top/sub/x
+        S: OK .*
+        C: DELETE top/sub
+        S: OK .*
+        C: DELETE top
+        S: OK .*
+        C: SUBSCRIBE top/sub/a
+        S: OK .*
+        C: LIST "" %
+        S: * LIST \(\\Noselect \\HasChildren\) "/" "?top"?
+        S: OK .*
+        C: LIST "" top/%
+        S: * LIST \(\\Noselect \\HasChildren\) "/" "?top/sub"?
+        S: OK .*
+        C: LIST (SUBSCRIBED RECURSIVEMATCH) "" %
+        S: * LIST \(\\NonExistent \\HasChildren\) "/" "?top"? \("CHILDINFO" \("SUBSCRIBED"\)\)
+        S: OK .*
+    """),
     case("RFC 5819 4", "LIST RETURN (STATUS)", r"""
         C: CREATE foo
         S: OK .*

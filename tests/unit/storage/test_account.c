@@ -397,6 +397,21 @@ static void test_names(void **state)
     check_names(b, "INBOX*+ INBOX/x Drafts* Sent* a/b?* a b n+ n/m+ n/m/b?+ n/m/b/c ");
 }
 
+/* A level that is no mailbox is given before all that is below it, be it a subscription that comes before any mailbox there; one
+ * that has only subscriptions below is none. */
+static void test_names_above_subscriptions(void **state)
+{
+    struct box *b = *state;
+
+    assert_int_equal(box_create(b, "a/m/x"), 0);
+    assert_int_equal(box_delete(b, "a/m"), 0);
+    assert_int_equal(box_delete(b, "a"), 0);
+    assert_int_equal(box_subscribe(b, "a/m/b/c", true), 0);
+    assert_int_equal(box_subscribe(b, "a/m/z", true), 0);
+    assert_int_equal(box_subscribe(b, "a/z/z", true), 0);
+    check_names(b, "INBOX* Drafts* Sent* a?+ a/m?+ a/m/b/c?* a/m/x a/m/z?* a/z/z?* ");
+}
+
 static void test_rename_inbox(void **state)
 {
     struct box *b = *state;
@@ -615,6 +630,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_same_tick, setup, teardown),
         cmocka_unit_test_setup_teardown(test_same_tick_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names_above_subscriptions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rename_inbox, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quota, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quota_of_replacing, setup, teardown),
