@@ -124,7 +124,8 @@ static bool verify_act(struct verify *v, int action, enum passdb_result *result)
 /*
  * A database that knows the user, when keys are looked for: the proof is still to come, and there will be one, of one record. It
  * is that of the first database with keys whose right password counts (return-ok, continue-ok): what is decided here is what a
- * right proof will mean. Whether the password is right for any other record remains unknown, so that both answers must do.
+ * right proof will mean. Whether the password is right for any other record remains unknown, so that both answers must do: a
+ * record that bars the user from log-in is the last word, whether it has keys or not.
  */
 static bool verify_weigh_keys(struct verify *v, enum passdb_result *result)
 {
@@ -134,9 +135,13 @@ static bool verify_weigh_keys(struct verify *v, enum passdb_result *result)
         v->keyed = true;
         return !v->disabled && verify_act(v, set->result_success, result);
     }
+    if (v->disabled) {
+        v->reason = "log-in not allowed for this user";
+        *result = v->keyed ? PASSDB_MATCH : PASSDB_WRONG;
+        return false;
+    }
     if (*result == PASSDB_MATCH)
         v->reason = "SCRAM proves the password of one database only";
-    v->disabled = false;
     *result = PASSDB_WRONG;
     if (set->result_success == SET_PASSDB_RETURN_FAIL)
         return false;

@@ -125,23 +125,23 @@ static int keys_of_line(const struct verify *v, const struct passdb *db, const s
 enum passdb_result passdb_scram_line(struct verify *v, const struct passdb *db, const struct passwd_line *line)
 {
     struct view plain;
+    v->reason = "address not allowed for this user";
+    if (line->has_allow_nets && !passwd_nets_match(line->allow_nets, &v->peer))
+        return PASSDB_WRONG;
+    v->reason = "no password or locked";
+    if (!db->set->bind && password_locked(line->password))
+        return PASSDB_WRONG;
+    v->disabled = line->nologin;
     v->reason = "the directory checks passwords itself";
     if (db->set->bind)
         return PASSDB_WRONG;
     if (v->keyed)
         return PASSDB_MATCH; /* they may be there, and are of no more use */
-    v->reason = "address not allowed for this user";
-    if (line->has_allow_nets && !passwd_nets_match(line->allow_nets, &v->peer))
-        return PASSDB_WRONG;
-    v->reason = "no password or locked";
-    if (password_locked(line->password))
-        return PASSDB_WRONG;
     int err = keys_of_line(v, db, line, &plain);
     v->reason = err == ERR_CORRUPT ? "stored password cannot be read" : "stored password is no use to this mechanism";
     if (err != 0)
         return PASSDB_WRONG;
     v->reason = NULL;
-    v->disabled = line->nologin;
     if (plain.len > 0) {
         v->x->keys.rounds = SCRAM_ROUNDS_MIN;
         v->x->keys.salt_len = FEIGNED_SALT;

@@ -7,8 +7,8 @@
 
 #include "auth/passdb.h"
 
-/* The keys of this record, which db has for v->name. PASSDB_MATCH: in v->x, unless v->keyed; v->disabled: the user may not log
- * in. PASSDB_WRONG: none that the mechanism or the client may use, v->reason says why. */
+/* The keys of this record, which db has for v->name. PASSDB_MATCH: in v->x, unless v->keyed. PASSDB_WRONG: none that the
+ * mechanism or the client may use, v->reason says why. With either, v->disabled: the user may not log in. */
 enum passdb_result passdb_scram_line(struct verify *v, const struct passdb *db, const struct passwd_line *line);
 /* Made-up keys for v->x. */
 void passdb_scram_feign(struct verify *v);

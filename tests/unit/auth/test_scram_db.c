@@ -42,7 +42,7 @@ static void field_add(struct db_script *s, const char *name, const char *value)
 }
 
 /* What a database says of every user: "no", "down", "a:password" and "b:password" for keys with one or the other salt,
- * "hash:..." for something else, "off:password" for keys of one who may not log in. */
+ * "hash:..." for something else, "off:password" and "off-hash:..." for those of one who may not log in. */
 static struct db_script *says(const char *label, const char *what)
 {
     struct db_script *s = &w.scripts[w.nscripts++];
@@ -52,7 +52,7 @@ static struct db_script *says(const char *label, const char *what)
     s->result = strcmp(what, "no") == 0 ? HELPER_UNKNOWN : strcmp(what, "down") == 0 ? HELPER_TEMPORARY : HELPER_OK;
     if (password == NULL)
         return s;
-    if (what[0] == 'h')
+    if (what[0] == 'h' || strncmp(what, "off-", 4) == 0)
         snprintf(text, sizeof(text), "%s", password + 1);
     else
         stored(SCRAM_SHA256, what[0] == 'b' ? SALT_B : SALT_A, 4096, password + 1, text, sizeof(text));
@@ -129,6 +129,13 @@ static void test_chain(void **state)
         {"result_failure = continue\n", "", "a:other", "b:secret", BAD}, /* one exchange, one record */
         {"result_failure = continue-fail\n", "", "hash:{SSHA}x", "b:secret", GOOD},
         {"result_failure = return\n", "", "hash:{SSHA}x", "b:secret", BAD},
+        /* Who is barred by one record is not let in by another, whose password may be the same. */
+        {"result_failure = continue\n", "", "off-hash:{SSHA}x", "b:secret", BAD},
+        {"result_failure = continue\n", "", "off-hash:!", "b:secret", GOOD}, /* no password is right there */
+        {"result_success = continue\nresult_failure = continue\n", "", "off:other", "b:secret", BAD},
+        {"result_success = continue-ok\n", "result_failure = continue\n", "a:secret", "off:x", AUTH_FAIL_DISABLED},
+        {"result_success = continue-ok\n", "result_failure = continue\n", "a:secret", "off-hash:{SSHA}x", AUTH_FAIL_DISABLED},
+        {"result_success = continue-ok\n", "result_failure = continue\n", "a:other", "off:secret", BAD},
         /* A right password there does not count: another record has to be proven, unless that one would have to be too. */
         {"result_success = continue\n", "", "a:secret", "b:secret", BAD},
         {"result_success = continue\nresult_failure = continue\n", "", "a:other", "b:secret", GOOD},
