@@ -1,13 +1,15 @@
 #include "master/rooms.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/mem.h"
 #include "master/table.h"
 
 struct room {
     char *name;
-    uint64_t quota_bytes, quota_messages; /* of the user's record when its worker was started */
+    char *mail_path; /* this and the quota: of the user's record when its worker was started */
+    uint64_t quota_bytes, quota_messages;
     struct msg_worker_room left;
     uint64_t until; /* 0: its worker lives */
 };
@@ -28,8 +30,10 @@ struct rooms *rooms_new(size_t max)
 
 static void room_free(struct room *room)
 {
-    if (room != NULL)
+    if (room != NULL) {
         free(room->name);
+        free(room->mail_path);
+    }
     free(room);
 }
 
@@ -82,6 +86,8 @@ void rooms_told(struct rooms *r, const struct user *user, const struct msg_worke
             return;
         }
     }
+    free(room->mail_path);
+    room->mail_path = xstrdup(user->mail_path);
     room->quota_bytes = user->quota_bytes;
     room->quota_messages = user->quota_messages;
     room->left = *left;
@@ -108,7 +114,8 @@ bool rooms_fit(struct rooms *r, const struct user *user, uint64_t size, uint64_t
         forget(r, user->name);
         room = NULL;
     }
-    if (room == NULL || room->quota_bytes != user->quota_bytes || room->quota_messages != user->quota_messages)
+    if (room == NULL || room->quota_bytes != user->quota_bytes || room->quota_messages != user->quota_messages ||
+        strcmp(room->mail_path, user->mail_path) != 0)
         return true;
     return room->left.messages > 0 && room->left.bytes > 0 && size <= room->left.bytes;
 }

@@ -4,7 +4,7 @@
  *
  * What a worker said holds while it lives, and ROOMS_KEEP_MS longer when it left in order, kept its mail in our own format, where
  * nobody else changes it, and had little room: a full mailbox then costs no worker and no message. A worker's start, its death
- * and an administrator's tool end it, and so does another quota in the user's record.
+ * and an administrator's tool end it, and so does another quota or folder in the user's record.
  */
 #ifndef CULVER_MASTER_ROOMS_H
 #define CULVER_MASTER_ROOMS_H

@@ -12,11 +12,16 @@
 #include "common/base/mem.h"
 #include "master/rooms.h"
 
-static struct user *user(const char *name, uint64_t quota)
+static struct user *user_at(const char *name, const char *mail_path, uint64_t quota)
 {
-    const struct user_record r = {.name = view_str(name), .quota_bytes = quota};
+    const struct user_record r = {.name = view_str(name), .mail_path = view_str(mail_path), .quota_bytes = quota};
 
     return user_new(&r);
+}
+
+static struct user *user(const char *name, uint64_t quota)
+{
+    return user_at(name, "/mail", quota);
 }
 
 static void told(struct rooms *r, const struct user *u, uint64_t bytes, uint64_t messages)
@@ -30,6 +35,7 @@ static void test_alive(void **state)
 {
     struct rooms *r = rooms_new(10);
     struct user *a = user("alice", 1000), *b = user("bob", 1000), *other = user("alice", 2000);
+    struct user *moved = user_at("alice", "/elsewhere", 1000);
 
     (void)state;
     assert_true(rooms_fit(r, a, UINT64_MAX, 0)); /* nobody knows */
@@ -40,6 +46,7 @@ static void test_alive(void **state)
     told(r, a, 500, 0);
     assert_false(rooms_fit(r, a, 0, UINT64_MAX));
     assert_true(rooms_fit(r, other, 0, 0)); /* another quota by now: the worker will say */
+    assert_true(rooms_fit(r, moved, 0, 0)); /* or other mail */
     told(r, a, UINT64_MAX, UINT64_MAX);
     assert_true(rooms_fit(r, a, UINT64_MAX, 0));
     rooms_left(r, a, 0, 0);
@@ -49,6 +56,7 @@ static void test_alive(void **state)
     user_free(&a);
     user_free(&b);
     user_free(&other);
+    user_free(&moved);
 }
 
 static void test_left(void **state)
