@@ -23,7 +23,8 @@ def recount(client):
         if b"\\NonExistent" in line or b"\\Noselect" in line:
             continue
         mailboxes += 1
-        client.select(name.decode(), readonly=True)
+        if client.select(name.decode(), readonly=True)[1] == [b"0"]:
+            continue  # no number names a message then (RFC 9051 section 9, seq-number)
         for item in client.fetch("1:*", "(RFC822.SIZE)")[1]:
             if item is not None:
                 messages += 1

@@ -86,7 +86,8 @@ class Actor(threading.Thread):
             # Not told, so not known any more, until it is asked for again.
             for m in self.client.messages:
                 m.flags = None
-        self.good(self.client.run(b"%sSTORE %s %s%sFLAGS%s (%s)" % (*some, more, sign, silent, flags)), also=(b"[EXPUNGEISSUED]",))
+        # Messages that another session removed (RFC 2180 section 4.2), besides those that another changed (RFC 7162 section 3.1.3).
+        self.good(self.client.run(b"%sSTORE %s %s%sFLAGS%s (%s)" % (*some, more, sign, silent, flags)), also=(b"[EXPUNGEISSUED]", b"[MODIFIED "))
 
     def unchangedsince(self):
         if self.client.kind in ("condstore", "qresync", "uidonly"):
