@@ -377,6 +377,11 @@ void imap_session_bye(struct imap_session *s, const char *code, const char *text
     s->host->wake(s->host);
 }
 
+bool imap_session_between(const struct imap_session *s)
+{
+    return !s->closing && !s->mid_response;
+}
+
 bool imap_session_idle(const struct imap_session *s)
 {
     if (s->held != NULL || s->receiving != NULL)

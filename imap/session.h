@@ -17,6 +17,8 @@ enum session_run imap_session_run(struct imap_session *s);
 void imap_session_timeout(struct imap_session *s);
 /* The worker is leaving, the session was kicked, or the store failed: BYE with this text; run() then gives SESSION_CLOSE. */
 void imap_session_bye(struct imap_session *s, const char *code, const char *text);
+/* True when nothing of a response is sent whose rest is still to be made: another may follow what was sent. */
+bool imap_session_between(const struct imap_session *s);
 /* It is to be frozen: from now on no command is begun, and those that were are brought to an end, or to a point where they can be
  * taken up again. */
 void imap_session_park(struct imap_session *s);

@@ -176,6 +176,12 @@ static size_t input_room(const struct hosted *h)
     return MIN_OF(room, (size_t)READ_SLICE);
 }
 
+static void drop_without_memory(struct hosted *h)
+{
+    (void)hosted_last_words(h); /* the log knows either way */
+    hosted_drop(h, "out of memory");
+}
+
 /* Between what was received and what the session reads. A slice a turn, as of what comes uncompressed. */
 static void inflate_input(struct hosted *h)
 {
@@ -185,7 +191,7 @@ static void inflate_input(struct hosted *h)
         err = deflate_input(h->deflate, &h->in, READ_SLICE);
         timer_arm(h->rest, REST_MS);
         if (err == ERR_NOMEM)
-            hosted_drop(h, "out of memory");
+            drop_without_memory(h);
         else if (err != 0)
             h->ended = true;
         if (err == ERR_SYNTAX) {
@@ -208,7 +214,7 @@ static void read_input(struct hosted *h)
         return;
     p = buf_reserve(in, room);
     if (p == NULL) {
-        hosted_drop(h, "out of memory");
+        drop_without_memory(h);
         return;
     }
     n = recv(h->fd, p, room, MSG_DONTWAIT);

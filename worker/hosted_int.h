@@ -41,6 +41,9 @@ void hosted_use_deflate(struct hosted *h, struct deflate *d);
 void hosted_start(struct hosted *h);
 /* Octets of the session's answers, and of what was made of them. */
 uint64_t hosted_unsent(const struct hosted *h);
+/* Tells the client, if its protocol has words for that now, that there is no memory: at once, asking for none. True when it was
+ * told. The session is to end. */
+bool hosted_last_words(const struct hosted *h);
 /* Out of everything, without a word to anybody; its memory goes at the end of the turn. */
 void hosted_remove(struct hosted *h);
 

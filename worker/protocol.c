@@ -32,6 +32,14 @@ static void imap_bye(void *session, const char *code, const char *text)
     imap_session_bye(session, code, text);
 }
 
+/* RFC 9051 7.1.5, RFC 5530 3. */
+static const char *imap_last_words(const void *session)
+{
+    return session == NULL || imap_session_between(session)
+               ? "* BYE [UNAVAILABLE] The server has no memory left, please reconnect.\r\n"
+               : NULL;
+}
+
 static void imap_park(void *session)
 {
     imap_session_park(session);
@@ -84,6 +92,13 @@ static void pop3_bye(void *session, const char *code, const char *text)
     pop3_session_bye(session, code, text);
 }
 
+/* POP3 knows no answers but to commands (RFC 1939 3): one that is not asked for would be taken for that to the next. */
+static const char *pop3_last_words(const void *session)
+{
+    (void)session;
+    return NULL;
+}
+
 static void pop3_park(void *session)
 {
     pop3_session_park(session);
@@ -110,8 +125,10 @@ static int pop3_thaw(struct session_host *host, struct account *acc, struct view
 }
 
 static const struct protocol protocols[] = {
-    {PROTO_IMAP, "imap", imap_open, imap_close, imap_run, imap_timeout, imap_bye, imap_park, imap_parked, imap_freeze, imap_thaw},
-    {PROTO_POP3, "pop3", pop3_open, pop3_close, pop3_run, pop3_timeout, pop3_bye, pop3_park, pop3_parked, pop3_freeze, pop3_thaw},
+    {PROTO_IMAP, "imap", imap_open, imap_close, imap_run, imap_timeout, imap_bye, imap_last_words, imap_park, imap_parked,
+     imap_freeze, imap_thaw},
+    {PROTO_POP3, "pop3", pop3_open, pop3_close, pop3_run, pop3_timeout, pop3_bye, pop3_last_words, pop3_park, pop3_parked,
+     pop3_freeze, pop3_thaw},
 };
 
 const struct protocol *protocol_find(enum proto_protocol id)

@@ -13,6 +13,9 @@ struct protocol {
     enum session_run (*run)(void *session);
     void (*timeout)(void *session);
     void (*bye)(void *session, const char *code, const char *text);
+    /* What to send when the process cannot go on, if nothing is unsent; NULL: nothing may be said now. Asks for no memory.
+     * session: NULL when it has not begun. */
+    const char *(*last_words)(const void *session);
     /* imap/session.h and pop3/session.h say what these are. */
     void (*park)(void *session);
     bool (*parked)(const void *session);

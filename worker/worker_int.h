@@ -81,6 +81,10 @@ bool hosted_runnable(const struct hosted *h);
 struct hosted *hosted_next(const struct hosted *h);
 uint64_t hosted_id(const struct hosted *h);
 
+/* exhausted.c */
+/* From now on, before the process aborts for want of memory, the sessions are told and the log says what the limit was. */
+void worker_watch_memory(struct worker *w);
+
 /* deliver.c */
 /* Takes over both descriptors. */
 void deliver_new(struct worker *w, const struct msg_deliver *m, int memfd, int reply_fd);

@@ -162,6 +162,7 @@ int main(void)
         LOG_FATAL("master named no user");
     umask(077);
     confine(&w);
+    worker_watch_memory(&w);
     autos_parse(&w.set->auto_mailboxes, &w.autos, &w.nautos);
     proc_serve(&w.proc, on_master, on_master_gone, &w);
     worker_life_init(&w);

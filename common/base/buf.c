@@ -13,6 +13,8 @@
 #include "common/log/log.h"
 
 #define BUF_CAP_MIN 64
+/* A buffer that cannot even be this big is no matter of what was put into it, and most who use small ones do not look. */
+#define BUF_CAP_SMALL 4096
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -86,6 +88,13 @@ static void compact(struct buf *b)
     wipe_range(b, n, old_end);
 }
 
+static bool no_memory(size_t cap)
+{
+    if (cap <= BUF_CAP_SMALL)
+        mem_exhausted(cap);
+    return false;
+}
+
 /* A block of at least need bytes with the content at its front; false when there is no memory. */
 static bool grow(struct buf *b, size_t need)
 {
@@ -96,14 +105,14 @@ static bool grow(struct buf *b, size_t need)
     if (!b->wipe && b->off == 0) {
         uint8_t *data = realloc(b->data, cap);
         if (data == NULL)
-            return false;
+            return no_memory(cap);
         b->data = data;
         b->cap = cap;
         return true;
     }
     uint8_t *data = malloc(cap);
     if (data == NULL)
-        return false;
+        return no_memory(cap);
     if (n > 0)
         memcpy(data, b->data + b->off, n);
     release(b);

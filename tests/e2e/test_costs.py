@@ -7,6 +7,7 @@ the step above what there was before it, mapped files included.
 import os
 import re
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -401,3 +402,103 @@ def test_one_limit_for_all_sessions():
         assert answered(bob, b"SELECT INBOX")[-1].startswith(b"t OK")
         for c in [*sessions, first, bob]:
             c.close()
+
+
+def limit_memory(pid, octets):
+    """As the user the worker runs as: root without CAP_SYS_RESOURCE may not."""
+    who = os.stat(f"/proc/{pid}")
+    subprocess.run(["prlimit", f"--pid={pid}", f"--data={octets}:{octets}"], check=True, user=who.st_uid, group=who.st_gid, extra_groups=[])
+
+
+def test_memory_used_up():
+    """A worker that meets its limit ends with a farewell: RFC 9051 7.1.5 and RFC 5530 (UNAVAILABLE) to those whom a line can be told,
+    the log says how much it was, others notice nothing, and the user comes back to all that was acknowledged. The sessions' own limits
+    keep it from getting there, so here the limit comes down to what it has."""
+    with Server(users=["alice", "bob"], log_level="info", extra="sessions_per_user = 1000\nsessions_per_user_address = 1000\n"
+                "connections_per_address = 1000\nworker_linger = 1h\n") as s:
+        bob = log_in(s, "bob")
+        idle, quiet, packed, pop = log_in(s), log_in(s), log_in(s), Raw(s.ports["pop3"], timeout=60)
+        append(quiet, [b"Subject: before\r\n\r\nx\r\n"])
+        for c in (idle, packed):
+            assert c.ask("SELECT INBOX")[-1].startswith(b"t OK")
+        idle.send(b"i IDLE\r\n")
+        assert idle.line().startswith(b"+")
+        assert packed.ask("COMPRESS DEFLATE")[-1].startswith(b"t OK")
+        packed.deflate()
+        assert pop.line().startswith(b"+OK")
+        for command in (b"USER alice\r\n", b"PASS pw-alice\r\n"):
+            pop.send(command)
+            assert pop.line().startswith(b"+OK")
+        secure = s.imaps()  # the worker's end is that of a pair
+        pid, bobs = worker_of(s), worker_of(s, "bob")
+        has = Cost(pid).field("VmData") << 10
+        limit_memory(pid, has)
+        more, answers = [], []
+        for n in range(900):  # each new session takes a little, until there is nothing
+            c = Raw(s.ports["imap"], timeout=60)
+            c.line()
+            c.send(b"t LOGIN alice pw-alice\r\n")
+            answers.append(c.line())
+            more.append(c)
+            if not answers[-1].startswith(b"t OK") or "used up" in s.log_text():
+                break
+        wait_for(lambda: "the worker's memory is used up" in s.log_text(), 30, "the worker's end")
+        farewell = rb"^\* BYE \[UNAVAILABLE\] [ -~]+\r\n$"
+        for c in (idle, quiet):
+            assert re.match(farewell, c.line())
+            assert c.line() == b""
+        assert packed.line() == b"" and pop.line() == b""
+        assert re.match(farewell, secure.readline()) and secure.readline() == b""
+        line, = (t for t in s.log_text().splitlines() if "the worker's memory is used up" in t)
+        assert " level=error " in line and f" limit={has} " in line and " user=alice " in line, line
+        assert int(re.search(r" told=(\d+)", line).group(1)) >= 3, line
+        assert s.log_text().count('msg=panic what="out of memory"') == 1
+        again = log_in(s)
+        assert worker_of(s) != pid
+        assert any(t.startswith(b"* 1 EXISTS") for t in answered(again, b"SELECT INBOX"))
+        assert answered(bob, b"SELECT INBOX")[-1].startswith(b"t OK") and worker_of(s, "bob") == bobs
+        secure.shutdown()
+        for c in [*more, idle, quiet, packed, pop, again, bob]:
+            getattr(c.sock, "sock", c.sock).close()
+
+
+@pytest.mark.parametrize("room", [0, 16, 64, 128, 512, 2048])
+def test_acknowledged_with_little_memory(room):
+    """Whatever of a session's commands cannot be had for want of memory, what was answered with OK is there afterwards."""
+    with Server(users=["alice"], tls=False, log_level="info", extra="worker_linger = 1h\n") as s:
+        raw = log_in(s)
+        append(raw, [b"Subject: 0\r\n\r\nx\r\n"])
+        pid = worker_of(s)
+        has = (Cost(pid).field("VmData") + room) << 10
+        limit_memory(pid, has)
+        there, refused = 1, 0
+        for n in range(1, 40):
+            message = b"Subject: %d\r\nTo: %s\r\n\r\n" % (n, b", ".join(b"a%d@example.org" % i for i in range(n * 50))) + b"x" * (n << 14)
+            try:
+                raw.send(b"t APPEND INBOX {%d+}\r\n" % len(message) + message + b"\r\n")
+                answer = raw.line()
+                while answer and not answer.startswith((b"t ", b"* BYE")):
+                    answer = raw.line()
+                if answer.startswith(b"t OK"):
+                    there += 1
+                    answered(raw, b"SELECT INBOX")
+                    answered(raw, b"FETCH 1:* (ENVELOPE BODYSTRUCTURE)")
+                    answered(raw, b"SORT (SUBJECT) utf-8 ALL")
+                    continue
+            except (OSError, AssertionError):
+                pass
+            refused += 1
+            raw.close()
+            raw = log_in(s)
+        print(f"{room} KiB: {there} acknowledged, {refused} refused")
+        raw.close()
+        assert refused > 0 or room > 128
+        died = [t for t in s.log_text().splitlines() if 'msg="worker died"' in t]
+        assert all(" signal=6 " in t for t in died) and len(died) == s.log_text().count("the worker's memory is used up"), died
+        after = log_in(s)
+        text = b"".join(answered(after, b"STATUS INBOX (MESSAGES)"))
+        assert int(re.search(rb"MESSAGES (\d+)", text).group(1)) >= there
+        assert answered(after, b"SELECT INBOX")[-1].startswith(b"t OK")
+        subjects = b"".join(answered(after, b"FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]"))
+        assert subjects.count(b"Subject:") >= there
+        after.close()
