@@ -412,8 +412,8 @@ def limit_memory(pid, octets):
 
 def test_memory_used_up():
     """A worker that meets its limit ends with a farewell: RFC 9051 7.1.5 and RFC 5530 (UNAVAILABLE) to those whom a line can be told,
-    the log says how much it was, others notice nothing, and the user comes back to all that was acknowledged. The sessions' own limits
-    keep it from getting there, so here the limit comes down to what it has."""
+    the log says how much it was, others notice nothing, and the user comes back to all that was acknowledged. It takes many sessions to
+    get there, so here the limit comes down to what the worker has."""
     with Server(users=["alice", "bob"], log_level="info", extra="sessions_per_user = 1000\nsessions_per_user_address = 1000\n"
                 "connections_per_address = 1000\nworker_linger = 1h\n") as s:
         bob = log_in(s, "bob")
