@@ -7,6 +7,7 @@
 #include "storage/message/preview.h"
 
 #include "common/base/cursor.h"
+#include "common/base/mem.h"
 #include "common/text/text.h"
 #include "storage/message/body.h"
 
@@ -52,6 +53,16 @@ static bool is_invisible(uint32_t cp)
            (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || cp == 0x61c;
 }
 
+/* The blank that is due before what comes next. */
+static void write_gap(struct writer *w)
+{
+    if (w->gap && w->chars > 0 && !writer_full(w)) {
+        buf_put_byte(w->out, ' ');
+        w->chars++;
+    }
+    w->gap = false;
+}
+
 static void write_char(struct writer *w, uint32_t cp)
 {
     if (is_invisible(cp))
@@ -60,15 +71,27 @@ static void write_char(struct writer *w, uint32_t cp)
         w->gap = true;
         return;
     }
-    if (w->gap && w->chars > 0 && !writer_full(w)) {
-        buf_put_byte(w->out, ' ');
-        w->chars++;
-    }
-    w->gap = false;
+    write_gap(w);
     if (writer_full(w))
         return;
     utf8_encode(w->out, cp);
     w->chars++;
+}
+
+/* Takes the visible ASCII characters at the front of v, most of all text, in one piece. False: there are none. */
+static bool write_word(struct writer *w, struct view *v)
+{
+    size_t n = 0;
+    while (n < v->len && v->ptr[n] > ' ' && v->ptr[n] < 0x7f)
+        n++;
+    if (n == 0)
+        return false;
+    write_gap(w);
+    struct view word = view_sub(*v, 0, MIN_OF(n, PREVIEW_CHARS - w->chars));
+    buf_put_view(w->out, word);
+    w->chars += (unsigned)word.len;
+    *v = view_sub(*v, n, v->len);
+    return true;
 }
 
 /* Takes one character off the front; v is not empty. */
@@ -82,8 +105,10 @@ static uint32_t take_char(struct view *v)
 
 static void write_text(struct writer *w, struct view v)
 {
-    while (v.len > 0 && !writer_full(w))
-        write_char(w, take_char(&v));
+    while (v.len > 0 && !writer_full(w)) {
+        if (!write_word(w, &v))
+            write_char(w, take_char(&v));
+    }
 }
 
 /* --- plain text --- */
