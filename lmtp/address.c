@@ -49,6 +49,7 @@ void lmtp_take_path(struct cursor *c, bool allow_empty, struct view *address_out
     struct view address;
 
     cursor_expect(c, '<');
+    allow_empty = allow_empty && cursor_peek(c) != '@'; /* a route leads to somebody */
     skip_route(c);
     start = c->cur;
     skip_address(c);

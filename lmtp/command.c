@@ -209,9 +209,13 @@ static void cmd_bdat(struct lmtp_conn *c, struct view arg)
     lmtp_chunk_start(c, size, last); /* without recipients the chunk is read and refused at its end */
 }
 
+/* RFC 5321 4.1.1: RSET, DATA and QUIT with an argument are refused. */
 static void cmd_rset(struct lmtp_conn *c, struct view arg)
 {
-    (void)arg;
+    if (arg.len > 0) {
+        syntax(c, "RSET takes no argument.");
+        return;
+    }
     lmtp_reset(c);
     lmtp_reply(c, 250, "2.0.0", "Forgotten.");
 }
@@ -224,7 +228,10 @@ static void cmd_noop(struct lmtp_conn *c, struct view arg)
 
 static void cmd_vrfy(struct lmtp_conn *c, struct view arg)
 {
-    (void)arg;
+    if (arg.len == 0) {
+        syntax(c, "VRFY takes a name.");
+        return;
+    }
     lmtp_reply(c, 252, "2.3.3", "Try RCPT to find out.");
 }
 
@@ -244,7 +251,10 @@ static void cmd_starttls(struct lmtp_conn *c, struct view arg)
 
 static void cmd_quit(struct lmtp_conn *c, struct view arg)
 {
-    (void)arg;
+    if (arg.len > 0) {
+        syntax(c, "QUIT takes no argument.");
+        return;
+    }
     lmtp_reply(c, 221, "2.0.0", "Goodbye.");
     lmtp_enter(c, LMTP_CLOSING);
 }

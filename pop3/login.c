@@ -15,7 +15,8 @@ struct pop3_login {
     enum stage stage;
     struct buf user; /* of USER */
     bool has_user;
-    bool utf8; /* UTF8 was said (RFC 6856 2.1) */
+    bool passing; /* what is being answered is PASS */
+    bool utf8;    /* UTF8 was said (RFC 6856 2.1) */
 };
 
 static void put_line(struct login_conn *c, const char *text)
@@ -184,6 +185,7 @@ static void cmd_pass(struct login_conn *c, struct pop3_login *s, struct view arg
     buf_put_byte(&initial, 0);
     buf_put_view(&initial, arg);
     s->has_user = false;
+    s->passing = true;
     s->stage = STAGE_WAITING;
     v = buf_view(&initial);
     login_conn_auth(c, VIEW("PLAIN"), &v);
@@ -225,6 +227,7 @@ static void cmd_auth(struct login_conn *c, struct pop3_login *s, struct view arg
     } else {
         for (size_t i = 0; i < mechanism.len; i++)
             upper[i] = (char)ascii_upper(mechanism.ptr[i]);
+        s->passing = false;
         s->stage = STAGE_WAITING;
         v = buf_view(&initial);
         login_conn_auth(c, view_make(upper, mechanism.len), has_initial ? &v : NULL);
@@ -283,8 +286,10 @@ static void input(struct login_conn *c, void *state)
     if (s->stage == STAGE_WAITING)
         return;
     if (eol == in.len) {
-        if (login_conn_input_full(c))
-            farewell(c, s, "The line is too long.");
+        if (login_conn_input_full(c)) { /* nothing that is better later: no [SYS/TEMP] */
+            put_line(c, "-ERR The line is too long.");
+            login_conn_close(c);
+        }
         return;
     }
     line = view_sub(in, 0, eol > 0 && in.ptr[eol - 1] == '\r' ? eol - 1 : eol);
@@ -334,8 +339,8 @@ static void auth_failed(struct login_conn *c, void *state, enum auth_fail code, 
     case AUTH_FAIL_MECHANISM:
         put_line(c, "-ERR Unsupported authentication mechanism.");
         break;
-    case AUTH_FAIL_MALFORMED:
-        put_line(c, "-ERR Invalid authentication data.");
+    case AUTH_FAIL_MALFORMED: /* RFC 3206 5: of USER and PASS, a name that nobody can have */
+        put_line(c, s->passing ? "-ERR [AUTH] Authentication failed." : "-ERR Invalid authentication data.");
         break;
     case AUTH_FAIL_CANCELLED:
         put_line(c, "-ERR Authentication cancelled.");

@@ -12,7 +12,7 @@ LMTP = {
         ("LHLO x", "250"), ("MAIL", "501"), ("MAIL FROM:a@b", "501"), ("MAIL FROM:<a@b", "501"), ("MAIL FROM:<a b@c>", "501"),
         ("MAIL FROM:<a@b> FOO", "555"), ("MAIL FROM:<a@b> SIZE=x", "501"), ("MAIL FROM:<a@b> SIZE=99999999999", "552"),
         ("MAIL FROM:<a@b> BODY=BINARYMIME", "555"), ("mail from:<@r.example:a@b.example> body=8bitmime size=5", "250"),
-        ("MAIL FROM:<a@b>", "503"), ("RSET", "250"), ("MAIL FROM:<>", "250")],
+        ("MAIL FROM:<a@b>", "503"), ("RSET", "250"), ("MAIL FROM:<@r.example:>", "501 5.1.7"), ("MAIL FROM:<>", "250")],
     "RFC 5321 4.1.1.3 RCPT": [
         ("LHLO x", "250"), ("RCPT TO:<alice>", "503"), ("MAIL FROM:<>", "250"), ("RCPT TO:<>", "501"), ("RCPT TO:alice", "501"),
         ("RCPT TO:<alice> FOO=1", "555"), ("RCPT TO:<nosuch>", "550"), ("RCPT TO:<alice>", "250")],
@@ -47,7 +47,8 @@ LMTP = {
         ("LHLO x", "250"), ("MAIL FROM:<>", "250"), ("RCPT TO:<alice+Folder>", "250"), ('RCPT TO:<"alice+a b">', "250"),
         ("RCPT TO:<nosuch+Folder>", "550"), ('RCPT TO:<"">', "550"), ("RCPT TO:<alice%example.org>", "550")],
     "RFC 5321 4.1.1 the others": [
-        ("NOOP", "250"), ("NOOP any text", "250"), ("VRFY alice", "252"), ("RSET", "250"), ("FROB", "500"), ("", "500"), ("QUIT", "221")],
+        ("NOOP", "250"), ("NOOP any text", "250"), ("VRFY alice", "252"), ("VRFY", "501 5.5.4"), ("RSET x", "501 5.5.4"), ("RSET", "250"),
+        ("FROB", "500"), ("", "500"), ("QUIT x", "501 5.5.4"), ("QUIT ", "221")],
 }
 
 POP3 = {
@@ -80,6 +81,11 @@ POP3 = {
         ("USER alice+nosuch", "+OK"), ("PASS pw-alice", "-ERR [SYS/PERM]")],
     "RFC 5034 4 AUTH cancelled, and not base64": [
         ("AUTH PLAIN", "+ "), ("*", "-ERR"), ("AUTH PLAIN", "+ "), ("=AAA", "-ERR"), ("AUTH PLAIN AAA=BBB", "-ERR")],
+    "RFC 3206 5 names that nobody can have": [
+        ("USER " + "x" * 400, "+OK"), ("PASS y", "-ERR [AUTH]"), (b"USER \xff\r\n", "+OK"), ("PASS y", "-ERR [AUTH]"),
+        ("AUTH PLAIN AAAA", "-ERR Invalid"), ("USER alice", "+OK"), ("PASS pw-alice", "+OK")],
+    "RFC 3206 4 a line that is too long is no error of the system": [
+        (b"x" * 8192, "-ERR The line")],
     "RFC 5034 4 AUTH": [
         ("AUTH FROB", "-ERR"), ("AUTH PLAIN !!!", "-ERR"), ("AUTH PLAIN AGFsaWNlAHB3LWFsaWNl", "+OK")],
 }

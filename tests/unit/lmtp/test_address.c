@@ -18,6 +18,7 @@ static void test_paths(void **state)
         {"<>", "", true},
         {"<>", NULL, false},
         {"<@x,@y:a@b>", "a@b", false},
+        {"<@x:>", NULL, true},
         {"<\"quoted local\"@b>", "\"quoted local\"@b", false},
         {"<\"a>b\"@c>", "\"a>b\"@c", false},
         {"<\"\">", "\"\"", false},
