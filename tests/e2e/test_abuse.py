@@ -93,7 +93,7 @@ def test_aborted_exchanges_cost_nothing(server):
 
     abort(100)
     before = resident()
-    abort(1000)
-    wait_for(lambda: resident() <= before + 512, 5, "memory to be as it was")
+    abort(400)
+    wait_for(lambda: resident() <= before + 256, 5, "memory to be as it was")
     with Mta(socket_of(server)) as mta:
         assert mta.plain("alice", "pw-alice").startswith("OK")
