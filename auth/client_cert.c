@@ -52,41 +52,40 @@ static bool pem_ended(void)
     return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 }
 
-static int add_authorities(X509_STORE *store, struct view pem)
+/* Reads the next PEM block of its kind and adds it. ERR_NOTFOUND: there is none. */
+typedef int (*add_next_fn)(X509_STORE *store, BIO *bio);
+
+static int add_next_authority(X509_STORE *store, BIO *bio)
 {
-    BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-    size_t n = 0;
-    X509 *cert;
-    int r = bio != NULL ? 0 : ERR_SYSTEM;
-    ERR_clear_error();
-    while (r == 0 && (cert = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL) {
-        if (X509_STORE_add_cert(store, cert) != 1)
-            r = ERR_SYSTEM;
-        X509_free(cert);
-        n++;
-    }
-    if (r == 0 && (n == 0 || !pem_ended()))
-        r = ERR_SYNTAX;
-    BIO_free(bio);
-    ERR_clear_error();
+    X509 *cert = PEM_read_bio_X509(bio, NULL, no_password, NULL);
+    if (cert == NULL)
+        return ERR_NOTFOUND;
+    int r = X509_STORE_add_cert(store, cert) == 1 ? 0 : ERR_SYSTEM;
+    X509_free(cert);
     return r;
 }
 
-static int add_lists(X509_STORE *store, struct view pem)
+static int add_next_list(X509_STORE *store, BIO *bio)
+{
+    X509_CRL *crl = PEM_read_bio_X509_CRL(bio, NULL, no_password, NULL);
+    if (crl == NULL)
+        return ERR_NOTFOUND;
+    int r = X509_STORE_add_crl(store, crl) == 1 ? 0 : ERR_SYSTEM;
+    X509_CRL_free(crl);
+    return r;
+}
+
+/* All of a file, in which there must be at least one and nothing else. */
+static int add_all(X509_STORE *store, struct view pem, add_next_fn add_next)
 {
     BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
     size_t n = 0;
-    X509_CRL *crl;
     int r = bio != NULL ? 0 : ERR_SYSTEM;
     ERR_clear_error();
-    while (r == 0 && (crl = PEM_read_bio_X509_CRL(bio, NULL, no_password, NULL)) != NULL) {
-        if (X509_STORE_add_crl(store, crl) != 1)
-            r = ERR_SYSTEM;
-        X509_CRL_free(crl);
+    while (r == 0 && (r = add_next(store, bio)) == 0)
         n++;
-    }
-    if (r == 0 && (n == 0 || !pem_ended()))
-        r = ERR_SYNTAX;
+    if (r == ERR_NOTFOUND)
+        r = n > 0 && pem_ended() ? 0 : ERR_SYNTAX;
     BIO_free(bio);
     ERR_clear_error();
     return r;
@@ -98,9 +97,10 @@ int client_trust_new(struct view ca, const struct view *crl, struct client_trust
     int r = ERR_SYSTEM;
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1 &&
         (trust->store = X509_STORE_new()) != NULL)
-        r = ca.len <= INT32_MAX && (crl == NULL || crl->len <= INT32_MAX) ? add_authorities(trust->store, ca) : ERR_SYNTAX;
+        r = ca.len <= INT32_MAX && (crl == NULL || crl->len <= INT32_MAX) ? add_all(trust->store, ca, add_next_authority)
+                                                                          : ERR_SYNTAX;
     if (r == 0 && crl != NULL)
-        r = add_lists(trust->store, *crl);
+        r = add_all(trust->store, *crl, add_next_list);
     trust->revocation = crl != NULL;
     if (r == 0)
         *out = trust;
