@@ -283,14 +283,9 @@ static void attempt_right(struct auth_conn *c)
     attempt_lookup(c);
 }
 
-static void on_verified(void *arg, enum passdb_result result, const char *reason)
+void attempt_unproven(struct auth_conn *c, enum passdb_result result, const char *reason)
 {
-    struct auth_conn *c = arg;
-    attempt_remember(c, result);
     switch (result) {
-    case PASSDB_MATCH:
-        attempt_right(c);
-        return;
     case PASSDB_WRONG:
     case PASSDB_UNKNOWN:
         attempt_fail_credentials(c, reason);
@@ -298,11 +293,22 @@ static void on_verified(void *arg, enum passdb_result result, const char *reason
     case PASSDB_DISABLED:
         attempt_fail(c, AUTH_FAIL_DISABLED, "", reason);
         return;
+    case PASSDB_MATCH:
     case PASSDB_PENDING:
     case PASSDB_TEMPORARY:
         break;
     }
     attempt_fail(c, AUTH_FAIL_TEMPORARY, "", reason);
+}
+
+static void on_verified(void *arg, enum passdb_result result, const char *reason)
+{
+    struct auth_conn *c = arg;
+    attempt_remember(c, result);
+    if (result == PASSDB_MATCH)
+        attempt_right(c);
+    else
+        attempt_unproven(c, result, reason);
 }
 
 static unsigned attempt_scope(const struct auth_conn *c)

@@ -11,22 +11,10 @@
 static void on_allowed(void *arg, enum passdb_result result, const char *reason)
 {
     struct auth_conn *c = arg;
-    switch (result) {
-    case PASSDB_MATCH:
+    if (result == PASSDB_MATCH)
         attempt_lookup(c);
-        return;
-    case PASSDB_WRONG:
-    case PASSDB_UNKNOWN:
-        attempt_fail_credentials(c, reason);
-        return;
-    case PASSDB_DISABLED:
-        attempt_fail(c, AUTH_FAIL_DISABLED, "", reason);
-        return;
-    case PASSDB_PENDING:
-    case PASSDB_TEMPORARY:
-        break;
-    }
-    attempt_fail(c, AUTH_FAIL_TEMPORARY, "", reason);
+    else
+        attempt_unproven(c, result, reason);
 }
 
 /* NULL: name and prover are set. RFC 4422 appendix A.2: who wants to be somebody else must be allowed to. */

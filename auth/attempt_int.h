@@ -43,6 +43,8 @@ struct attempt {
 void attempt_fail(struct auth_conn *c, enum auth_fail code, const char *text, const char *reason);
 /* The end: a wrong guess, counted and answered late. */
 void attempt_fail_credentials(struct auth_conn *c, const char *reason);
+/* The databases' answer when it is no PASSDB_MATCH: the failure that it is. */
+void attempt_unproven(struct auth_conn *c, enum passdb_result result, const char *reason);
 /* It is who it says; the user databases are next. */
 void attempt_lookup(struct auth_conn *c);
 /* One name of the claim. detail_out may be NULL. */
